@@ -1,0 +1,1 @@
+//! The native backend of isosocket, on mio, tungstenite and rustls.

@@ -1,0 +1,1 @@
+//! The browser backend of isosocket, on web-sys.

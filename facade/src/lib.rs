@@ -1,0 +1,1 @@
+//! One WebSocket for every target: the browser's WebSocket API, natively and on the web.

@@ -1,0 +1,1 @@
+//! The scripted WebSocket peer that the conformance suite talks to.
