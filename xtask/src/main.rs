@@ -1,3 +1,62 @@
-//! Everything a contributor runs.
+//! Everything a contributor runs: `cargo xtask test-all`, `demo`, `tidy`.
+//!
+//! Invariant: a subcommand either does all it says and exits 0, or says what
+//! is wrong and exits with something else.
 
-fn main() {}
+mod demo;
+mod hosts;
+mod page;
+mod peer;
+mod process;
+mod progress;
+mod report;
+mod test_all;
+mod tidy;
+mod tools;
+mod wasm;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  test-all [--install] [--allow-missing] [--hosts core|all] [--only HOST,..] [FILTER]
+        Run the conformance suite on every host and print one table.
+        --install        install what a host needs (rustup, cargo, npm, apt-get as root)
+        --allow-missing  do not fail because of a host that is not installed
+        --hosts          which set of hosts: core (the default) or all
+        --only           only these hosts, by id or by family; --list prints them
+        FILTER           only the cases whose name contains this
+
+  demo [--port N] [--no-open]
+        Build the example for the browser; serve it and an echo server on loopback.
+
+  tidy
+        Check the structural rules of the repository.
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let command = arguments.next();
+    let rest: Vec<String> = arguments.collect();
+    let outcome = match command.as_deref() {
+        Some("test-all") => test_all::main(&rest),
+        Some("demo") => demo::main(&rest),
+        Some("tidy") => tidy::main(&rest),
+        Some("help" | "--help" | "-h") => {
+            print!("{USAGE}");
+            Ok(true)
+        }
+        Some(other) => Err(format!("there is no command `{other}`\n\n{USAGE}")),
+        None => Err(format!("which command?\n\n{USAGE}")),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(reason) => {
+            eprintln!("xtask: {}", reason.trim_end());
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,1 @@
+Object.defineProperty(globalThis, "self", { value: undefined, configurable: true, writable: true });

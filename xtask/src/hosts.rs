@@ -1,0 +1,328 @@
+//! The table of hosts: what the suite runs on, as data.
+//!
+//! Invariant: a host differs from another by its entry here and by nothing
+//! else; one wasm binary runs on all of them.
+
+use crate::tools::{
+    BUN, CHROMIUM, DENO, FIREFOX, GECKODRIVER, NODE, NODE_20, Tool, WASM_BINDGEN, WASM_TARGET,
+    WEBKIT,
+};
+
+/// One row of `cargo xtask test-all`.
+pub struct Host {
+    /// Its name on the command line and of its log: `family` or `family-kind`.
+    pub id: &'static str,
+    /// Its name in the table.
+    pub name: &'static str,
+    pub set: Set,
+    pub kind: Kind,
+    pub needs: &'static [&'static Tool],
+    pub environment: &'static [Env],
+    /// What the command is given to as arguments, if anything.
+    pub wrapper: &'static [&'static str],
+}
+
+/// Which of the two sets a host is in; `All` contains `Core`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Set {
+    Core,
+    All,
+}
+
+/// How a row is run.
+pub enum Kind {
+    /// Natively: cargo commands that build, then one that runs cases.
+    Native {
+        builds: &'static [&'static [&'static str]],
+        run: &'static [&'static str],
+    },
+    /// The suite's wasm binary, by wasm-bindgen's test runner.
+    Wasm,
+    /// The demo's page, driven by xtask itself.
+    Page,
+}
+
+/// A variable of a host's environment.
+pub enum Env {
+    Set(&'static str, &'static str),
+    /// The path of a tool.
+    Tool(&'static str, &'static Tool),
+    /// The path of a file in the workspace.
+    File(&'static str, &'static str),
+    /// The folder of a tool, first on `PATH`.
+    PathOf(&'static Tool),
+    /// A folder of the workspace, first on `PATH`.
+    PathTo(&'static str),
+}
+
+impl Host {
+    /// Whether a name given to `--only` means this host: its id or its family.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.id == name
+            || self
+                .id
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('-'))
+    }
+}
+
+pub static HOSTS: &[Host] = &[
+    Host {
+        id: "native",
+        name: "native",
+        set: Set::Core,
+        kind: Kind::Native {
+            builds: &[&[
+                "test",
+                "--no-run",
+                "-p",
+                "isosocket-core",
+                "-p",
+                "isosocket-native",
+                "-p",
+                "isosocket",
+                "-p",
+                "isosocket-tests",
+            ]],
+            run: &[
+                "test",
+                "--no-fail-fast",
+                "-p",
+                "isosocket-core",
+                "-p",
+                "isosocket-native",
+                "-p",
+                "isosocket",
+                "-p",
+                "isosocket-tests",
+            ],
+        },
+        needs: &[],
+        environment: &[],
+        wrapper: &[],
+    },
+    Host {
+        id: "bare",
+        name: "native, no features",
+        set: Set::Core,
+        kind: Kind::Native {
+            builds: &[
+                &["check", "-p", "isosocket", "--no-default-features"],
+                &[
+                    "check",
+                    "-p",
+                    "isosocket",
+                    "--no-default-features",
+                    "--target",
+                    "wasm32-unknown-unknown",
+                ],
+                &[
+                    "test",
+                    "--no-run",
+                    "-p",
+                    "isosocket-tests",
+                    "--no-default-features",
+                ],
+            ],
+            run: &[
+                "test",
+                "--no-fail-fast",
+                "-p",
+                "isosocket-tests",
+                "--no-default-features",
+            ],
+        },
+        needs: &[&WASM_TARGET],
+        environment: &[],
+        wrapper: &[],
+    },
+    chromium(
+        "chromium-window",
+        "Chromium window",
+        Set::Core,
+        &[CHROMEDRIVER, WINDOW],
+    ),
+    Host {
+        id: "node20",
+        name: "Node 20, no WebSocket",
+        set: Set::Core,
+        kind: Kind::Wasm,
+        needs: &[&WASM_TARGET, &WASM_BINDGEN, &NODE_20],
+        environment: &[Env::PathOf(&NODE_20)],
+        wrapper: &[],
+    },
+    Host {
+        id: "page-chromium",
+        name: "Chromium, the demo's page",
+        set: Set::Core,
+        kind: Kind::Page,
+        needs: FOR_CHROMIUM,
+        environment: &[],
+        wrapper: &[],
+    },
+    chromium(
+        "chromium-dedicated",
+        "Chromium dedicated worker",
+        Set::All,
+        &[CHROMEDRIVER, DEDICATED],
+    ),
+    chromium(
+        "chromium-shared",
+        "Chromium shared worker",
+        Set::All,
+        &[CHROMEDRIVER, SHARED],
+    ),
+    chromium(
+        "chromium-service",
+        "Chromium service worker",
+        Set::All,
+        &[CHROMEDRIVER, SERVICE],
+    ),
+    firefox(
+        "firefox-window",
+        "Firefox window",
+        &[GECKO, PREFERENCES, WINDOW],
+    ),
+    firefox(
+        "firefox-dedicated",
+        "Firefox dedicated worker",
+        &[GECKO, PREFERENCES, DEDICATED],
+    ),
+    firefox(
+        "firefox-shared",
+        "Firefox shared worker",
+        &[GECKO, PREFERENCES, SHARED],
+    ),
+    firefox(
+        "firefox-service",
+        "Firefox service worker",
+        &[GECKO, PREFERENCES, SERVICE],
+    ),
+    webkit("webkit-window", "WebKit window", &[WEBDRIVER, WINDOW]),
+    webkit(
+        "webkit-dedicated",
+        "WebKit dedicated worker",
+        &[WEBDRIVER, DEDICATED],
+    ),
+    webkit(
+        "webkit-shared",
+        "WebKit shared worker",
+        &[WEBDRIVER, SHARED],
+    ),
+    webkit(
+        "webkit-service",
+        "WebKit service worker",
+        &[WEBDRIVER, SERVICE],
+    ),
+    Host {
+        id: "node",
+        name: "Node 22 or later",
+        set: Set::All,
+        kind: Kind::Wasm,
+        needs: &[&WASM_TARGET, &WASM_BINDGEN, &NODE],
+        environment: &[Env::PathOf(&NODE)],
+        wrapper: &[],
+    },
+    Host {
+        id: "deno",
+        name: "Deno",
+        set: Set::All,
+        kind: Kind::Wasm,
+        needs: &[&WASM_TARGET, &WASM_BINDGEN, &DENO],
+        environment: &[
+            Env::PathTo("xtask/shims/deno"),
+            Env::Tool("ISOSOCKET_DENO", &DENO),
+            Env::Set("WASM_BINDGEN_USE_DENO", "1"),
+        ],
+        wrapper: &[],
+    },
+    Host {
+        id: "bun",
+        name: "Bun",
+        set: Set::All,
+        kind: Kind::Wasm,
+        needs: &[&WASM_TARGET, &WASM_BINDGEN, &BUN],
+        environment: &[
+            Env::PathTo("xtask/shims/bun"),
+            Env::Tool("ISOSOCKET_BUN", &BUN),
+        ],
+        wrapper: &[],
+    },
+];
+
+const FOR_CHROMIUM: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &CHROMIUM];
+const FOR_FIREFOX: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &FIREFOX, &GECKODRIVER];
+const FOR_WEBKIT: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &WEBKIT];
+
+const WINDOW: Env = Env::Set("WASM_BINDGEN_USE_BROWSER", "1");
+const DEDICATED: Env = Env::Set("WASM_BINDGEN_USE_DEDICATED_WORKER", "1");
+const SHARED: Env = Env::Set("WASM_BINDGEN_USE_SHARED_WORKER", "1");
+const SERVICE: Env = Env::Set("WASM_BINDGEN_USE_SERVICE_WORKER", "1");
+
+const CHROMEDRIVER: Env = Env::Tool("CHROMEDRIVER", &CHROMIUM);
+const GECKO: Env = Env::Tool("GECKODRIVER", &GECKODRIVER);
+const WEBDRIVER: Env = Env::Tool("SAFARIDRIVER", &WEBKIT);
+// Firefox makes a page wait before it connects again to a host that refused.
+const PREFERENCES: Env = Env::File(
+    "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
+    "xtask/shims/firefox/webdriver.json",
+);
+
+const fn chromium(
+    id: &'static str,
+    name: &'static str,
+    set: Set,
+    environment: &'static [Env],
+) -> Host {
+    Host {
+        id,
+        name,
+        set,
+        kind: Kind::Wasm,
+        needs: FOR_CHROMIUM,
+        environment,
+        wrapper: &[],
+    }
+}
+
+const fn firefox(id: &'static str, name: &'static str, environment: &'static [Env]) -> Host {
+    Host {
+        id,
+        name,
+        set: Set::All,
+        kind: Kind::Wasm,
+        needs: FOR_FIREFOX,
+        environment,
+        wrapper: &[],
+    }
+}
+
+const fn webkit(id: &'static str, name: &'static str, environment: &'static [Env]) -> Host {
+    Host {
+        id,
+        name,
+        set: Set::All,
+        kind: Kind::Wasm,
+        needs: FOR_WEBKIT,
+        environment,
+        // WebKitGTK has no headless mode of its own.
+        wrapper: &["xvfb-run", "-a"],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HOSTS;
+
+    #[test]
+    fn ids_are_unique_and_a_family_means_its_members() {
+        for (index, host) in HOSTS.iter().enumerate() {
+            assert!(HOSTS[..index].iter().all(|other| other.id != host.id));
+        }
+        let called = |name: &str| HOSTS.iter().filter(|host| host.is_called(name)).count();
+        assert_eq!(called("chromium"), 4);
+        assert_eq!(called("webkit-window"), 1);
+        assert_eq!(called("node"), 1);
+        assert_eq!(called("nod"), 0);
+    }
+}

@@ -1,0 +1,271 @@
+//! The programs that hosts need: how to find each, how to get each.
+//!
+//! Invariant: a tool is looked for, never assumed; one that is not there is
+//! named together with the command that installs it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::process::Invocation;
+use crate::{progress, workspace};
+
+/// A program that may have to be installed.
+pub struct Tool {
+    pub name: &'static str,
+    source: Source,
+    locate: fn() -> Option<PathBuf>,
+}
+
+/// Where a tool comes from.
+enum Source {
+    /// Debian packages.
+    Debian(&'static [&'static str]),
+    /// A target of the Rust toolchain.
+    Rustup(&'static str),
+    /// A package with programs, built once into `target/tools`. With a name
+    /// of a package in our lock file, its version must be that one's.
+    Cargo(&'static str, Option<&'static str>),
+    /// An npm package, installed into a folder of its own below `target/tools`.
+    Npm(&'static str, &'static str),
+}
+
+pub static WASM_TARGET: Tool = Tool {
+    name: "the wasm32-unknown-unknown target",
+    source: Source::Rustup("wasm32-unknown-unknown"),
+    locate: || {
+        // Asked of rustc and not of rustup, which a distribution's Rust lacks.
+        let output = Invocation::new("rustc")
+            .args(["--print", "target-libdir", "--target", WASM_TRIPLE])
+            .output(PROBE_LIMIT)?;
+        Some(PathBuf::from(output.trim())).filter(|folder| folder.is_dir())
+    },
+};
+
+pub static WASM_BINDGEN: Tool = Tool {
+    name: "wasm-bindgen's command-line tools",
+    source: Source::Cargo("wasm-bindgen-cli", Some("wasm-bindgen")),
+    locate: || {
+        let wanted = workspace::locked_version("wasm-bindgen").ok()?;
+        let program = installed("wasm-bindgen")?;
+        let version = Invocation::new(&program)
+            .arg("--version")
+            .output(PROBE_LIMIT)?;
+        // They refuse a wasm file of any other version than their own.
+        (version.split_whitespace().nth(1) == Some(wanted.as_str())).then_some(program)
+    },
+};
+
+pub static CHROMIUM: Tool = Tool {
+    name: "Chromium with chromedriver",
+    source: Source::Debian(&["chromium", "chromium-driver"]),
+    locate: || {
+        on_path("chromium").or_else(|| on_path("google-chrome"))?;
+        on_path("chromedriver")
+    },
+};
+
+pub static FIREFOX: Tool = Tool {
+    name: "Firefox",
+    source: Source::Debian(&["firefox-esr"]),
+    locate: || on_path("firefox").or_else(|| on_path("firefox-esr")),
+};
+
+pub static GECKODRIVER: Tool = Tool {
+    name: "geckodriver",
+    source: Source::Cargo("geckodriver", None),
+    locate: || installed("geckodriver").or_else(|| on_path("geckodriver")),
+};
+
+pub static WEBKIT: Tool = Tool {
+    name: "WebKitGTK with its driver and Xvfb",
+    source: Source::Debian(&["webkit2gtk-driver", "xvfb", "xauth"]),
+    locate: || {
+        on_path("xvfb-run")?;
+        on_path("xauth")?;
+        on_path("WebKitWebDriver")
+    },
+};
+
+pub static NODE_20: Tool = Tool {
+    name: "Node 20",
+    source: Source::Npm("node20", "node@20"),
+    locate: || node("node20", false),
+};
+
+pub static NODE: Tool = Tool {
+    name: "Node 22 or later",
+    source: Source::Npm("node", "node@22"),
+    locate: || node("node", true),
+};
+
+pub static DENO: Tool = Tool {
+    name: "Deno",
+    source: Source::Npm("deno", "deno@2"),
+    locate: || from_npm("deno", "deno"),
+};
+
+pub static BUN: Tool = Tool {
+    name: "Bun",
+    source: Source::Npm("bun", "bun@1"),
+    locate: || from_npm("bun", "bun"),
+};
+
+/// The target of everything that runs in a browser or another JavaScript host.
+pub const WASM_TRIPLE: &str = "wasm32-unknown-unknown";
+
+/// Asking a program for its version takes no longer than this.
+const PROBE_LIMIT: Duration = Duration::from_secs(20);
+
+/// Building or downloading a tool takes no longer than this.
+const INSTALL_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+impl Tool {
+    /// Where the tool is, if it is there.
+    pub fn find(&self) -> Option<PathBuf> {
+        (self.locate)()
+    }
+
+    /// Where the tool is, installed first if it must and may be.
+    ///
+    /// # Errors
+    /// Says that it is missing and which command gets it, or why installing
+    /// it failed.
+    pub fn provide(&self, install: bool) -> Result<PathBuf, String> {
+        if let Some(path) = self.find() {
+            return Ok(path);
+        }
+        let commands = self.commands()?;
+        let lines: Vec<String> = commands.iter().map(Invocation::line).collect();
+        if !install {
+            return Err(format!(
+                "{} is missing; get it with\n    {}",
+                self.name,
+                lines.join(" && ")
+            ));
+        }
+        let log = workspace::output()?.join("install.log");
+        for command in &commands {
+            let title = match self.source {
+                Source::Cargo(..) => format!("building {}, which takes minutes, once", self.name),
+                _ => format!("installing {}", self.name),
+            };
+            progress::run(&title, command, &log, INSTALL_LIMIT).inspect_err(|_| {
+                progress::show_tail(&log);
+            })?;
+        }
+        self.find()
+            .ok_or_else(|| format!("{} was installed and is still not found", self.name))
+    }
+
+    /// The commands that install the tool, runnable from the workspace's root.
+    fn commands(&self) -> Result<Vec<Invocation>, String> {
+        Ok(match self.source {
+            Source::Debian(packages) => vec![
+                Invocation::new("apt-get").arg("update"),
+                Invocation::new("apt-get")
+                    .env("DEBIAN_FRONTEND", "noninteractive")
+                    .args(["install", "-y", "--no-install-recommends"])
+                    .args(packages),
+            ],
+            Source::Rustup(target) => {
+                vec![Invocation::new("rustup").args(["target", "add", target])]
+            }
+            Source::Cargo(package, locked) => {
+                // A debug build takes a third of the time of a release build,
+                // and makes a run of the suite a second slower.
+                let mut command = Invocation::new("cargo").args(["install", package, "--debug"]);
+                if let Some(locked) = locked {
+                    command = command.args(["--version", &workspace::locked_version(locked)?]);
+                }
+                vec![command.args(["--force", "--root", "target/tools"])]
+            }
+            Source::Npm(folder, package) => {
+                workspace::folder(&format!("target/tools/npm/{folder}"))?;
+                vec![
+                    Invocation::new("npm")
+                        .args(["install", "--no-audit", "--no-fund", "--prefix"])
+                        .arg(format!("target/tools/npm/{folder}"))
+                        .arg(package),
+                ]
+            }
+        })
+    }
+}
+
+/// A program in `target/tools/bin`.
+fn installed(program: &str) -> Option<PathBuf> {
+    executable(&workspace::tools().ok()?.join("bin"), program)
+}
+
+/// A program on the search path.
+pub fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).find_map(|folder| executable(&folder, program))
+}
+
+/// A program that npm put below its folder.
+fn from_npm(folder: &str, program: &str) -> Option<PathBuf> {
+    let modules = workspace::tools()
+        .ok()?
+        .join("npm")
+        .join(folder)
+        .join("node_modules");
+    // `node`'s own launcher is a link that npm leaves out on some platforms.
+    executable(&modules.join(".bin"), program)
+        .or_else(|| executable(&modules.join(program).join("bin"), program))
+}
+
+/// A Node with or without a global `WebSocket`: the one on the path if it is
+/// so, else our own.
+fn node(folder: &str, with_websocket: bool) -> Option<PathBuf> {
+    let fits = |program: &PathBuf| {
+        let output = Invocation::new(program)
+            .args(["-p", "typeof WebSocket"])
+            .output(PROBE_LIMIT);
+        output.is_some_and(|kind| (kind.trim() == "function") == with_websocket)
+    };
+    on_path("node")
+        .filter(fits)
+        .or_else(|| from_npm(folder, "node").filter(fits))
+}
+
+fn executable(folder: &Path, program: &str) -> Option<PathBuf> {
+    let path = folder
+        .join(program)
+        .with_extension(std::env::consts::EXE_EXTENSION);
+    path.is_file().then_some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CHROMIUM, DENO, WASM_TARGET, on_path};
+
+    #[test]
+    fn a_missing_tool_is_named_with_the_command_that_gets_it() {
+        let lines = |tool: &super::Tool| -> Vec<String> {
+            let commands = tool.commands().expect("no lock file is needed");
+            commands.iter().map(|command| command.line()).collect()
+        };
+        assert_eq!(
+            lines(&CHROMIUM),
+            [
+                "apt-get update",
+                "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium chromium-driver"
+            ]
+        );
+        assert_eq!(
+            lines(&WASM_TARGET),
+            ["rustup target add wasm32-unknown-unknown"]
+        );
+        assert_eq!(
+            lines(&DENO),
+            ["npm install --no-audit --no-fund --prefix target/tools/npm/deno deno@2"]
+        );
+    }
+
+    #[test]
+    fn a_program_on_the_path_is_found() {
+        assert!(on_path("cargo").is_some());
+        assert!(on_path("no-such-program-anywhere").is_none());
+    }
+}
