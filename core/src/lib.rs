@@ -1,1 +1,41 @@
-//! The platform-free half of isosocket: events, the Bind trait, and every ordering rule.
+//! The platform-free half of isosocket: what a program may observe, decided once.
+//!
+//! A backend implements [`Transport`] and *reports facts* ([`Report`]) through
+//! its [`Link`]; this crate turns them into [`Event`]s. So no backend can
+//! deliver a message after `close`, two `Close` events, or an `Error` without
+//! its `Close`. This crate knows no platform: no I/O, no clock, no threads, no
+//! JavaScript. Numbers such as `S60` name the rules of observable behaviour
+//! that the conformance suite checks.
+//!
+//! Programs use the crate `isosocket`, which re-exports what they need.
+
+#![forbid(unsafe_code)]
+
+mod bind;
+mod builder;
+mod delivery;
+mod error;
+mod event;
+mod events;
+mod machine;
+mod maybe_send;
+mod message;
+mod open;
+mod request;
+mod socket;
+mod transport;
+mod unsupported;
+
+pub use bind::{Bind, Binding};
+pub use builder::Builder;
+pub use error::{CloseError, NewError, OpenError, Refusal, SendError, SyntaxError, UnknownEvent};
+pub use event::{CloseEvent, ErrorEvent, Event, EventKind};
+pub use events::{Events, Next};
+pub use machine::ReadyState;
+pub use maybe_send::{Home, MaybeSend};
+pub use message::{Data, Message, MessageRef, Text};
+pub use open::Open;
+pub use request::{Options, Request};
+pub use socket::{Link, Turn, WebSocket};
+pub use transport::{Report, Transport};
+pub use unsupported::Unsupported;

@@ -1,0 +1,121 @@
+//! Binding handlers to events, as the browser's `addEventListener` does.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend, Message};
+
+/// Everything one can bind handlers to.
+///
+/// Handlers of one socket run one at a time, in event order (S100), never
+/// inside the call that caused the event (S98). Each gets the socket, so that
+/// it can answer without owning a handle: a handler that captured a clone of
+/// its own socket would keep it open for ever.
+///
+/// An event that came before a handler for it was bound is kept, and delivered
+/// when the first one is bound (S101).
+///
+/// ```no_run
+/// use isosocket::{Bind, EventKind, WebSocket};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = WebSocket::new("wss://example.org/feed")?;
+/// socket.on_open(|socket| {
+///     let _ = socket.send("hello");
+/// });
+/// socket.on_message(|_, message| println!("{message:?}"));
+/// let binding = socket.bind(EventKind::Close, |_, event| println!("{event:?}"));
+/// binding.unbind();
+/// # Ok(())
+/// # }
+/// ```
+///
+/// ## Platform-specific
+/// - **Native:** handlers run on the event-loop thread that all sockets share,
+///   so they must be `Send` and must not block. A panic in a handler is caught
+///   and logged.
+/// - **Web:** handlers run on the thread that made the socket, and need not be
+///   `Send`.
+pub trait Bind: Sized + 'static {
+    /// Calls `handler` for each event of this kind, after the handlers that
+    /// were bound before.
+    fn bind<F>(&self, kind: EventKind, handler: F) -> Binding
+    where
+        F: FnMut(&Self, &Event) + MaybeSend + 'static;
+
+    /// Calls `handler` when the connection is established.
+    fn on_open<F>(&self, mut handler: F) -> Binding
+    where
+        F: FnMut(&Self) + MaybeSend + 'static,
+    {
+        self.bind(EventKind::Open, move |socket, _| handler(socket))
+    }
+
+    /// Calls `handler` for each message.
+    fn on_message<F>(&self, mut handler: F) -> Binding
+    where
+        F: FnMut(&Self, &Message) + MaybeSend + 'static,
+    {
+        self.bind(EventKind::Message, move |socket, event| {
+            if let Event::Message(message) = event {
+                handler(socket, message);
+            }
+        })
+    }
+
+    /// Calls `handler` when the connection fails; `Close` follows.
+    fn on_error<F>(&self, mut handler: F) -> Binding
+    where
+        F: FnMut(&Self, &ErrorEvent) + MaybeSend + 'static,
+    {
+        self.bind(EventKind::Error, move |socket, event| {
+            if let Event::Error(error) = event {
+                handler(socket, error);
+            }
+        })
+    }
+
+    /// Calls `handler` when the connection is closed.
+    fn on_close<F>(&self, mut handler: F) -> Binding
+    where
+        F: FnMut(&Self, &CloseEvent) + MaybeSend + 'static,
+    {
+        self.bind(EventKind::Close, move |socket, event| {
+            if let Event::Close(close) = event {
+                handler(socket, close);
+            }
+        })
+    }
+}
+
+/// A handler's place on its socket. Dropping it leaves the handler bound;
+/// [`unbind`](Binding::unbind) removes it.
+///
+/// A binding keeps no socket open.
+#[derive(Debug)]
+pub struct Binding {
+    pub(crate) live: Arc<AtomicBool>,
+    pub(crate) socket: Weak<dyn Sweep>,
+}
+
+impl Binding {
+    /// Removes the handler: it is not called again, also when this is called
+    /// inside a handler for the same event. The handler itself is dropped
+    /// shortly after.
+    ///
+    /// ## Platform-specific
+    /// - **Native:** called on another thread than the event loop's, it does
+    ///   not wait for a handler that is running at this moment.
+    pub fn unbind(self) {
+        self.live.store(false, Ordering::Release);
+        if let Some(socket) = self.socket.upgrade() {
+            socket.sweep();
+        }
+    }
+}
+
+/// A socket, as far as a binding knows it.
+pub(crate) trait Sweep: Send + Sync + std::fmt::Debug {
+    /// Drops, soon, the handlers that are no longer live.
+    fn sweep(self: Arc<Self>);
+}

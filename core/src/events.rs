@@ -1,0 +1,249 @@
+//! A socket's events as a stream: every event, in order, ending after `Close`.
+//!
+//! Between the delivering thread and the stream stands a queue that is filled
+//! once a turn and emptied at one go: one lock and one wake-up for a batch.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use futures_core::{FusedStream, Stream};
+
+use crate::bind::Sweep;
+use crate::socket::Shared;
+use crate::{Event, Transport};
+
+/// A socket's events, as a [`Stream`].
+///
+/// It yields every event from its creation on (the first stream also those
+/// that nobody has seen yet, S101), in order, and ends after `Close`. Nothing
+/// is lost when a future of [`next`](Events::next) is dropped.
+///
+/// It does not keep the socket open: when the last [`WebSocket`](crate::WebSocket)
+/// handle is dropped, the socket closes, and the stream yields the end of that.
+///
+/// ```no_run
+/// use isosocket::{Event, WebSocket};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = WebSocket::open("wss://example.org/feed").await?;
+/// let mut events = socket.events();
+/// while let Some(event) = events.next().await {
+///     match event {
+///         Event::Open => socket.send("hello")?,
+///         Event::Message(message) => println!("{message:?}"),
+///         Event::Error(error) => println!("{error}"),
+///         Event::Close(close) => println!("{close}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Events<T: Transport> {
+    shared: Arc<Shared<T>>,
+    queue: Arc<Queue>,
+    front: VecDeque<Event>,
+    ended: bool,
+}
+
+impl<T: Transport> Events<T> {
+    pub(crate) fn new(shared: Arc<Shared<T>>) -> Self {
+        let queue = Arc::new(Queue::default());
+        shared.listen(queue.clone());
+        Events {
+            shared,
+            queue,
+            front: VecDeque::new(),
+            ended: false,
+        }
+    }
+
+    /// The next event, if there is one now: for frame loops.
+    ///
+    /// Costs one atomic load where there is none. See
+    /// [`is_terminated`](FusedStream::is_terminated) for the end.
+    pub fn try_next(&mut self) -> Option<Event> {
+        if self.front.is_empty() {
+            if !self.queue.filled.load(Ordering::Acquire) {
+                return None;
+            }
+            let resume = {
+                let mut inner = self.queue.lock();
+                self.queue.filled.store(false, Ordering::Release);
+                mem::swap(&mut inner.events, &mut self.front);
+                inner.bytes = 0;
+                mem::take(&mut inner.paused)
+            };
+            if resume {
+                self.shared.transport.resume();
+            }
+        }
+        let event = self.front.pop_front()?;
+        self.ended = matches!(event, Event::Close(_));
+        Some(event)
+    }
+
+    /// Waits for the next event; `None` after `Close`.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "it is StreamExt::next, for programs without that trait"
+    )]
+    pub fn next(&mut self) -> Next<'_, T> {
+        Next(self)
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        if let Some(event) = self.try_next() {
+            return Poll::Ready(Some(event));
+        }
+        {
+            let mut inner = self.queue.lock();
+            if inner.events.is_empty() {
+                if inner.ended {
+                    self.ended = true;
+                    return Poll::Ready(None);
+                }
+                match &mut inner.waker {
+                    Some(waker) => waker.clone_from(context.waker()),
+                    none => *none = Some(context.waker().clone()),
+                }
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(self.try_next())
+    }
+}
+
+impl<T: Transport> Stream for Events<T> {
+    type Item = Event;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.get_mut().poll(context)
+    }
+}
+
+impl<T: Transport> FusedStream for Events<T> {
+    /// Whether `Close` was yielded, and so nothing more will be.
+    fn is_terminated(&self) -> bool {
+        self.ended
+    }
+}
+
+impl<T: Transport> Drop for Events<T> {
+    fn drop(&mut self) {
+        self.queue.abandoned.store(true, Ordering::Release);
+        let resume = {
+            let mut inner = self.queue.lock();
+            inner.waker = None;
+            inner.bytes = 0;
+            // Events are dropped with this stream, not under the lock.
+            self.front.append(&mut inner.events);
+            mem::take(&mut inner.paused)
+        };
+        if resume {
+            self.shared.transport.resume();
+        }
+        self.shared.clone().sweep();
+    }
+}
+
+impl<T: Transport> fmt::Debug for Events<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events")
+            .field("socket", &self.shared)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Events::next`]. Dropping it loses nothing.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct Next<'a, T: Transport>(&'a mut Events<T>);
+
+impl<T: Transport> Future for Next<'_, T> {
+    type Output = Option<Event>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.0.poll(context)
+    }
+}
+
+/// What stands between the turns of a socket and one stream.
+#[derive(Default)]
+pub(crate) struct Queue {
+    inner: Mutex<Inner>,
+    filled: AtomicBool,
+    abandoned: AtomicBool,
+}
+
+#[derive(Default)]
+struct Inner {
+    events: VecDeque<Event>,
+    bytes: usize,
+    paused: bool,
+    ended: bool,
+    waker: Option<Waker>,
+}
+
+impl Queue {
+    /// Moves a batch into the queue and wakes the stream.
+    pub(crate) fn push(&self, batch: &mut Vec<Event>) {
+        let waker = {
+            let mut inner = self.lock();
+            if self.is_abandoned() {
+                None
+            } else {
+                for event in batch.drain(..) {
+                    if let Event::Message(message) = &event {
+                        inner.bytes += message.len();
+                    }
+                    inner.events.push_back(event);
+                }
+                self.filled.store(true, Ordering::Release);
+                inner.waker.take()
+            }
+        };
+        batch.clear();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Nothing will come any more; also for a stream that begins after `Close`.
+    pub(crate) fn end(&self) {
+        let waker = {
+            let mut inner = self.lock();
+            inner.ended = true;
+            inner.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Whether more than `limit` bytes wait here; notes that reading pauses.
+    pub(crate) fn pause_above(&self, limit: usize) -> bool {
+        let mut inner = self.lock();
+        inner.paused = inner.bytes > limit;
+        inner.paused
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Acquire)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // No foreign code runs under this lock, so a poisoned one is still good.
+        self.inner
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}

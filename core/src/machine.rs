@@ -1,0 +1,184 @@
+//! The state machine: which report or call leads to which state and events.
+//!
+//! It is a pure function of the ready state, and the only place where the
+//! order of events is decided. [`socket`](crate::socket) carries its decisions
+//! out.
+
+/// The four states of a WebSocket, numbered as in the WHATWG standard (S22).
+///
+/// ```
+/// use isosocket_core::ReadyState;
+///
+/// assert_eq!(ReadyState::Connecting as u8, 0);
+/// assert_eq!(ReadyState::Closed as u8, 3);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum ReadyState {
+    /// The connection is not yet established.
+    Connecting = 0,
+    /// The connection is established and messages can be sent.
+    Open = 1,
+    /// The closing handshake is under way, or `close` was called while connecting.
+    Closing = 2,
+    /// The connection is closed or could not be established.
+    Closed = 3,
+}
+
+impl ReadyState {
+    pub(crate) const fn from_u8(number: u8) -> Self {
+        match number {
+            0 => ReadyState::Connecting,
+            1 => ReadyState::Open,
+            2 => ReadyState::Closing,
+            _ => ReadyState::Closed,
+        }
+    }
+}
+
+/// What moves the machine: a backend's report or a program's call, without
+/// their data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// The opening handshake is complete.
+    Established,
+    /// A complete message arrived.
+    Message,
+    /// The peer began the closing handshake.
+    PeerClosing,
+    /// The connection failed.
+    Failed,
+    /// The connection is closed.
+    Closed,
+    /// The program called `close`.
+    Close,
+}
+
+/// What is to be done about an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Nothing: the program must not see it.
+    Ignore,
+    /// Deliver `Open`.
+    DeliverOpen,
+    /// Deliver the `Message`.
+    DeliverMessage,
+    /// Deliver the `Close`.
+    DeliverClose,
+    /// FAIL: deliver `Error`, then `Close(1006, "", not clean)`.
+    Fail,
+    /// Have the transport give up the opening handshake.
+    AbortHandshake,
+    /// Have the transport start the closing handshake.
+    StartClosing,
+}
+
+/// The whole machine.
+pub(crate) const fn step(state: ReadyState, input: Input) -> (ReadyState, Decision) {
+    use Decision as D;
+    use Input as I;
+    use ReadyState::{Closed, Closing, Connecting, Open};
+
+    match (state, input) {
+        // S23. After `close` while connecting the handshake's success is void (S68).
+        (Connecting, I::Established) => (Open, D::DeliverOpen),
+        (state, I::Established) => (state, D::Ignore),
+
+        // S55, S60: only while open.
+        (Open, I::Message) => (Open, D::DeliverMessage),
+        (state, I::Message) => (state, D::Ignore),
+
+        (Open, I::PeerClosing) => (Closing, D::Ignore),
+        (state, I::PeerClosing) => (state, D::Ignore),
+
+        // S97: exactly one `Close`, and nothing after it.
+        (Closed, _) => (Closed, D::Ignore),
+
+        // S34: the state is Closed before the `Error` is seen.
+        (_, I::Failed) => (Closed, D::Fail),
+
+        // A connection that ends before it was established has failed.
+        (Connecting, I::Closed) => (Closed, D::Fail),
+        (_, I::Closed) => (Closed, D::DeliverClose),
+
+        // WHATWG close(), step 3.
+        (Connecting, I::Close) => (Closing, D::AbortHandshake),
+        (Open, I::Close) => (Closing, D::StartClosing),
+        (Closing, I::Close) => (Closing, D::Ignore), // S73
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Decision as D;
+    use super::Input as I;
+    use super::ReadyState::*;
+    use super::*;
+
+    /// Every state × every input.
+    #[test]
+    fn the_whole_table() {
+        let table = [
+            (Connecting, I::Established, Open, D::DeliverOpen),
+            (Connecting, I::Message, Connecting, D::Ignore),
+            (Connecting, I::PeerClosing, Connecting, D::Ignore),
+            (Connecting, I::Failed, Closed, D::Fail),
+            (Connecting, I::Closed, Closed, D::Fail),
+            (Connecting, I::Close, Closing, D::AbortHandshake),
+            (Open, I::Established, Open, D::Ignore),
+            (Open, I::Message, Open, D::DeliverMessage),
+            (Open, I::PeerClosing, Closing, D::Ignore),
+            (Open, I::Failed, Closed, D::Fail),
+            (Open, I::Closed, Closed, D::DeliverClose),
+            (Open, I::Close, Closing, D::StartClosing),
+            (Closing, I::Established, Closing, D::Ignore),
+            (Closing, I::Message, Closing, D::Ignore),
+            (Closing, I::PeerClosing, Closing, D::Ignore),
+            (Closing, I::Failed, Closed, D::Fail),
+            (Closing, I::Closed, Closed, D::DeliverClose),
+            (Closing, I::Close, Closing, D::Ignore),
+            (Closed, I::Established, Closed, D::Ignore),
+            (Closed, I::Message, Closed, D::Ignore),
+            (Closed, I::PeerClosing, Closed, D::Ignore),
+            (Closed, I::Failed, Closed, D::Ignore),
+            (Closed, I::Closed, Closed, D::Ignore),
+            (Closed, I::Close, Closed, D::Ignore),
+        ];
+        for (state, input, next, decision) in table {
+            assert_eq!(step(state, input), (next, decision), "{state:?} {input:?}");
+        }
+    }
+
+    /// S97 for every sequence of six inputs: at most one `Open`, at most one
+    /// `Error`, at most one `Close`, nothing after it, no message outside Open.
+    #[test]
+    fn no_sequence_breaks_the_order_of_events() {
+        const INPUTS: [Input; 6] = [
+            I::Established,
+            I::Message,
+            I::PeerClosing,
+            I::Failed,
+            I::Closed,
+            I::Close,
+        ];
+        for mut number in 0..6u32.pow(6) {
+            let (mut state, mut opened, mut closed) = (Connecting, false, false);
+            for _ in 0..6 {
+                let input = INPUTS[(number % 6) as usize];
+                number /= 6;
+                let (next, decision) = step(state, input);
+                assert!(next >= state, "the state never goes back");
+                match decision {
+                    D::DeliverOpen => assert!(!std::mem::replace(&mut opened, true) && !closed),
+                    D::DeliverMessage => assert!(opened && !closed && next == Open),
+                    D::DeliverClose => assert!(opened || state == Closing),
+                    _ => {}
+                }
+                if matches!(decision, D::DeliverClose | D::Fail) {
+                    assert!(!std::mem::replace(&mut closed, true) && next == Closed);
+                }
+                state = next;
+            }
+        }
+    }
+}

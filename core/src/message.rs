@@ -1,0 +1,363 @@
+//! Messages: what a program sends and receives, cheap to clone.
+
+use std::fmt;
+use std::ops::Deref;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+/// Text that is known to be UTF-8 and cheap to clone; derefs to [`str`].
+///
+/// ```
+/// use isosocket_core::Text;
+///
+/// let text = Text::from("grüße");
+/// assert_eq!(text.len(), 7); // bytes, as for any str
+/// assert_eq!(text.clone(), "grüße");
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Text(ByteString);
+
+impl Text {
+    /// The text as a string slice.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text's UTF-8 bytes, without a copy.
+    pub fn into_bytes(self) -> Bytes {
+        self.0.into_bytes()
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, f)
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Text(text.into())
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Text(text.into())
+    }
+}
+
+#[doc(hidden)]
+impl From<ByteString> for Text {
+    fn from(text: ByteString) -> Self {
+        Text(text)
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> String {
+        text.as_str().to_owned()
+    }
+}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        **self == *other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        **self == **other
+    }
+}
+
+/// One message: text or binary.
+///
+/// ```
+/// use isosocket_core::Message;
+///
+/// let message = Message::from("hello");
+/// assert_eq!(message.as_text(), Some("hello"));
+/// assert_eq!(message.as_bytes(), b"hello");
+/// assert!(Message::from(vec![0, 1]).is_binary());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Message {
+    /// UTF-8 text.
+    Text(Text),
+    /// Any bytes.
+    Binary(Bytes),
+}
+
+impl Message {
+    /// The text, if it is a text message.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Message::Text(text) => Some(text),
+            Message::Binary(_) => None,
+        }
+    }
+
+    /// The payload: a text's UTF-8 bytes, or the binary data.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Message::Text(text) => text.as_str().as_bytes(),
+            Message::Binary(data) => data,
+        }
+    }
+
+    /// The payload, without a copy.
+    pub fn into_bytes(self) -> Bytes {
+        match self {
+            Message::Text(text) => text.into_bytes(),
+            Message::Binary(data) => data,
+        }
+    }
+
+    /// Whether this is a text message.
+    pub fn is_text(&self) -> bool {
+        matches!(self, Message::Text(_))
+    }
+
+    /// Whether this is a binary message.
+    pub fn is_binary(&self) -> bool {
+        matches!(self, Message::Binary(_))
+    }
+
+    /// The payload's length in bytes (for text, of its UTF-8).
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether the payload is empty. Empty messages are messages (S44).
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<D: Data> From<D> for Message
+where
+    D: private::NotMessage,
+{
+    fn from(data: D) -> Message {
+        data.into_message()
+    }
+}
+
+/// A borrowed message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageRef<'a> {
+    /// UTF-8 text.
+    Text(&'a str),
+    /// Any bytes.
+    Binary(&'a [u8]),
+}
+
+impl<'a> MessageRef<'a> {
+    /// The payload: a text's UTF-8 bytes, or the binary data.
+    pub fn as_bytes(self) -> &'a [u8] {
+        match self {
+            MessageRef::Text(text) => text.as_bytes(),
+            MessageRef::Binary(data) => data,
+        }
+    }
+}
+
+/// What can be sent: strings as text; vectors, slices and arrays of bytes as
+/// binary; and any [`Message`] as it is.
+///
+/// A borrowed value is copied once, into the bytes that go to the wire.
+pub trait Data {
+    /// The payload, borrowed.
+    fn as_message(&self) -> MessageRef<'_>;
+
+    /// The payload as a message of its own. Copies only what is borrowed.
+    fn into_message(self) -> Message;
+}
+
+impl Data for Message {
+    fn as_message(&self) -> MessageRef<'_> {
+        match self {
+            Message::Text(text) => MessageRef::Text(text),
+            Message::Binary(data) => MessageRef::Binary(data),
+        }
+    }
+
+    fn into_message(self) -> Message {
+        self
+    }
+}
+
+impl Data for &Message {
+    fn as_message(&self) -> MessageRef<'_> {
+        (**self).as_message()
+    }
+
+    fn into_message(self) -> Message {
+        self.clone()
+    }
+}
+
+macro_rules! data {
+    ($($kind:ident: $($type:ty [$($generics:tt)*]),+;)+) => {$($(
+        impl<$($generics)*> Data for $type {
+            fn as_message(&self) -> MessageRef<'_> {
+                MessageRef::$kind(self.as_ref())
+            }
+
+            fn into_message(self) -> Message {
+                data!($kind self)
+            }
+        }
+
+        impl<$($generics)*> private::NotMessage for $type {}
+    )+)+};
+    (Text $value:ident) => { Message::Text(ToText::to_text($value)) };
+    (Binary $value:ident) => { Message::Binary(ToBytes::to_bytes($value)) };
+}
+
+data! {
+    Text: &str [], String [], &String [], Text [], &Text [];
+    Binary: &[u8] [], Vec<u8> [], &Vec<u8> [], Bytes [], &Bytes [],
+        [u8; N] [const N: usize], &[u8; N] [const N: usize];
+}
+
+/// The conversions to owned text, each without a copy it can avoid.
+trait ToText {
+    fn to_text(self) -> Text;
+}
+
+impl ToText for &str {
+    fn to_text(self) -> Text {
+        self.into()
+    }
+}
+impl ToText for String {
+    fn to_text(self) -> Text {
+        self.into()
+    }
+}
+impl ToText for &String {
+    fn to_text(self) -> Text {
+        self.as_str().into()
+    }
+}
+impl ToText for Text {
+    fn to_text(self) -> Text {
+        self
+    }
+}
+impl ToText for &Text {
+    fn to_text(self) -> Text {
+        self.clone()
+    }
+}
+
+/// The conversions to owned bytes, each without a copy it can avoid.
+trait ToBytes {
+    fn to_bytes(self) -> Bytes;
+}
+
+impl ToBytes for &[u8] {
+    fn to_bytes(self) -> Bytes {
+        Bytes::copy_from_slice(self)
+    }
+}
+impl ToBytes for Vec<u8> {
+    fn to_bytes(self) -> Bytes {
+        self.into()
+    }
+}
+impl ToBytes for &Vec<u8> {
+    fn to_bytes(self) -> Bytes {
+        Bytes::copy_from_slice(self)
+    }
+}
+impl ToBytes for Bytes {
+    fn to_bytes(self) -> Bytes {
+        self
+    }
+}
+impl ToBytes for &Bytes {
+    fn to_bytes(self) -> Bytes {
+        self.clone()
+    }
+}
+impl<const N: usize> ToBytes for [u8; N] {
+    fn to_bytes(self) -> Bytes {
+        Bytes::copy_from_slice(&self)
+    }
+}
+impl<const N: usize> ToBytes for &[u8; N] {
+    fn to_bytes(self) -> Bytes {
+        Bytes::copy_from_slice(self)
+    }
+}
+
+mod private {
+    /// Everything that is [`Data`](super::Data) but not a `Message` already.
+    pub trait NotMessage {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_text_and_bytes_are_binary() {
+        for message in [
+            Message::from("a"),
+            Message::from("a".to_owned()),
+            Message::from(&"a".to_owned()),
+            Message::from(Text::from("a")),
+        ] {
+            assert_eq!(message.as_text(), Some("a"));
+        }
+        for message in [
+            Message::from(b"a"),
+            Message::from([97u8]),
+            Message::from(vec![97u8]),
+            Message::from(&[97u8][..]),
+            Message::from(Bytes::from_static(b"a")),
+        ] {
+            assert_eq!((message.as_text(), message.as_bytes()), (None, &b"a"[..]));
+        }
+    }
+
+    #[test]
+    fn borrowing_and_owning_agree() {
+        fn check<D: Data + Clone>(data: D) {
+            let owned = data.clone().into_message();
+            assert_eq!(data.as_message(), owned.as_message());
+            assert_eq!(data.as_message().as_bytes(), owned.as_bytes());
+        }
+        check("text");
+        check(String::from("text"));
+        check(&[1u8, 2][..]);
+        check([1u8, 2]);
+        check(Message::from("x"));
+        check(&Message::from(vec![3]));
+    }
+}

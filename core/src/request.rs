@@ -1,0 +1,176 @@
+//! What a program asks for when it opens a socket, checked before a backend sees it.
+
+use std::time::Duration;
+
+use crate::SyntaxError;
+
+/// The options that every target honours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Options {
+    /// How long the opening handshake may take, from the constructor's call to
+    /// the `Open` event (S37). Default: 20 s. `None`: as long as the host allows.
+    pub connect_timeout: Option<Duration>,
+    /// How long the peer may take to answer a Close frame (S76). Default: 10 s.
+    /// `None`: as long as the host allows.
+    pub close_timeout: Option<Duration>,
+    /// The largest message that is delivered, in bytes; a larger one fails the
+    /// connection (S62). Default: 64 MiB.
+    pub max_message_size: usize,
+    /// How many bytes may be buffered before `send` refuses with `Full` (S54).
+    /// One message is always accepted when nothing is buffered, however large
+    /// it is. Default: 64 MiB.
+    pub send_limit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            connect_timeout: Some(Duration::from_secs(20)),
+            close_timeout: Some(Duration::from_secs(10)),
+            max_message_size: 64 << 20,
+            send_limit: 64 << 20,
+        }
+    }
+}
+
+/// A request to open a socket, as a backend gets it: what the rules say about
+/// URL and subprotocols on every target alike has been checked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Request<O> {
+    /// The URL: absolute, of scheme `ws:` or `wss:`, without a fragment, else
+    /// as the program wrote it. The backend parses it by the WHATWG rules (S1).
+    pub url: String,
+    /// Valid tokens without a duplicate, in the program's order (S16, S17).
+    pub subprotocols: Vec<String>,
+    /// The options that every target honours.
+    pub options: Options,
+    /// The options that only this backend has.
+    pub native: O,
+}
+
+impl<O> Request<O> {
+    pub(crate) fn new(
+        url: &str,
+        subprotocols: Vec<String>,
+        options: Options,
+        native: O,
+    ) -> Result<Self, SyntaxError> {
+        let url = check_url(url)?;
+        check_subprotocols(&subprotocols)?;
+        Ok(Request {
+            url,
+            subprotocols,
+            options,
+            native,
+        })
+    }
+}
+
+/// The part of URL checking in which hosts differ, so that all agree: WHATWG
+/// WebSockets constructor, steps 2 to 5, without a base URL (S2–S5).
+fn check_url(url: &str) -> Result<String, SyntaxError> {
+    // What the URL parser strips before it begins (S9).
+    let url = url.trim_matches(|c: char| c <= ' ');
+    let url: String = url
+        .chars()
+        .filter(|c| !matches!(c, '\t' | '\n' | '\r'))
+        .collect();
+
+    let (scheme, rest) = url.split_once(':').ok_or(SyntaxError::RelativeUrl)?;
+    let mut letters = scheme.bytes();
+    let is_scheme = letters.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'));
+    if !is_scheme {
+        return Err(SyntaxError::RelativeUrl);
+    }
+    // S2: mapped here, because a browser resolves `http:host` against its page.
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "ws" | "http" => "ws",
+        "wss" | "https" => "wss",
+        other => return Err(SyntaxError::Scheme(other.to_owned())),
+    };
+    if rest.contains('#') {
+        return Err(SyntaxError::Fragment);
+    }
+    Ok(format!("{scheme}:{rest}"))
+}
+
+/// WHATWG WebSockets constructor, step 7 (S16, S17).
+fn check_subprotocols(subprotocols: &[String]) -> Result<(), SyntaxError> {
+    for (index, subprotocol) in subprotocols.iter().enumerate() {
+        if !is_token(subprotocol) {
+            return Err(SyntaxError::Subprotocol(subprotocol.clone()));
+        }
+        if subprotocols[..index].contains(subprotocol) {
+            return Err(SyntaxError::DuplicateSubprotocol(subprotocol.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// RFC 6455 section 4.1, item 10: characters from 0x21 to 0x7E without the
+/// separators of RFC 2616.
+fn is_token(value: &str) -> bool {
+    !value.is_empty()
+        && value
+            .bytes()
+            .all(|c| c.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_checked_alike_on_every_target() {
+        let ok = [
+            ("ws://h/", "ws://h/"),
+            ("WSS://h", "wss://h"),
+            ("http://h/x", "ws://h/x"),
+            ("Https:h", "wss:h"),
+            (" \u{1}ws:\n//h\t/ ", "ws://h/"),
+        ];
+        for (given, expected) in ok {
+            assert_eq!(check_url(given).as_deref(), Ok(expected), "{given:?}");
+        }
+        let bad = [
+            ("", SyntaxError::RelativeUrl),
+            ("/path", SyntaxError::RelativeUrl),
+            ("//host/path", SyntaxError::RelativeUrl),
+            ("host", SyntaxError::RelativeUrl),
+            ("?x:y", SyntaxError::RelativeUrl),
+            ("1ws://h", SyntaxError::RelativeUrl),
+            (":", SyntaxError::RelativeUrl),
+            ("ftp://h/", SyntaxError::Scheme("ftp".into())),
+            ("FILE:x", SyntaxError::Scheme("file".into())),
+            ("ws://h/#", SyntaxError::Fragment),
+            ("ws://h#a", SyntaxError::Fragment),
+        ];
+        for (given, expected) in bad {
+            assert_eq!(check_url(given), Err(expected), "{given:?}");
+        }
+    }
+
+    #[test]
+    fn subprotocols_are_tokens_without_duplicates() {
+        let check = |list: &[&str]| {
+            check_subprotocols(&list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(check(&[]), Ok(()));
+        assert_eq!(check(&["chat", "Chat", "v1.0", "!#$%&'*+-.^_`|~"]), Ok(()));
+        for bad in [
+            "", " ", "a b", "a,b", "a\r\nb", "é", "a\u{7f}", "(", "\"", "=", "{",
+        ] {
+            assert_eq!(
+                check(&["ok", bad]),
+                Err(SyntaxError::Subprotocol(bad.into()))
+            );
+        }
+        assert_eq!(
+            check(&["a", "b", "a"]),
+            Err(SyntaxError::DuplicateSubprotocol("a".into()))
+        );
+    }
+}
