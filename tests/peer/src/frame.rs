@@ -3,6 +3,9 @@
 //! Invariant: what can stand on the wire can be expressed here, legal or not;
 //! a length is never trusted with memory.
 
+use std::ops::Range;
+use std::sync::LazyLock;
+
 /// The opcodes that the peer itself gives a meaning to.
 pub(crate) mod op {
     pub(crate) const CONTINUATION: u8 = 0;
@@ -191,7 +194,18 @@ pub(crate) fn holds_close(mut bytes: &[u8]) -> bool {
     }
 }
 
-/// Byte `at` of the pattern that stands for large payloads: the alphabet.
-pub(crate) fn pattern(at: u64) -> u8 {
-    b'a' + (at % 26) as u8
+/// Patterns are asked for in pieces of at most this many bytes.
+pub(crate) const PATTERN_PIECE: u64 = 64 * 1024;
+
+/// A part of the pattern that stands for large payloads: the alphabet, over
+/// and over.
+pub(crate) fn pattern(range: Range<u64>) -> Vec<u8> {
+    static ALPHABETS: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        (b'a'..=b'z')
+            .cycle()
+            .take(PATTERN_PIECE as usize + 26)
+            .collect()
+    });
+    let start = (range.start % 26) as usize;
+    ALPHABETS[start..start + (range.end - range.start) as usize].to_vec()
 }

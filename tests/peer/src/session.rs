@@ -8,7 +8,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::frame::{self, Decoder, Head, Piece, Width, op};
+use crate::frame::{self, Decoder, Head, PATTERN_PIECE, Piece, Width, op};
 use crate::record::{HASH_START, MAX_PAYLOAD, Recorder, hash};
 use crate::reply;
 use crate::request::Request;
@@ -17,8 +17,6 @@ use crate::wire::{End, Wire};
 
 /// How long the peer waits for the client's FIN after its own.
 const LINGER: Duration = Duration::from_secs(5);
-/// Patterns are made in pieces of this many bytes.
-const CHUNK: u64 = 64 * 1024;
 /// Every masked frame of the peer has this key, that of RFC 6455, section 5.7.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
@@ -172,7 +170,8 @@ impl Session {
     /// Ends the connection as is proper after what happened.
     pub(crate) fn finish(mut self, result: Result<(), Halt>) {
         let mut result = result.and_then(|()| Ok(self.wire.uncork()?));
-        if result != Err(Halt::Gone) && self.accepted && !self.fin_sent {
+        let open = self.accepted && !self.fin_sent && !self.client_ended;
+        if result != Err(Halt::Gone) && open {
             result = self.read(Goal::Close, false, None);
             if result.is_ok() && !self.close_sent {
                 let _ = self.step(&Step::Answer);
@@ -424,12 +423,12 @@ impl Session {
     ) -> io::Result<()> {
         let mut at = range.start;
         while at < range.end {
-            let end = range.end.min(at + CHUNK);
+            let end = range.end.min(at + PATTERN_PIECE);
             let part = |bytes: &[u8]| bytes[at as usize..end as usize].to_vec();
             let mut bytes: Vec<u8> = match payload {
                 Payload::Bytes(bytes) => part(bytes),
                 Payload::Round => part(self.round.to_string().as_bytes()),
-                Payload::Pattern(_) => (at..end).map(frame::pattern).collect(),
+                Payload::Pattern(_) => frame::pattern(at..end),
             };
             if let Some(key) = mask {
                 frame::mask(key, at - range.start, &mut bytes);
