@@ -61,9 +61,9 @@ pub(crate) fn script(request: &Request) -> Result<String, String> {
         ["drop"] => "nohandshake;fin".into(),
         ["drop", "rst"] => "nohandshake;rst".into(),
         ["silent"] => "quiet;wait:end".into(),
-        ["slow-reader"] => "rcvbuf:8192;slow:16384:5".into(),
-        ["slow-reader", size, ms] => format!("rcvbuf:8192;slow:{size}:{ms}"),
-        ["stalled", ms] => format!("rcvbuf:4096;delay:{ms}"),
+        ["slow-reader"] => "rcvbuf:65536;slow:16384:5".into(),
+        ["slow-reader", size, ms] => format!("rcvbuf:65536;slow:{size}:{ms}"),
+        ["stalled", ms] => format!("rcvbuf:65536;delay:{ms}"),
         _ => return Err(format!("no behaviour `{}`", request.path())),
     })
 }
