@@ -5,6 +5,7 @@
 
 mod demo;
 mod hosts;
+mod http;
 mod page;
 mod peer;
 mod process;

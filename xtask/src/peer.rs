@@ -1,20 +1,76 @@
 //! The scripted server that the suite talks to, in this process.
 //!
-//! Invariant: it listens on loopback only, and on the same port as the last
-//! time if that is free, because its address is baked into the wasm binary
+//! Invariant: it listens on loopback only, and on the same ports as the last
+//! time if those are free, because its address is baked into the wasm binary
 //! and another address means another build.
 
-/// The first of the ports that are tried.
-const FIRST_PORT: u16 = 17380;
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use isosocket_peer::{Peer, PeerOptions};
+
+use crate::workspace;
+
+/// The first ports that are tried; the peer uses a few that follow each.
+const BASE_PORTS: [u16; 4] = [17380, 17480, 17580, 17680];
 
 /// A running peer; it ends when this is dropped.
 pub struct Running {
     /// `127.0.0.1:PORT`, the value of `ISOSOCKET_PEER`.
     pub address: String,
+    /// The certificate that the peer's TLS ports are signed with.
+    pub ca: PathBuf,
+    peer: Peer,
+    complaints: usize,
 }
 
+/// Starts the peer; what cases report is written to `target/xtask/reports.log`.
+///
+/// # Errors
+/// If its files cannot be written or no port is free at all.
 pub fn start() -> Result<Running, String> {
-    Ok(Running {
-        address: format!("127.0.0.1:{FIRST_PORT}"),
-    })
+    let ca_folder = workspace::folder("target/xtask/ca")?;
+    let reports = File::create(workspace::output()?.join("reports.log"))
+        .map_err(|error| format!("cannot write reports.log: {error}"))?;
+    let reports = std::sync::Arc::new(Mutex::new(reports));
+    let mut last = String::new();
+    // Port 0 at the end: any that the system has.
+    for base_port in BASE_PORTS.into_iter().chain([0]) {
+        let reports = std::sync::Arc::clone(&reports);
+        let options = PeerOptions {
+            base_port,
+            ca_dir: Some(ca_folder.clone()),
+            on_report: Some(Box::new(move |from, line| {
+                if let Ok(mut file) = reports.lock() {
+                    // A report is for people to read; no case depends on it.
+                    let _ = writeln!(file, "{from}\t{line}");
+                }
+            })),
+        };
+        match Peer::start(options) {
+            Ok(peer) => {
+                return Ok(Running {
+                    address: format!("127.0.0.1:{}", peer.ports().plain),
+                    ca: ca_folder.join("ca.pem"),
+                    peer,
+                    complaints: 0,
+                });
+            }
+            Err(error) => last = error.to_string(),
+        }
+    }
+    Err(format!("cannot start the peer: {last}"))
+}
+
+impl Running {
+    /// What the peer was asked for since the last call and does not have. It
+    /// refuses that, which a case that expects a failure takes for success.
+    pub fn new_complaints(&mut self) -> Vec<String> {
+        let mut all = self.peer.errors();
+        let new = all.split_off(self.complaints.min(all.len()));
+        self.complaints += new.len();
+        new
+    }
 }

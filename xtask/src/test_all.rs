@@ -184,6 +184,11 @@ impl<'a> Session<'a> {
             problem = page::run(log).err();
         }
         row.took = start.elapsed();
+        if let Some(complaint) = self.peer.new_complaints().first() {
+            problem.get_or_insert(format!(
+                "the peer was asked for what it has not: {complaint}"
+            ));
+        }
         row.counts = Counts::read(&fs::read_to_string(log).unwrap_or_default());
         row.judge(problem);
     }
@@ -223,6 +228,7 @@ impl<'a> Session<'a> {
         Invocation::cargo()
             .args(arguments)
             .env("ISOSOCKET_PEER", &self.peer.address)
+            .env("ISOSOCKET_PEER_CA", &self.peer.ca)
     }
 
     /// The suite's wasm binaries, built when the first row asks.
