@@ -22,7 +22,7 @@ const MAX_HELD: usize = 64 * 1024;
 pub(crate) enum End {
     Fin,
     Rst,
-    /// The idle limit or the deadline has passed.
+    /// The deadline has passed, or the idle limit.
     Timeout,
 }
 
@@ -126,22 +126,20 @@ impl Wire {
         }
     }
 
-    /// Waits for more input, at most until the deadline.
+    /// Waits for more input, until the deadline or else for the idle limit.
     pub(crate) fn fill(&mut self, deadline: Option<Instant>) -> Result<(), End> {
-        let mut wait = self.limit;
-        if let Some(deadline) = deadline {
-            wait = wait.min(deadline.saturating_duration_since(Instant::now()));
-        }
-        if wait.is_zero() {
-            return Err(End::Timeout);
-        }
-        let _ = self.tcp().set_read_timeout(Some(wait));
         let mut size = self.buffer.len();
         if let Some((slow, pause)) = self.slow {
             size = size.min(slow);
             self.sleep(pause);
         }
+        let deadline = deadline.unwrap_or_else(|| Instant::now() + self.limit);
         loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(End::Timeout);
+            }
+            let _ = self.tcp().set_read_timeout(Some(left));
             let buffer = &mut self.buffer[..size];
             let result = match &mut self.stream {
                 Stream::Plain(tcp) => tcp.read(buffer),
@@ -156,8 +154,8 @@ impl Wire {
                     return Ok(());
                 }
                 Err(error) => match error.kind() {
-                    ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => return Err(End::Timeout),
+                    // The deadline is looked at again.
+                    ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut => {}
                     // TLS ended without its own goodbye.
                     ErrorKind::UnexpectedEof => return Err(End::Fin),
                     _ => return Err(End::Rst),

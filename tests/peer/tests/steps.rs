@@ -412,6 +412,31 @@ fn idle_limits_end_a_wait() {
 }
 
 #[test]
+fn a_hold_may_be_longer_than_the_idle_limit() {
+    let peer = start();
+    let mut raw = Raw::open(&peer, "/script?do=limit:50;hold:200;text:a;fin");
+    assert_eq!(raw.rest(), hex("8101 61"));
+}
+
+#[test]
+fn the_examples_of_the_reference_are_scripts() {
+    let peer = start();
+    let readme = include_str!("../README.md");
+    let mut count = 0;
+    for line in readme.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = line.split(" | ").collect();
+        let example = cells[1].split('`').nth(1).filter(|_| cells.len() == 3);
+        if let Some(example) = example.filter(|example| !example.starts_with('/')) {
+            count += 1;
+            let mut raw = Raw::request(&peer, &format!("/script?do={example}"), "");
+            let _ = raw.0.read(&mut [0]);
+        }
+    }
+    assert_eq!(peer.errors(), [""; 0]);
+    assert!(count > 20, "{count} examples");
+}
+
+#[test]
 fn wrong_scripts_are_refused_and_reported() {
     let peer = start();
     let scripts = [
