@@ -15,6 +15,7 @@ mod test_all;
 mod tidy;
 mod tools;
 mod wasm;
+mod webdriver;
 mod workspace;
 
 use std::process::ExitCode;

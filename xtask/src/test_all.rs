@@ -12,7 +12,7 @@ use crate::hosts::{Env, HOSTS, Host, Kind, Set};
 use crate::process::Invocation;
 use crate::report::{self, Counts, Row, Verdict};
 use crate::tools::{self, Tool};
-use crate::{page, peer, progress, wasm, workspace};
+use crate::{demo, page, peer, progress, wasm, workspace};
 
 /// A build takes no longer than this, on a cold machine with two cores.
 const BUILD_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -168,22 +168,17 @@ impl<'a> Session<'a> {
         if let Err(error) = fs::write(log, "") {
             return row.judge(Some(format!("cannot write the log: {error}")));
         }
-        let commands = match self.prepare(host, log) {
-            Ok(commands) => commands,
-            Err(problem) => return row.judge(Some(problem)),
+        let outcome = match host.kind {
+            Kind::Page => self.page(log),
+            Kind::Native { .. } | Kind::Wasm => self.suite_on(host, log),
         };
-        let start = Instant::now();
-        let mut problem = None;
-        for command in &commands {
-            let title = format!("running {}", host.name);
-            if let Err(error) = progress::run(&title, command, log, RUN_LIMIT) {
-                problem = Some(error);
+        let mut problem = match outcome {
+            Ok((took, problem)) => {
+                row.took = took;
+                problem
             }
-        }
-        if let Kind::Page = host.kind {
-            problem = page::run(log).err();
-        }
-        row.took = start.elapsed();
+            Err(problem) => Some(problem),
+        };
         if let Some(complaint) = self.peer.new_complaints().first() {
             problem.get_or_insert(format!(
                 "the peer was asked for what it has not: {complaint}"
@@ -191,6 +186,36 @@ impl<'a> Session<'a> {
         }
         row.counts = Counts::read(&fs::read_to_string(log).unwrap_or_default());
         row.judge(problem);
+    }
+
+    /// Drives the demo's page: how long it took, and what went wrong.
+    fn page(&mut self, log: &Path) -> Result<(Duration, Option<String>), String> {
+        let wasm_bindgen = self.provide(&tools::WASM_BINDGEN)?;
+        let driver = self.provide(&tools::CHROMIUM)?;
+        let folder = demo::build(&wasm_bindgen, log)?;
+        let start = Instant::now();
+        let filter = self.options.filter.as_deref();
+        let outcome = page::run(&driver, folder, &self.peer, filter, log);
+        Ok((start.elapsed(), outcome.err()))
+    }
+
+    /// Runs the suite on a host: how long it took, and what went wrong.
+    fn suite_on(
+        &mut self,
+        host: &'static Host,
+        log: &Path,
+    ) -> Result<(Duration, Option<String>), String> {
+        let commands = self.prepare(host, log)?;
+        let start = Instant::now();
+        let mut problem = None;
+        for command in &commands {
+            let title = format!("running {}", host.name);
+            // The other binaries' cases are run all the same.
+            if let Err(error) = progress::run(&title, command, log, RUN_LIMIT) {
+                problem.get_or_insert(error);
+            }
+        }
+        Ok((start.elapsed(), problem))
     }
 
     /// The commands that run a row's cases, with everything built for them.
