@@ -1,3 +1,160 @@
 //! The native backend of isosocket, on mio, tungstenite and rustls.
+//!
+//! One event-loop thread serves all sockets; the constructor never blocks.
+//! Programs use the crate `isosocket`, which re-exports what they need as
+//! `isosocket::native`.
 
-pub use isosocket_core::Unsupported as Native;
+mod codec;
+mod connection;
+mod dial;
+mod event_loop;
+mod handshake;
+mod options;
+mod outbox;
+mod resolve;
+mod stream;
+mod target;
+mod timers;
+mod tls;
+mod utf8;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, Transport};
+
+use crate::connection::{Connection, Setup};
+use crate::event_loop::{Action, Command, Reservation, submit};
+use crate::outbox::{Follow, Outbox};
+use crate::target::Target;
+
+pub use options::{BuilderExt, NativeOptions};
+#[cfg(feature = "tls")]
+pub use rustls;
+
+/// A native connection: the transport behind `isosocket::WebSocket`.
+#[derive(Debug)]
+pub struct Native {
+    inner: Arc<Inner>,
+    setup: Mutex<Option<(Setup, Reservation)>>,
+}
+
+/// What the program's side and the event loop share of a connection.
+#[derive(Debug)]
+struct Inner {
+    /// The connection's slot in the event loop, while it has one.
+    key: AtomicUsize,
+    outbox: Mutex<Outbox>,
+}
+
+impl Inner {
+    fn key(&self) -> Option<usize> {
+        Some(self.key.load(Ordering::Acquire)).filter(|&key| key != usize::MAX)
+    }
+
+    fn set_key(&self, key: Option<usize>) {
+        self.key.store(key.unwrap_or(usize::MAX), Ordering::Release);
+    }
+
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
+        self.outbox
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Native {
+    fn act(&self, action: Action) {
+        submit(Command::Do(self.inner.clone(), action));
+    }
+
+    fn follow(&self, follow: Follow) {
+        match follow {
+            Follow::Nothing => {}
+            Follow::Flush => self.act(Action::Flush),
+            Follow::Broken => self.act(Action::Broken),
+        }
+    }
+}
+
+impl Transport for Native {
+    type Options = NativeOptions;
+
+    fn supported() -> bool {
+        true
+    }
+
+    fn new(request: Request<NativeOptions>) -> Result<(Self, String), NewError> {
+        let target = Target::parse(&request.url)?;
+        request.native.check()?;
+        let reservation =
+            Reservation::new().map_err(|error| NewError::Resources(error.to_string()))?;
+        let url = target.serialized().to_owned();
+        let native = Native {
+            inner: Arc::new(Inner {
+                key: AtomicUsize::new(usize::MAX),
+                outbox: Mutex::new(Outbox::new(request.options.send_limit)),
+            }),
+            setup: Mutex::new(Some((
+                Setup {
+                    target,
+                    subprotocols: request.subprotocols,
+                    options: request.options,
+                    native: request.native,
+                },
+                reservation,
+            ))),
+        };
+        Ok((native, url))
+    }
+
+    fn start(&self, link: Link<Self>) {
+        let setup = self
+            .setup
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .take();
+        if let Some((setup, reservation)) = setup {
+            let connection = Connection::new(self.inner.clone(), link, setup);
+            submit(Command::Start(Box::new(connection)));
+            drop(reservation);
+        }
+    }
+
+    fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
+        let follow = self.inner.outbox().send(message)?;
+        self.follow(follow);
+        Ok(())
+    }
+
+    fn abort(&self) {
+        self.act(Action::Abort);
+    }
+
+    fn close(&self, frame: Option<(u16, &str)>) {
+        self.inner.outbox().close(frame);
+        self.act(Action::Close);
+    }
+
+    fn buffered_amount(&self) -> usize {
+        self.inner.outbox().buffered_amount()
+    }
+
+    fn schedule(&self, link: Link<Self>) {
+        submit(Command::Turn(link));
+    }
+
+    fn watch_drain(&self, link: Link<Self>, mark: usize) {
+        if self.inner.outbox().watch_drain(mark) {
+            link.drained();
+        }
+    }
+
+    fn resume(&self) {
+        self.act(Action::Resume);
+    }
+
+    fn detach(&self) {
+        self.act(Action::Detach);
+    }
+}

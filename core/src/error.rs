@@ -15,6 +15,9 @@ pub enum NewError {
     /// The URL or a subprotocol is malformed (S1–S17).
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
+    /// The operating system refused what a socket needs, such as a thread.
+    #[error("the system refused the resources for a socket: {0}")]
+    Resources(String),
     /// An option cannot be used as given, such as a request header that the
     /// opening handshake owns.
     #[error("invalid option: {0}")]

@@ -323,10 +323,12 @@ impl<T: Transport> Shared<T> {
     }
 
     fn close(&self, frame: Option<(u16, &str)>) {
-        if let Decision::StartClosing | Decision::AbortHandshake = self.step(Input::Close) {
-            self.transport.close(frame);
-            self.wake_waiters();
+        match self.step(Input::Close) {
+            Decision::StartClosing => self.transport.close(frame),
+            Decision::AbortHandshake => self.transport.abort(),
+            _ => return,
         }
+        self.wake_waiters();
     }
 
     /// The last handle is gone (S102).

@@ -36,9 +36,15 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// A [`Refusal`] where nothing was queued.
     fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal>;
 
+    /// Gives up a connection that is not established, and reports
+    /// [`Report::Failed`] (S68). Where it was established a moment ago and core
+    /// has not heard of it yet, it fails all the same.
+    fn abort(&self) {
+        self.close(None);
+    }
+
     /// Starts the closing handshake, after what is queued (S52), with this code
-    /// and reason, or with an empty Close frame (S69). Before the connection
-    /// is established: gives it up and reports [`Report::Failed`] (S68).
+    /// and reason, or with an empty Close frame (S69).
     fn close(&self, frame: Option<(u16, &str)>);
 
     /// The payload bytes that were queued and not yet handed to the network (S48).

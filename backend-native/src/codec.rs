@@ -1,0 +1,416 @@
+//! The message layer of RFC 6455, without I/O: bytes in, messages and control
+//! frames out.
+//!
+//! Frame headers are tungstenite's. Assembly, UTF-8, limits and close codes are
+//! decided here, by the rules (S56–S62, S80–S95), and every violation has the
+//! close code that goes on the wire.
+
+use std::io::Cursor;
+
+use bytes::{Bytes, BytesMut};
+use isosocket_core::Message;
+use thiserror::Error;
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+use crate::utf8::{self, InvalidUtf8, Utf8};
+
+/// The longest header of a frame from a server: two bytes and a length of eight.
+const MAX_HEADER: usize = 14;
+
+/// Control frames carry at most this many bytes (RFC 6455, 5.5).
+const MAX_CONTROL: usize = 125;
+
+/// Messages up to this size share a chunk of memory with their neighbours, so
+/// that a small message costs no allocation and pins no more than a chunk.
+const SMALL: usize = 512;
+
+/// The size of such a chunk: the most that a small message can pin.
+const CHUNK: usize = 4096;
+
+/// What a peer said.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Item {
+    /// A complete message.
+    Message(Message),
+    /// A ping, to be answered with a pong of the same payload (S58).
+    Ping(Bytes),
+    /// A pong: proof that the peer is alive.
+    Pong,
+    /// A valid Close frame; nothing after it counts (S88).
+    Close(Option<(u16, String)>),
+}
+
+/// How a peer broke the protocol.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{what}")]
+pub(crate) struct Violation {
+    /// The close code that tells the peer: 1002, 1007 or 1009 (S95).
+    pub(crate) code: u16,
+    what: &'static str,
+}
+
+impl Violation {
+    fn protocol(what: &'static str) -> Self {
+        Violation { code: 1002, what }
+    }
+
+    fn too_big() -> Self {
+        let what = "the peer sent a message over the size limit";
+        Violation { code: 1009, what }
+    }
+}
+
+impl From<InvalidUtf8> for Violation {
+    fn from(_: InvalidUtf8) -> Self {
+        let what = "the peer sent text that is not UTF-8";
+        Violation { code: 1007, what }
+    }
+}
+
+/// Memory for small messages, shared by all sockets of an event loop.
+#[derive(Debug, Default)]
+pub(crate) struct Arena(BytesMut);
+
+impl Arena {
+    /// A copy that pins at most a chunk.
+    fn copy(&mut self, bytes: &[u8]) -> Bytes {
+        if bytes.len() > SMALL {
+            return Bytes::copy_from_slice(bytes);
+        }
+        if self.0.capacity() < bytes.len() {
+            // Reuses the chunk if no message in it is alive any more.
+            self.0.reserve(CHUNK);
+        }
+        self.0.extend_from_slice(bytes);
+        self.0.split().freeze()
+    }
+}
+
+/// The receiving half of one connection.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    max_message_size: usize,
+    /// The beginning of a header that is not complete yet.
+    header: [u8; MAX_HEADER],
+    header_len: u8,
+    /// The frame whose payload is arriving, and how much of it is to come.
+    frame: Option<(Frame, u64)>,
+    message: Option<Assembly>,
+    /// The payload of a control frame that came in pieces.
+    control: Vec<u8>,
+    closed: bool,
+}
+
+/// What counts of a header once it was checked.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    is_final: bool,
+    control: Option<Control>,
+}
+
+/// A message in several frames or pieces.
+#[derive(Debug)]
+struct Assembly {
+    data: BytesMut,
+    /// The check of a text; `None` for binary.
+    utf8: Option<Utf8>,
+}
+
+impl Decoder {
+    pub(crate) fn new(max_message_size: usize) -> Self {
+        Decoder {
+            max_message_size,
+            header: [0; MAX_HEADER],
+            header_len: 0,
+            frame: None,
+            message: None,
+            control: Vec::new(),
+            closed: false,
+        }
+    }
+
+    /// Takes in what arrived and hands on what it completes. What was complete
+    /// before a violation is handed on first (S94).
+    pub(crate) fn decode(
+        &mut self,
+        mut input: &[u8],
+        arena: &mut Arena,
+        mut item: impl FnMut(Item),
+    ) -> Result<(), Violation> {
+        while !self.closed {
+            let (frame, remaining) = match self.frame {
+                Some(frame) => frame,
+                None => match self.next_header(&mut input)? {
+                    Some(frame) => frame,
+                    None => return Ok(()),
+                },
+            };
+            let here = usize::try_from(remaining).map_or(input.len(), |n| n.min(input.len()));
+            let (payload, rest) = input.split_at(here);
+            input = rest;
+            let remaining = remaining - here as u64;
+            match frame.control {
+                Some(control) => {
+                    if let Some(found) = self.control_piece(control, payload, remaining == 0)? {
+                        item(found);
+                    }
+                }
+                None => {
+                    if let Some(found) = self.data_piece(frame, payload, remaining, arena)? {
+                        item(Item::Message(found));
+                    }
+                }
+            }
+            if remaining > 0 {
+                self.frame = Some((frame, remaining));
+                return Ok(());
+            }
+            self.frame = None;
+        }
+        Ok(())
+    }
+
+    /// The next frame's header, checked; `None` when more bytes are needed.
+    fn next_header(&mut self, input: &mut &[u8]) -> Result<Option<(Frame, u64)>, Violation> {
+        let carried = usize::from(self.header_len);
+        let parsed = if carried == 0 {
+            parse_header(input)?
+        } else {
+            let fresh = input.len().min(MAX_HEADER - carried);
+            self.header[carried..carried + fresh].copy_from_slice(&input[..fresh]);
+            parse_header(&self.header[..carried + fresh])?
+        };
+        let Some((header, length, size)) = parsed else {
+            // Too short to be a header: keep all of it.
+            let fresh = input.len();
+            self.header[carried..carried + fresh].copy_from_slice(input);
+            self.header_len += fresh as u8;
+            *input = &[];
+            return Ok(None);
+        };
+        self.header_len = 0;
+        *input = &input[size - carried..];
+        let frame = self.check_header(&header, length)?;
+        Ok(Some((frame, length)))
+    }
+
+    /// RFC 6455, sections 5.2 to 5.5 (S90, S92, S93), and the size limit (S62).
+    fn check_header(&mut self, header: &FrameHeader, length: u64) -> Result<Frame, Violation> {
+        if header.rsv1 || header.rsv2 || header.rsv3 {
+            let what = "the peer set a reserved bit that no extension uses";
+            return Err(Violation::protocol(what));
+        }
+        if header.mask.is_some() {
+            return Err(Violation::protocol("the peer masked a frame"));
+        }
+        let control = match header.opcode {
+            OpCode::Control(control) => {
+                if !header.is_final {
+                    let what = "the peer fragmented a control frame";
+                    return Err(Violation::protocol(what));
+                }
+                if length > MAX_CONTROL as u64 {
+                    let what = "the peer sent a control frame of more than 125 bytes";
+                    return Err(Violation::protocol(what));
+                }
+                Some(control)
+            }
+            OpCode::Data(kind) => {
+                let before = match (&self.message, kind) {
+                    (None, Data::Continue) => {
+                        let what = "the peer continued a message that it had not begun";
+                        return Err(Violation::protocol(what));
+                    }
+                    (Some(_), Data::Text | Data::Binary) => {
+                        let what = "the peer began a message inside another";
+                        return Err(Violation::protocol(what));
+                    }
+                    (message, _) => message.as_ref().map_or(0, |message| message.data.len()),
+                };
+                if length > (self.max_message_size - before) as u64 {
+                    return Err(Violation::too_big());
+                }
+                if kind != Data::Continue {
+                    self.begin_message(kind == Data::Text);
+                }
+                None
+            }
+        };
+        Ok(Frame {
+            is_final: header.is_final,
+            control,
+        })
+    }
+
+    fn begin_message(&mut self, text: bool) {
+        self.message = Some(Assembly {
+            data: BytesMut::new(),
+            utf8: text.then(Utf8::default),
+        });
+    }
+
+    fn data_piece(
+        &mut self,
+        frame: Frame,
+        payload: &[u8],
+        remaining: u64,
+        arena: &mut Arena,
+    ) -> Result<Option<Message>, Violation> {
+        let message = self
+            .message
+            .as_mut()
+            .expect("a data frame is part of a message");
+        let complete = frame.is_final && remaining == 0;
+        if complete && message.data.is_empty() && message.utf8.as_ref().is_none_or(Utf8::is_fresh) {
+            // The whole message is here: no assembly.
+            let found = match message.utf8 {
+                Some(_) => Message::Text(utf8::text(payload, |text| arena.copy(text))?),
+                None => Message::Binary(arena.copy(payload)),
+            };
+            self.message = None;
+            return Ok(Some(found));
+        }
+        if let Some(utf8) = &mut message.utf8 {
+            utf8.push(payload)?;
+        }
+        reserve(&mut message.data, payload.len(), remaining);
+        message.data.extend_from_slice(payload);
+        if !complete {
+            return Ok(None);
+        }
+        let message = self.message.take().expect("it was there a moment ago");
+        let data = message.data.freeze();
+        Ok(Some(match message.utf8 {
+            Some(utf8) => Message::Text(utf8::assembled(data, utf8)?),
+            None => Message::Binary(data),
+        }))
+    }
+
+    fn control_piece(
+        &mut self,
+        control: Control,
+        payload: &[u8],
+        complete: bool,
+    ) -> Result<Option<Item>, Violation> {
+        if !complete {
+            self.control.extend_from_slice(payload);
+            return Ok(None);
+        }
+        let gathered;
+        let payload = if self.control.is_empty() {
+            payload
+        } else {
+            self.control.extend_from_slice(payload);
+            gathered = std::mem::take(&mut self.control);
+            &gathered
+        };
+        Ok(Some(match control {
+            Control::Ping => Item::Ping(Bytes::copy_from_slice(payload)),
+            Control::Close => {
+                let close = parse_close(payload)?;
+                self.closed = true;
+                Item::Close(close)
+            }
+            _ => Item::Pong,
+        }))
+    }
+}
+
+/// A header, its payload's length, and its own size in bytes.
+fn parse_header(bytes: &[u8]) -> Result<Option<(FrameHeader, u64, usize)>, Violation> {
+    let mut cursor = Cursor::new(bytes);
+    let Some((header, length)) = FrameHeader::parse(&mut cursor)
+        .map_err(|_| Violation::protocol("the peer used a reserved opcode"))?
+    else {
+        return Ok(None);
+    };
+    let size = cursor.position() as usize;
+    if length >> 63 != 0 {
+        let what = "the peer sent a frame whose length has its top bit set";
+        return Err(Violation::protocol(what));
+    }
+    // S92: tungstenite writes the shortest form, so a longer one was not it.
+    if size != header.len(length) {
+        let what = "the peer sent a length that is not in its shortest form";
+        return Err(Violation::protocol(what));
+    }
+    Ok(Some((header, length, size)))
+}
+
+/// RFC 6455, sections 5.5.1 and 7.4 (S80–S86).
+fn parse_close(payload: &[u8]) -> Result<Option<(u16, String)>, Violation> {
+    let [high, low, reason @ ..] = payload else {
+        return match payload {
+            [] => Ok(None),
+            _ => Err(Violation::protocol(
+                "the peer sent a Close frame of one byte",
+            )),
+        };
+    };
+    let code = u16::from_be_bytes([*high, *low]);
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        let what = "the peer sent a close code that must not be sent";
+        return Err(Violation::protocol(what));
+    }
+    let reason = std::str::from_utf8(reason).map_err(|_| InvalidUtf8)?;
+    Ok(Some((code, reason.to_owned())))
+}
+
+/// Makes room for what is here, and for what was announced as far as it can be
+/// believed: a peer may announce much and send nothing.
+fn reserve(data: &mut BytesMut, here: usize, remaining: u64) {
+    const BELIEVED: usize = 1 << 20;
+    let announced = usize::try_from(remaining).unwrap_or(usize::MAX);
+    let wanted = here + announced.min(BELIEVED.max(data.len()));
+    if data.capacity() - data.len() < here {
+        data.reserve(wanted);
+    }
+}
+
+/// Appends a client's frame to `out`: header, mask and masked payload.
+pub(crate) fn encode(out: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
+    let mask = encode_header(out, opcode, payload.len() as u64);
+    encode_payload(out, payload, mask);
+}
+
+/// Appends the header of a client's frame and gives the mask in it.
+pub(crate) fn encode_header(out: &mut Vec<u8>, opcode: OpCode, length: u64) -> [u8; 4] {
+    // From a cryptographically secure generator (RFC 6455, 5.3).
+    let mask: [u8; 4] = rand::random();
+    let header = FrameHeader {
+        opcode,
+        mask: Some(mask),
+        ..FrameHeader::default()
+    };
+    header
+        .format(length, out)
+        .expect("writing to a vector does not fail");
+    mask
+}
+
+/// Appends a piece of payload, masked. Pieces but the last have a multiple of
+/// four bytes, so that the mask goes on where it stopped.
+pub(crate) fn encode_payload(out: &mut Vec<u8>, payload: &[u8], mask: [u8; 4]) {
+    let start = out.len();
+    out.extend_from_slice(payload);
+    let word = u64::from_ne_bytes([
+        mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3],
+    ]);
+    let mut chunks = out[start..].chunks_exact_mut(8);
+    for chunk in &mut chunks {
+        let masked = u64::from_ne_bytes((&*chunk).try_into().expect("eight bytes")) ^ word;
+        chunk.copy_from_slice(&masked.to_ne_bytes());
+    }
+    for (byte, key) in chunks.into_remainder().iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= key;
+    }
+}
+
+/// The payload of a Close frame.
+pub(crate) fn close_payload(frame: Option<(u16, &str)>) -> Vec<u8> {
+    match frame {
+        None => Vec::new(),
+        Some((code, reason)) => [&code.to_be_bytes(), reason.as_bytes()].concat(),
+    }
+}

@@ -1,0 +1,642 @@
+//! One connection's life in the event loop: dialling, opening handshake,
+//! messages, closing handshake. It reports facts; core decides what the program
+//! sees. No lock is held while it reports.
+
+use std::io;
+use std::mem;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use isosocket_core::{CloseEvent, ErrorEvent, Link, Options, Report, Turn};
+use mio::event::Event;
+use url::Host;
+
+use crate::codec::{Decoder, Item, Violation};
+use crate::dial::{ATTEMPT_DELAY, Attempt, Dial};
+use crate::event_loop::{Action, Command, Context, submit};
+use crate::handshake::Handshake;
+use crate::options::NativeOptions;
+use crate::resolve::resolve;
+use crate::stream::Stream;
+use crate::target::Target;
+use crate::timers::{Deadlines, Timer};
+use crate::tls::{self, Tls};
+use crate::{Inner, Native};
+
+/// How many bytes one socket may read before the others have their turn.
+const READ_BUDGET: usize = 1 << 20;
+/// How long a peer may hold TCP open after the closing handshake (S77).
+const LINGER: Duration = Duration::from_secs(2);
+/// A turn that takes longer than this holds up every other socket.
+const SLOW_TURN: Duration = Duration::from_millis(50);
+
+/// What a connection needs of the loop next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing, until something happens.
+    Wait,
+    /// Another visit soon: there is more to read.
+    Yield,
+    /// Nothing ever.
+    End,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// Resolving the name, and connecting.
+    Dialling(Box<Dialling>),
+    /// The opening handshake.
+    Opening(Box<Opening>),
+    /// Established, and until the connection has ended for the program.
+    Open,
+    /// Ended for the program: the last bytes are on their way.
+    Ending,
+}
+
+/// What is needed until the connection is established.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) target: Target,
+    pub(crate) subprotocols: Vec<String>,
+    pub(crate) options: Options,
+    pub(crate) native: NativeOptions,
+}
+
+#[derive(Debug)]
+struct Dialling {
+    setup: Setup,
+    dial: Dial,
+}
+
+#[derive(Debug)]
+struct Opening {
+    handshake: Handshake,
+    request: Vec<u8>,
+}
+
+/// A connection, owned by the event loop.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    inner: Arc<Inner>,
+    link: Option<Link<Native>>,
+    phase: Phase,
+    id: (usize, u64),
+    token: Option<usize>,
+    stream: Option<Arc<Stream>>,
+    decoder: Decoder,
+    deadlines: Deadlines,
+    close_timeout: Option<Duration>,
+    receive_limit: usize,
+    /// A stream of the program is full, so nothing is read.
+    paused: bool,
+    /// The peer's Close frame has arrived: how the connection ends.
+    peer_close: Option<Box<CloseEvent>>,
+    /// What the outbox had still to write when the close timeout began.
+    unwritten: usize,
+}
+
+impl Connection {
+    pub(crate) fn new(inner: Arc<Inner>, link: Link<Native>, setup: Setup) -> Self {
+        Connection {
+            inner,
+            link: Some(link),
+            id: (usize::MAX, 0),
+            token: None,
+            stream: None,
+            decoder: Decoder::new(setup.options.max_message_size),
+            deadlines: Deadlines::default(),
+            close_timeout: setup.options.close_timeout,
+            receive_limit: setup.native.receive_limit,
+            paused: false,
+            peer_close: None,
+            unwritten: 0,
+            phase: Phase::Dialling(Box::new(Dialling {
+                setup,
+                dial: Dial::default(),
+            })),
+        }
+    }
+
+    pub(crate) fn serial(&self) -> u64 {
+        self.id.1
+    }
+
+    pub(crate) fn deadlines(&self) -> &Deadlines {
+        &self.deadlines
+    }
+
+    /// Begins to connect, now that the loop has a slot for it.
+    pub(crate) fn start(&mut self, context: &mut Context, id: (usize, u64)) -> Next {
+        self.id = id;
+        self.inner.set_key(Some(id.0));
+        let Phase::Dialling(dialling) = &mut self.phase else {
+            return Next::Wait;
+        };
+        let target = &dialling.setup.target;
+        if target.is_blocked() {
+            let message = format!("port {} is blocked", target.port());
+            return self.fail(io::Error::new(io::ErrorKind::PermissionDenied, message));
+        }
+        let timeout = dialling.setup.options.connect_timeout;
+        if let Some(timeout) = timeout {
+            self.set_deadline(context, Timer::Connect, timeout);
+        }
+        let Phase::Dialling(dialling) = &mut self.phase else {
+            return Next::Wait;
+        };
+        let target = &dialling.setup.target;
+        let address = match target.host() {
+            Host::Ipv4(address) => Some((address, target.port()).into()),
+            Host::Ipv6(address) => Some((address, target.port()).into()),
+            Host::Domain(_) => None,
+        };
+        let secure = target.is_secure();
+        match address {
+            Some(address) if !secure => {
+                dialling.dial.set_addresses(vec![address]);
+                self.next_attempt(context)
+            }
+            _ => {
+                let host = match target.host() {
+                    // Without the brackets, as the resolver wants it.
+                    Host::Ipv6(address) => address.to_string(),
+                    host => host.to_string(),
+                };
+                let inner = self.inner.clone();
+                let before = if secure { tls::warm_up } else { || {} };
+                let answer = move |answer| submit(Command::Do(inner, Action::Resolved(answer)));
+                resolve(host, target.port(), before, Box::new(answer));
+                Next::Wait
+            }
+        }
+    }
+
+    pub(crate) fn act(&mut self, context: &mut Context, action: Action) -> Next {
+        match action {
+            Action::Resolved(answer) => {
+                let Phase::Dialling(dialling) = &mut self.phase else {
+                    return Next::Wait;
+                };
+                match answer {
+                    Ok(addresses) => {
+                        dialling.dial.set_addresses(addresses);
+                        self.next_attempt(context)
+                    }
+                    Err(error) => self.fail(error),
+                }
+            }
+            Action::Flush => self.flush(context),
+            Action::Close => {
+                self.begin_close_timeout(context);
+                // From now on messages are dropped, so nothing holds up reading.
+                let paused = mem::replace(&mut self.paused, false);
+                match self.flush(context) {
+                    Next::Wait if paused => self.read(context),
+                    next => next,
+                }
+            }
+            Action::Abort => {
+                let message = "the socket was closed before the connection was established";
+                self.fail(io::Error::new(io::ErrorKind::ConnectionAborted, message))
+            }
+            Action::Broken => self.on_broken(context, io::ErrorKind::BrokenPipe.into()),
+            Action::Resume => {
+                self.paused = false;
+                self.read(context)
+            }
+            Action::Detach => {
+                self.link = None;
+                match self.phase {
+                    Phase::Dialling(_) | Phase::Opening(_) => Next::End,
+                    Phase::Open | Phase::Ending => Next::Wait,
+                }
+            }
+        }
+    }
+
+    pub(crate) fn on_event(&mut self, context: &mut Context, token: usize, event: &Event) -> Next {
+        if let Phase::Dialling(dialling) = &mut self.phase {
+            return match dialling.dial.check(token) {
+                Some(attempt) => self.connected(context, attempt),
+                None if dialling.dial.knows(token) => Next::Wait,
+                None => {
+                    // It failed: the next one need not wait.
+                    context.release(token);
+                    self.next_attempt(context)
+                }
+            };
+        }
+        if self.token != Some(token) {
+            return Next::Wait;
+        }
+        if event.is_writable() {
+            match self.write(context) {
+                Next::Wait => {}
+                next => return next,
+            }
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            return self.read(context);
+        }
+        Next::Wait
+    }
+
+    pub(crate) fn on_deadline(&mut self, context: &mut Context, timer: Timer) -> Next {
+        self.deadlines.clear(timer);
+        match timer {
+            Timer::Connect => {
+                let message = "the connection was not established in time";
+                self.fail(io::Error::new(io::ErrorKind::TimedOut, message))
+            }
+            Timer::Attempt => self.next_attempt(context),
+            Timer::End => {
+                // A slow peer that still takes what was sent is given its time.
+                let unwritten = self.inner.outbox().unwritten();
+                if self.peer_close.is_none()
+                    && matches!(self.phase, Phase::Open)
+                    && unwritten < mem::replace(&mut self.unwritten, unwritten)
+                {
+                    self.begin_close_timeout(context);
+                    return Next::Wait;
+                }
+                self.ended()
+            }
+        }
+    }
+
+    /// The connection leaves the loop.
+    pub(crate) fn release(mut self, context: &mut Context) {
+        self.inner.set_key(None);
+        let drained = {
+            let mut outbox = self.inner.outbox();
+            outbox.detach();
+            outbox.take_drained()
+        };
+        if let Some(token) = self.token {
+            context.release(token);
+        }
+        if let Phase::Dialling(dialling) = &self.phase {
+            dialling
+                .dial
+                .tokens()
+                .for_each(|token| context.release(token));
+        }
+        if let (true, Some(link)) = (drained, self.link.take()) {
+            link.drained();
+        }
+    }
+
+    // Dialling and the opening handshake.
+
+    fn next_attempt(&mut self, context: &mut Context) -> Next {
+        let Phase::Dialling(dialling) = &mut self.phase else {
+            return Next::Wait;
+        };
+        let key = self.id.0;
+        dialling.dial.start_next(|tcp| context.register(tcp, key));
+        if dialling.dial.is_idle() {
+            let error = mem::take(&mut dialling.dial).into_error();
+            return self.fail(error);
+        }
+        if dialling.dial.has_addresses() {
+            self.set_deadline(context, Timer::Attempt, ATTEMPT_DELAY);
+        }
+        Next::Wait
+    }
+
+    /// An attempt won: the others are dropped.
+    fn connected(&mut self, context: &mut Context, attempt: Attempt) -> Next {
+        self.token = Some(attempt.token);
+        self.deadlines.clear(Timer::Attempt);
+        let Phase::Dialling(dialling) = mem::replace(&mut self.phase, Phase::Ending) else {
+            return Next::Wait;
+        };
+        let Dialling { setup, dial } = *dialling;
+        dial.tokens().for_each(|token| context.release(token));
+        match self.begin_opening(setup, attempt) {
+            Ok(opening) => {
+                self.phase = Phase::Opening(Box::new(opening));
+                // Both may be possible by now.
+                match self.write(context) {
+                    Next::Wait => self.read(context),
+                    next => next,
+                }
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn begin_opening(
+        &mut self,
+        setup: Setup,
+        attempt: Attempt,
+    ) -> Result<Opening, Box<dyn std::error::Error + Send + Sync>> {
+        let Setup {
+            target,
+            subprotocols,
+            native,
+            ..
+        } = setup;
+        attempt.tcp.set_nodelay(true)?;
+        let tls = match target.is_secure() {
+            false => None,
+            true => {
+                let config = native.tls.unwrap_or_else(tls::default_config);
+                Some(Tls::new(config, target.host())?)
+            }
+        };
+        self.stream = Some(Arc::new(Stream::new(attempt.tcp, tls)));
+        let (handshake, request) = Handshake::new(&target, subprotocols, &native.headers)?;
+        Ok(Opening { handshake, request })
+    }
+
+    fn write_request(&mut self) -> io::Result<()> {
+        let (Phase::Opening(opening), Some(stream)) = (&mut self.phase, &self.stream) else {
+            return Ok(());
+        };
+        while !opening.request.is_empty() {
+            let written = stream.write(&opening.request)?;
+            opening.request.drain(..written);
+        }
+        stream.flush_tls()
+    }
+
+    // Reading.
+
+    /// Reads what is there, up to a budget.
+    pub(crate) fn read(&mut self, context: &mut Context) -> Next {
+        let Some(stream) = self.stream.clone() else {
+            return Next::Wait;
+        };
+        if self.paused {
+            return Next::Wait;
+        }
+        // The buffer is lent to this call: handlers cannot come back here.
+        let mut buffer = mem::take(&mut context.buffer);
+        let began = Instant::now();
+        let mut turn = self.link.as_ref().and_then(Link::turn);
+        let mut budget = READ_BUDGET;
+        let next = loop {
+            let read = match stream.read(&mut buffer) {
+                Ok(0) => break self.on_end_of_stream(turn.as_mut()),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Next::Wait,
+                Err(error) => break self.on_read_error(turn.as_mut(), error),
+            };
+            match self.received(context, turn.as_mut(), &buffer[..read]) {
+                Next::Wait => {}
+                next => break next,
+            }
+            if let Some(turn) = &mut turn {
+                if turn.is_backlogged(self.receive_limit) {
+                    self.paused = true;
+                    break Next::Wait;
+                }
+            }
+            if read < buffer.len() && stream.short_read_means_empty() {
+                break Next::Wait;
+            }
+            budget = budget.saturating_sub(read);
+            if budget == 0 {
+                break Next::Yield;
+            }
+        };
+        drop(turn);
+        context.buffer = buffer;
+        let took = began.elapsed();
+        if took > SLOW_TURN {
+            log::warn!(
+                "handlers held up the event loop for {} ms",
+                took.as_millis()
+            );
+        }
+        match next {
+            Next::End => Next::End,
+            // Pongs and Close frames that this reading called for.
+            next => match self.flush_if_pending(context) {
+                Next::Wait => next,
+                next => next,
+            },
+        }
+    }
+
+    fn received(
+        &mut self,
+        context: &mut Context,
+        mut turn: Option<&mut Turn<Native>>,
+        mut bytes: &[u8],
+    ) -> Next {
+        if let Phase::Opening(opening) = &mut self.phase {
+            match opening.handshake.read(bytes) {
+                Ok(None) => return Next::Wait,
+                Ok(Some((established, used))) => {
+                    bytes = &bytes[used..];
+                    self.phase = Phase::Open;
+                    self.deadlines.clear(Timer::Connect);
+                    if let Some(stream) = &self.stream {
+                        self.inner.outbox().attach(stream.clone());
+                    }
+                    if let Some(turn) = turn.as_deref_mut() {
+                        turn.report(established);
+                    }
+                }
+                Err(error) => return self.fail_in(turn, error),
+            }
+        }
+        if !matches!(self.phase, Phase::Open) || bytes.is_empty() {
+            return Next::Wait;
+        }
+        self.inner.outbox().restore_credit();
+        let mut close = None;
+        let inner = &self.inner;
+        let decoded = self
+            .decoder
+            .decode(bytes, &mut context.arena, |item| match item {
+                Item::Message(message) => {
+                    if let Some(turn) = turn.as_deref_mut() {
+                        turn.report(Report::Message(message));
+                    }
+                }
+                Item::Ping(payload) => inner.outbox().pong(&payload),
+                Item::Pong => {}
+                Item::Close(frame) => close = Some(frame),
+            });
+        if let Some(frame) = close {
+            self.on_peer_close(context, turn, frame);
+            return Next::Wait;
+        }
+        match decoded {
+            Ok(()) => Next::Wait,
+            Err(violation) => self.on_violation(context, turn, violation),
+        }
+    }
+
+    /// RFC 6455, 5.5.1: the answer has the same code (S80, S81). A socket that
+    /// has sent its own Close frame does not answer (S78).
+    fn on_peer_close(
+        &mut self,
+        context: &mut Context,
+        turn: Option<&mut Turn<Native>>,
+        frame: Option<(u16, String)>,
+    ) {
+        let echo = frame
+            .as_ref()
+            .map(|(code, reason)| (*code, reason.as_str()));
+        self.inner.outbox().close(echo);
+        let (code, reason) = frame.clone().unwrap_or((1005, String::new()));
+        self.peer_close = Some(Box::new(CloseEvent::new(code, reason, true)));
+        if let Some(turn) = turn {
+            turn.report(Report::PeerClosing);
+        }
+        // The server ends TCP (RFC 6455, 7.1.1); one that does not is not waited for.
+        self.set_deadline(context, Timer::End, LINGER);
+    }
+
+    /// FAIL, and tell the peer why (S95).
+    fn on_violation(
+        &mut self,
+        context: &mut Context,
+        turn: Option<&mut Turn<Native>>,
+        violation: Violation,
+    ) -> Next {
+        let code = violation.code;
+        if let Some(turn) = turn {
+            turn.report(Report::Failed(ErrorEvent::new(violation)));
+        }
+        self.inner.outbox().close(Some((code, "")));
+        self.link = None;
+        self.phase = Phase::Ending;
+        self.set_deadline(context, Timer::End, LINGER);
+        Next::Wait
+    }
+
+    fn on_end_of_stream(&mut self, turn: Option<&mut Turn<Native>>) -> Next {
+        match self.phase {
+            Phase::Dialling(_) | Phase::Opening(_) => {
+                let message = "the server closed the connection before it was established";
+                self.fail_in(turn, io::Error::new(io::ErrorKind::UnexpectedEof, message))
+            }
+            // S96: no error event.
+            Phase::Open | Phase::Ending => {
+                self.report_end(turn);
+                Next::End
+            }
+        }
+    }
+
+    fn on_read_error(&mut self, turn: Option<&mut Turn<Native>>, error: io::Error) -> Next {
+        if self.peer_close.is_some() {
+            // S87: the closing handshake is what counts.
+            self.report_end(turn);
+            return Next::End;
+        }
+        self.fail_in(turn, error)
+    }
+
+    // Writing.
+
+    fn write(&mut self, context: &mut Context) -> Next {
+        match self.phase {
+            Phase::Opening(_) => match self.write_request() {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                    self.on_broken(context, error)
+                }
+                _ => Next::Wait,
+            },
+            _ => self.flush_if_pending(context),
+        }
+    }
+
+    fn flush_if_pending(&mut self, context: &mut Context) -> Next {
+        if self.inner.outbox().is_empty() && !matches!(self.phase, Phase::Ending) {
+            return Next::Wait;
+        }
+        self.flush(context)
+    }
+
+    fn flush(&mut self, context: &mut Context) -> Next {
+        let (result, drained, empty) = {
+            let mut outbox = self.inner.outbox();
+            let result = outbox.flush();
+            (result, outbox.take_drained(), outbox.is_empty())
+        };
+        if let (true, Some(link)) = (drained, &self.link) {
+            link.drained();
+        }
+        if let Err(error) = result {
+            return self.on_broken(context, error);
+        }
+        if empty && matches!(self.phase, Phase::Ending) {
+            // Said and done; the peer's own end is waited for, so that what was
+            // written is not lost in a reset.
+            if let Some(stream) = &self.stream {
+                stream.shutdown_write();
+            }
+        }
+        Next::Wait
+    }
+
+    /// Writing failed: the peer may have said why before.
+    fn on_broken(&mut self, context: &mut Context, error: io::Error) -> Next {
+        self.paused = false;
+        loop {
+            match self.read(context) {
+                Next::Yield => {}
+                Next::End => return Next::End,
+                Next::Wait if self.peer_close.is_some() => return self.ended(),
+                Next::Wait => return self.fail(error),
+            }
+        }
+    }
+
+    // The end.
+
+    fn begin_close_timeout(&mut self, context: &mut Context) {
+        self.unwritten = self.inner.outbox().unwritten();
+        if let Some(timeout) = self.close_timeout {
+            self.set_deadline(context, Timer::End, timeout);
+        }
+    }
+
+    fn set_deadline(&mut self, context: &mut Context, timer: Timer, after: Duration) {
+        // A deadline beyond the clock's range is none.
+        if let Some(when) = Instant::now().checked_add(after) {
+            context
+                .timers
+                .set(&mut self.deadlines, self.id, timer, when);
+        }
+    }
+
+    fn fail(&mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Next {
+        let mut turn = self.link.as_ref().and_then(Link::turn);
+        self.fail_in(turn.as_mut(), cause)
+    }
+
+    fn fail_in(
+        &mut self,
+        turn: Option<&mut Turn<Native>>,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Next {
+        if let Some(turn) = turn {
+            turn.report(Report::Failed(ErrorEvent::new(cause)));
+        }
+        Next::End
+    }
+
+    fn ended(&mut self) -> Next {
+        let mut turn = self.link.as_ref().and_then(Link::turn);
+        self.report_end(turn.as_mut());
+        Next::End
+    }
+
+    /// The peer's code and reason if it gave them, else 1006 (S71–S76, S80, S96).
+    fn report_end(&mut self, turn: Option<&mut Turn<Native>>) {
+        if let Some(turn) = turn {
+            let end = self
+                .peer_close
+                .take()
+                .map_or_else(CloseEvent::abnormal, |end| *end);
+            turn.report(Report::Closed(end));
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! The sending half of a connection: framing, order, and the exact amount that
+//! is buffered.
+//!
+//! Sending is a hybrid. While nothing is pending, a message is framed and
+//! written on the caller's thread: one system call, no hop. In a burst, from
+//! the ninth message on without one received, it is only appended, and the
+//! event loop writes many at once.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use isosocket_core::{MessageRef, Refusal};
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+use crate::codec::{close_payload, encode, encode_header, encode_payload};
+use crate::stream::Stream;
+
+/// How many messages in a row are written inline.
+const INLINE_BURST: u8 = 8;
+/// After a pause of this length a burst is over.
+const BURST_PAUSE: Duration = Duration::from_micros(50);
+/// Large messages are masked and written in pieces of this size.
+const PIECE: usize = 512 << 10;
+/// What a buffer may keep of its memory once it is empty.
+const KEPT_CAPACITY: usize = 4 << 10;
+
+thread_local! {
+    /// Where frames are built that are written at once.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What a call wants of the event loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Follow {
+    /// Nothing: it is written, or the loop writes already.
+    Nothing,
+    /// Write what is pending.
+    Flush,
+    /// The stream is broken: see what the peer had to say, and end.
+    Broken,
+}
+
+/// Frames on their way out.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    stream: Option<Arc<Stream>>,
+    /// Whole frames, but for the first, of which a part may be gone.
+    pending: Vec<u8>,
+    /// How much of `pending` is gone.
+    gone: usize,
+    /// Where the first frame in `pending` stands.
+    cursor: FrameCursor,
+    /// The payload bytes of data frames that the network has not taken.
+    buffered: usize,
+    send_limit: usize,
+    credit: u8,
+    last_send: Option<Instant>,
+    /// The loop was asked to flush and has not come yet.
+    asked: bool,
+    closing: bool,
+    broken: bool,
+    drain_mark: Option<usize>,
+}
+
+impl Outbox {
+    pub(crate) fn new(send_limit: usize) -> Self {
+        Outbox {
+            stream: None,
+            pending: Vec::new(),
+            gone: 0,
+            cursor: FrameCursor::default(),
+            buffered: 0,
+            send_limit,
+            credit: INLINE_BURST,
+            last_send: None,
+            asked: false,
+            closing: false,
+            broken: false,
+            drain_mark: None,
+        }
+    }
+
+    /// The connection is established.
+    pub(crate) fn attach(&mut self, stream: Arc<Stream>) {
+        self.stream = Some(stream);
+    }
+
+    /// The connection is over: nothing more is written.
+    pub(crate) fn detach(&mut self) {
+        self.stream = None;
+        self.closing = true;
+        self.broken = true;
+        self.pending = Vec::new();
+        self.gone = 0;
+        self.cursor = FrameCursor::default();
+    }
+
+    pub(crate) fn buffered_amount(&self) -> usize {
+        self.buffered
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// The bytes that wait to be written, framing included.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.pending.len() - self.gone
+    }
+
+    /// Something was received: a conversation, not a burst.
+    pub(crate) fn restore_credit(&mut self) {
+        self.credit = INLINE_BURST;
+    }
+
+    /// Queues a message, and writes it if that can be done at once.
+    pub(crate) fn send(&mut self, message: MessageRef<'_>) -> Result<Follow, Refusal> {
+        if self.closing {
+            return Err(Refusal::Closing);
+        }
+        let payload = message.as_bytes();
+        if self.buffered > 0 && self.buffered.saturating_add(payload.len()) > self.send_limit {
+            return Err(Refusal::Full);
+        }
+        let opcode = OpCode::Data(match message {
+            MessageRef::Text(_) => Data::Text,
+            MessageRef::Binary(_) => Data::Binary,
+        });
+        self.buffered += payload.len();
+        if self.pending.is_empty() && self.may_write_inline() {
+            return Ok(
+                SCRATCH.with_borrow_mut(|scratch| self.write_inline(scratch, opcode, payload))
+            );
+        }
+        encode(&mut self.pending, opcode, payload);
+        Ok(self.ask())
+    }
+
+    /// Queues a Close frame; nothing can be sent after it (S52).
+    pub(crate) fn close(&mut self, frame: Option<(u16, &str)>) -> Follow {
+        if self.closing {
+            return Follow::Nothing;
+        }
+        self.closing = true;
+        encode(
+            &mut self.pending,
+            OpCode::Control(Control::Close),
+            &close_payload(frame),
+        );
+        self.ask()
+    }
+
+    /// Queues a pong (S58). Not after the Close frame.
+    pub(crate) fn pong(&mut self, payload: &[u8]) {
+        if !self.closing {
+            encode(&mut self.pending, OpCode::Control(Control::Pong), payload);
+        }
+    }
+
+    /// Notes that somebody waits until at most `mark` bytes are buffered;
+    /// whether that is so already.
+    pub(crate) fn watch_drain(&mut self, mark: usize) -> bool {
+        if self.buffered <= mark || self.broken {
+            return true;
+        }
+        self.drain_mark = Some(self.drain_mark.map_or(mark, |other| other.max(mark)));
+        false
+    }
+
+    /// Whether those who wait for the mark are to be woken now.
+    pub(crate) fn take_drained(&mut self) -> bool {
+        let drained = self
+            .drain_mark
+            .is_some_and(|mark| self.buffered <= mark || self.broken);
+        if drained {
+            self.drain_mark = None;
+        }
+        drained
+    }
+
+    /// Writes what is pending, as far as the network takes it. For the event loop.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.asked = false;
+        let Some(stream) = self.stream.clone() else {
+            return Ok(());
+        };
+        while self.gone < self.pending.len() {
+            match stream.write(&self.pending[self.gone..]) {
+                Ok(written) => self.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
+        match stream.flush_tls() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(self.fail(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Inline while there is credit, or a burst is over. The clock is looked at
+    /// only without credit.
+    fn may_write_inline(&mut self) -> bool {
+        if self.stream.is_none() || self.asked {
+            return false;
+        }
+        if self.credit == 0 {
+            let now = Instant::now();
+            let last = self.last_send.replace(now);
+            if last.is_none_or(|last| now.duration_since(last) < BURST_PAUSE) {
+                return false;
+            }
+            self.credit = INLINE_BURST;
+        }
+        self.credit -= 1;
+        true
+    }
+
+    /// Frames and writes a message. What is not taken becomes pending.
+    fn write_inline(&mut self, scratch: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) -> Follow {
+        let Some(stream) = self.stream.clone() else {
+            return Follow::Nothing;
+        };
+        scratch.clear();
+        let mask = encode_header(scratch, opcode, payload.len() as u64);
+        let mut rest = payload;
+        loop {
+            let (piece, after) = rest.split_at(rest.len().min(PIECE));
+            encode_payload(scratch, piece, mask);
+            rest = after;
+            let mut written = 0;
+            while written < scratch.len() {
+                match stream.write(&scratch[written..]) {
+                    Ok(more) => {
+                        self.cursor
+                            .advance(&scratch[written..], more, &mut self.buffered);
+                        written += more;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        // The loop hears when the stream can be written again.
+                        self.pending.reserve(scratch.len() - written + rest.len());
+                        self.pending.extend_from_slice(&scratch[written..]);
+                        encode_payload(&mut self.pending, rest, mask);
+                        return Follow::Nothing;
+                    }
+                    Err(error) => {
+                        self.fail(error);
+                        return Follow::Broken;
+                    }
+                }
+            }
+            if rest.is_empty() {
+                return Follow::Nothing;
+            }
+            scratch.clear();
+        }
+    }
+
+    fn ask(&mut self) -> Follow {
+        match std::mem::replace(&mut self.asked, true) {
+            true => Follow::Nothing,
+            false => Follow::Flush,
+        }
+    }
+
+    fn advance(&mut self, written: usize) {
+        self.cursor
+            .advance(&self.pending[self.gone..], written, &mut self.buffered);
+        self.gone += written;
+        if self.gone == self.pending.len() {
+            self.pending.clear();
+            self.gone = 0;
+            if self.pending.capacity() > KEPT_CAPACITY {
+                self.pending = Vec::new();
+            }
+        } else if self.gone >= PIECE && self.gone * 2 >= self.pending.len() {
+            // Moved when at least half is gone, so that no byte moves often.
+            self.pending.drain(..self.gone);
+            self.gone = 0;
+        }
+    }
+
+    fn fail(&mut self, error: io::Error) -> io::Error {
+        self.broken = true;
+        self.pending = Vec::new();
+        self.gone = 0;
+        self.stream = None;
+        error
+    }
+}
+
+/// Where in a sequence of client frames the network stands, to tell payload
+/// from framing (S48).
+#[derive(Debug, Default)]
+struct FrameCursor {
+    header_left: usize,
+    payload_left: usize,
+    counts: bool,
+}
+
+impl FrameCursor {
+    /// Steps over `written` bytes of `frames` and takes their payload off `buffered`.
+    fn advance(&mut self, mut frames: &[u8], mut written: usize, buffered: &mut usize) {
+        while written > 0 {
+            if self.header_left == 0 && self.payload_left == 0 {
+                self.begin(frames);
+            }
+            let header = self.header_left.min(written);
+            let payload = self.payload_left.min(written - header);
+            self.header_left -= header;
+            self.payload_left -= payload;
+            if self.counts {
+                *buffered -= payload;
+            }
+            written -= header + payload;
+            frames = &frames[(header + payload).min(frames.len())..];
+        }
+    }
+
+    /// Reads the header of a frame of our own making, which is always whole.
+    fn begin(&mut self, frame: &[u8]) {
+        let short = usize::from(frame[1] & 0x7F);
+        let (extra, length) = match short {
+            126 => (2, usize::from(u16::from_be_bytes([frame[2], frame[3]]))),
+            127 => {
+                let bytes = frame[2..10].try_into().expect("eight bytes");
+                (8, u64::from_be_bytes(bytes) as usize)
+            }
+            length => (0, length),
+        };
+        self.header_left = 2 + extra + 4;
+        self.payload_left = length;
+        self.counts = frame[0] & 0x08 == 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cursor_counts_payload_and_nothing_else() {
+        let mut frames = Vec::new();
+        let mut buffered = 0;
+        for size in [0, 5, 125, 126, 70_000] {
+            encode(&mut frames, OpCode::Data(Data::Binary), &vec![7; size]);
+            encode(&mut frames, OpCode::Control(Control::Pong), b"not counted");
+            buffered += size;
+        }
+        for step in [1, 3, 1000, frames.len()] {
+            let mut left = buffered;
+            let mut cursor = FrameCursor::default();
+            for start in (0..frames.len()).step_by(step) {
+                let written = step.min(frames.len() - start);
+                cursor.advance(&frames[start..], written, &mut left);
+            }
+            assert_eq!(left, 0, "in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn a_full_outbox_refuses_but_takes_one_message_of_any_size() {
+        let mut outbox = Outbox::new(10);
+        let message = [0; 100];
+        assert_eq!(outbox.send(MessageRef::Binary(&message)), Ok(Follow::Flush));
+        assert_eq!(outbox.buffered_amount(), 100);
+        assert_eq!(outbox.send(MessageRef::Text("x")), Err(Refusal::Full));
+        assert_eq!(outbox.close(None), Follow::Nothing);
+        assert_eq!(outbox.send(MessageRef::Text("x")), Err(Refusal::Closing));
+    }
+}

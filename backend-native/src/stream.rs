@@ -1,0 +1,74 @@
+//! A connected stream, plain or TLS, with non-blocking reads and writes from
+//! two threads: the event loop reads, whoever sends writes.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+
+use mio::net::TcpStream;
+
+use crate::tls::Tls;
+
+/// A byte stream to the peer.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    tcp: TcpStream,
+    tls: Option<Tls>,
+}
+
+impl Stream {
+    pub(crate) fn new(tcp: TcpStream, tls: Option<Tls>) -> Self {
+        Stream { tcp, tls }
+    }
+
+    /// Reads once; `Ok(0)` is the peer's end of stream.
+    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        retry(|| match &self.tls {
+            None => (&self.tcp).read(buffer),
+            Some(tls) => tls.read(&self.tcp, buffer),
+        })
+    }
+
+    /// Writes some of `data`, and says how much of it the network has taken.
+    ///
+    /// After `WouldBlock` the next call must begin with the same bytes.
+    pub(crate) fn write(&self, data: &[u8]) -> io::Result<usize> {
+        retry(|| match &self.tls {
+            None => (&self.tcp).write(data),
+            Some(tls) => tls.write(&self.tcp, data),
+        })
+    }
+
+    /// Pushes on what TLS itself has to say: handshake, alerts, key updates.
+    pub(crate) fn flush_tls(&self) -> io::Result<()> {
+        match &self.tls {
+            None => Ok(()),
+            Some(tls) => retry(|| tls.flush(&self.tcp)),
+        }
+    }
+
+    /// Whether a read that did not fill its buffer has emptied the stream.
+    pub(crate) fn short_read_means_empty(&self) -> bool {
+        // Windows tells of new data only after a read that would block.
+        const ON_WINDOWS: bool = matches!(std::env::consts::FAMILY.as_bytes(), b"windows");
+        self.tls.is_none() && !ON_WINDOWS
+    }
+
+    /// Says that nothing more will be written.
+    pub(crate) fn shutdown_write(&self) {
+        if let Some(tls) = &self.tls {
+            tls.send_close_notify(&self.tcp);
+        }
+        // A peer that is gone needs no goodbye.
+        let _ = self.tcp.shutdown(Shutdown::Write);
+    }
+}
+
+/// Interrupted system calls are made again.
+fn retry<R>(mut call: impl FnMut() -> io::Result<R>) -> io::Result<R> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
