@@ -44,8 +44,9 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
         return Ok(true);
     }
     let mut session = Session::start(&options)?;
-    let rows: Vec<Row> = hosts.into_iter().map(|host| session.run(host)).collect();
-    conclude(&rows, &options)
+    let mut rows: Vec<Row> = hosts.into_iter().map(|host| session.run(host)).collect();
+    compare(&mut rows);
+    session.conclude(&rows)
 }
 
 fn parse(arguments: &[String]) -> Result<Options, String> {
@@ -135,10 +136,11 @@ impl<'a> Session<'a> {
             took: Duration::ZERO,
             note: String::new(),
         };
-        let missing: Vec<String> = host
+        let missing: Vec<&str> = host
             .needs
             .iter()
-            .filter_map(|tool| self.provide(tool).err())
+            .filter(|tool| self.provide(tool).is_err())
+            .map(|tool| tool.name)
             .collect();
         if missing.is_empty() {
             let log = self.output.join(format!("{}.log", host.id));
@@ -147,7 +149,7 @@ impl<'a> Session<'a> {
                 progress::show_tail(&log);
             }
         } else {
-            row.note = missing.join("\n");
+            row.note = format!("needs {}", missing.join(", "));
         }
         let Counts { passed, failed } = row.counts;
         eprintln!(
@@ -249,6 +251,34 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Prints the table, writes the file, and says whether the run is good.
+    fn conclude(&self, rows: &[Row]) -> Result<bool, String> {
+        let allowed = self.options.allow_missing;
+        fs::write(self.output.join("test-all.json"), report::json(rows))
+            .map_err(|error| format!("cannot write test-all.json: {error}"))?;
+        println!("\n{}", report::table(rows));
+        for row in rows.iter().filter(|row| row.verdict != Verdict::Pass) {
+            println!("{} {}: {}", row.verdict.word(), row.host, row.note);
+        }
+        let advice: Vec<&String> = self
+            .provided
+            .iter()
+            .filter_map(|(_, result)| result.as_ref().err())
+            .collect();
+        if !advice.is_empty() {
+            println!("\nWhat is missing, and how to get it (or try --install):");
+        }
+        for line in advice {
+            println!("  {line}");
+        }
+        println!("{}", report::summary(rows, allowed));
+        Ok(rows.iter().all(|row| match row.verdict {
+            Verdict::Pass => true,
+            Verdict::Missing => allowed,
+            Verdict::Fail => false,
+        }))
+    }
+
     fn cargo(&self, arguments: &[&str]) -> Invocation {
         Invocation::cargo()
             .args(arguments)
@@ -321,26 +351,32 @@ fn native_triple() -> Result<String, String> {
         .ok_or_else(|| "rustc does not name its host".to_owned())
 }
 
-/// Prints the table, writes the file, and says whether the run is good.
-fn conclude(rows: &[Row], options: &Options) -> Result<bool, String> {
-    let file = workspace::output()?.join("test-all.json");
-    fs::write(&file, report::json(rows))
-        .map_err(|error| format!("cannot write results: {error}"))?;
-    println!("\n{}", report::table(rows));
-    for row in rows.iter().filter(|row| row.verdict != Verdict::Pass) {
-        println!("{} {}: {}", row.verdict.word(), row.host, row.note);
+/// Fails the rows that ran fewer cases than others did of the same binary.
+fn compare(rows: &mut [Row]) {
+    let runs_the_suite = |row: &&mut Row| {
+        let host = HOSTS.iter().find(|host| host.id == row.id);
+        row.verdict == Verdict::Pass && host.is_some_and(|host| matches!(host.kind, Kind::Wasm))
+    };
+    let total = |row: &Row| row.counts.passed + row.counts.failed;
+    let most = rows
+        .iter_mut()
+        .filter(runs_the_suite)
+        .map(|row| total(row))
+        .max();
+    for row in rows.iter_mut().filter(runs_the_suite) {
+        let (count, most) = (total(row), most.unwrap_or_default());
+        if count != most {
+            row.judge(Some(format!("ran {count} cases where others ran {most}")));
+        }
     }
-    println!("{}", report::summary(rows, options.allow_missing));
-    Ok(rows.iter().all(|row| match row.verdict {
-        Verdict::Pass => true,
-        Verdict::Missing => options.allow_missing,
-        Verdict::Fail => false,
-    }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Options, choose, parse};
+    use std::time::Duration;
+
+    use super::{Options, choose, compare, parse};
+    use crate::report::{Counts, Row, Verdict};
 
     fn options(line: &str) -> Result<Options, String> {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
@@ -371,5 +407,22 @@ mod tests {
         };
         assert!(count("") < count("--hosts all"));
         assert_eq!(count("--only webkit,native"), 5);
+    }
+
+    #[test]
+    fn a_host_that_ran_fewer_cases_than_others_fails() {
+        let row = |id, passed| Row {
+            id,
+            target: String::new(),
+            host: id,
+            verdict: Verdict::Pass,
+            counts: Counts { passed, failed: 0 },
+            took: Duration::ZERO,
+            note: String::new(),
+        };
+        let mut rows = [row("native", 90), row("deno", 40), row("bun", 39)];
+        compare(&mut rows);
+        let verdicts = rows.map(|row| row.verdict);
+        assert_eq!(verdicts, [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
     }
 }

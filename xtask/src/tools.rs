@@ -128,8 +128,7 @@ impl Tool {
     /// Where the tool is, installed first if it must and may be.
     ///
     /// # Errors
-    /// Says that it is missing and which command gets it, or why installing
-    /// it failed.
+    /// Its name and the command that gets it, or why installing it failed.
     pub fn provide(&self, install: bool) -> Result<PathBuf, String> {
         if let Some(path) = self.find() {
             return Ok(path);
@@ -137,11 +136,7 @@ impl Tool {
         let commands = self.commands()?;
         let lines: Vec<String> = commands.iter().map(Invocation::line).collect();
         if !install {
-            return Err(format!(
-                "{} is missing; get it with\n    {}",
-                self.name,
-                lines.join(" && ")
-            ));
+            return Err(format!("{}:\n    {}", self.name, lines.join(" && ")));
         }
         let log = workspace::output()?.join("install.log");
         for command in &commands {
