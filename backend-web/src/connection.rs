@@ -1,0 +1,305 @@
+//! One connection: the JavaScript object, its listeners, its timers, and the
+//! link to the socket that uses it.
+//!
+//! Invariant: there are listeners and timers exactly while there is a link.
+//! [`release`](Connection::release) takes all of them at once, and what is to
+//! be reported after that is the end.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::thread::LocalKey;
+
+use isosocket_core::{CloseEvent, ErrorEvent, Link, MessageRef, Options, Refusal, Report};
+use slab::Slab;
+use wasm_bindgen::prelude::*;
+
+use crate::Web;
+use crate::drain::Drain;
+use crate::js::{Event, Listener, Socket};
+use crate::local::{Resident, Slots};
+use crate::microtask::{self, Job};
+use crate::receive;
+use crate::timer::{Timer, milliseconds};
+
+const OPEN: u32 = 1;
+
+/// How Deno's error event words that the peer dropped TCP without a Close.
+const DENO_END_OF_FILE: &str = "Unexpected EOF";
+
+pub(crate) struct Connection {
+    /// `None`: one that the host or the Fetch standard forbids. It fails.
+    socket: Option<Socket>,
+    options: Options,
+    link: RefCell<Option<Link<Web>>>,
+    listeners: RefCell<Option<[Listener; 2]>>,
+    /// The connect timeout's timer, later the close timeout's.
+    deadline: RefCell<Option<Timer>>,
+    pub(crate) drain: RefCell<Option<Drain>>,
+    /// The connection was established, and `close` not called before.
+    established: Cell<bool>,
+    closing: Cell<bool>,
+    /// A call of the transport is under way, in which no turn may be taken.
+    in_call: Cell<bool>,
+    /// At least as much as is buffered: what was sent since the host was asked.
+    queued: Cell<usize>,
+}
+
+impl Resident for Connection {
+    fn slots() -> &'static LocalKey<Slots<Self>> {
+        thread_local! {
+            static SLOTS: Slots<Connection> = const { RefCell::new(Slab::new()) };
+        }
+        &SLOTS
+    }
+}
+
+impl Connection {
+    pub(crate) fn new(socket: Option<Socket>, options: Options) -> Self {
+        if let Some(socket) = &socket {
+            socket.set_binary_type("arraybuffer");
+        }
+        Connection {
+            socket,
+            options,
+            link: RefCell::default(),
+            listeners: RefCell::default(),
+            deadline: RefCell::default(),
+            drain: RefCell::default(),
+            established: Cell::new(false),
+            closing: Cell::new(false),
+            in_call: Cell::new(false),
+            queued: Cell::new(0),
+        }
+    }
+
+    /// Listens. Nothing was missed: events come only after the job in which
+    /// the object was made.
+    pub(crate) fn start(self: &Rc<Self>, link: Link<Web>) {
+        let Some(socket) = &self.socket else {
+            let failed = Report::Failed(ErrorEvent::unknown());
+            microtask::push(Job::Report(link, failed));
+            return;
+        };
+        self.link.replace(Some(link));
+        let connection = self.clone();
+        let message = Listener::new(move |event: Event| connection.on_message(&event));
+        let connection = self.clone();
+        let other = Listener::new(move |event: Event| connection.on_event(&event));
+        set_listeners(socket, message.as_ref(), other.as_ref());
+        self.listeners.replace(Some([message, other]));
+        if let Some(delay) = milliseconds(self.options.connect_timeout) {
+            self.set_deadline(delay);
+        }
+    }
+
+    pub(crate) fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
+        let Some(socket) = &self.socket else {
+            return Err(Refusal::Closing);
+        };
+        // The peer has closed already and the event is on its way: the host
+        // would drop the message without a word (S50).
+        if socket.ready_state() != OPEN {
+            return Err(Refusal::Closing);
+        }
+        // S54. The host is asked only when the messages since the last answer
+        // could be too much.
+        let length = message.as_bytes().len();
+        let mut queued = self.queued.get().saturating_add(length);
+        if queued > self.options.send_limit {
+            let buffered = self.buffered_amount();
+            queued = buffered.saturating_add(length);
+            if buffered > 0 && queued > self.options.send_limit {
+                return Err(Refusal::Full);
+            }
+        }
+        let sent = match message {
+            MessageRef::Text(text) => socket.send_text(text),
+            MessageRef::Binary(data) => socket.send_binary(data),
+        };
+        // A host throws where it has no memory for the message.
+        sent.map_err(|_| Refusal::Full)?;
+        self.queued.set(queued);
+        Ok(())
+    }
+
+    pub(crate) fn close(self: &Rc<Self>, frame: Option<(u16, &str)>) {
+        self.closing.set(true);
+        if self.link.borrow().is_none() {
+            return;
+        }
+        if let Some(delay) = milliseconds(self.options.close_timeout) {
+            self.set_deadline(delay);
+        }
+        // Node fires `error` inside `close`, while connecting.
+        self.in_call.set(true);
+        self.close_socket(frame);
+        self.in_call.set(false);
+    }
+
+    pub(crate) fn buffered_amount(&self) -> usize {
+        self.socket
+            .as_ref()
+            .map_or(0, |socket| socket.buffered_amount() as usize)
+    }
+
+    pub(crate) fn watch_drain(self: &Rc<Self>, link: Link<Web>, mark: usize) {
+        if self.link.borrow().is_none() || self.buffered_amount() <= mark {
+            return microtask::push(Job::Drained(link));
+        }
+        let mut drain = self.drain.borrow_mut();
+        match &mut *drain {
+            Some(drain) => drain.join(mark),
+            none => *none = Some(Drain::begin(self, mark)),
+        }
+    }
+
+    /// Lets go of the link and of all that leads to it. The object finishes the
+    /// closing handshake alone.
+    pub(crate) fn release(&self) -> Option<Link<Web>> {
+        let link = self.link.take()?;
+        self.deadline.take();
+        if let Some(socket) = &self.socket {
+            set_listeners(socket, &JsValue::NULL, &JsValue::NULL);
+        }
+        // One of them may be running: the glue keeps it until it returns.
+        self.listeners.take();
+        if self.drain.take().is_some() {
+            link.drained();
+        }
+        Some(link)
+    }
+
+    pub(crate) fn link(&self) -> Option<Link<Web>> {
+        self.link.borrow().clone()
+    }
+
+    fn on_message(&self, event: &Event) {
+        // S60: what would not be delivered is not copied.
+        if self.closing.get() {
+            return;
+        }
+        let Some(link) = self.link() else { return };
+        match receive::message(&event.data(), self.options.max_message_size) {
+            Some(message) => {
+                if let Some(mut turn) = link.turn() {
+                    turn.report(Report::Message(message));
+                }
+            }
+            None => self.give_up(), // S62
+        }
+    }
+
+    /// `open`, `error` or `close`.
+    fn on_event(&self, event: &Event) {
+        match &*event.kind() {
+            "open" => self.on_open(),
+            "error" => self.on_error(event),
+            _ => self.on_close(event),
+        }
+    }
+
+    fn on_open(&self) {
+        // S68: a handshake that was given up is not established any more.
+        if self.closing.get() {
+            return;
+        }
+        self.established.set(true);
+        self.deadline.take();
+        if let (Some(socket), Some(link)) = (&self.socket, self.link()) {
+            let report = Report::Established {
+                protocol: socket.protocol(),
+                extensions: socket.extensions(),
+            };
+            if let Some(mut turn) = link.turn() {
+                turn.report(report);
+            }
+        }
+    }
+
+    fn on_error(&self, event: &Event) {
+        // S75, S96: Deno alone has an error event for it; `close` follows.
+        let dropped = || event.message().is_some_and(|text| text == DENO_END_OF_FILE);
+        if !(self.established.get() && dropped()) {
+            self.end(Report::Failed(ErrorEvent::unknown()));
+        }
+    }
+
+    fn on_close(&self, event: &Event) {
+        let close = match event.code() {
+            // So Deno calls a connection that was dropped.
+            0 => CloseEvent::abnormal(),
+            code => CloseEvent::new(code, event.reason(), event.was_clean()),
+        };
+        self.end(self.closed(close));
+    }
+
+    /// The connect or the close timeout ran out (S37, S76).
+    fn on_deadline(&self) {
+        if self.closing.get() {
+            self.end(self.closed(CloseEvent::abnormal()));
+        } else {
+            self.give_up();
+        }
+    }
+
+    /// S68: before the connection is established every end is a failure.
+    fn closed(&self, close: CloseEvent) -> Report {
+        if self.established.get() {
+            Report::Closed(close)
+        } else {
+            Report::Failed(ErrorEvent::unknown())
+        }
+    }
+
+    /// Fails a connection that the host holds to be good.
+    fn give_up(&self) {
+        let link = self.release();
+        self.close_socket(None);
+        tell(link, Report::Failed(ErrorEvent::unknown()), false);
+    }
+
+    fn end(&self, report: Report) {
+        tell(self.release(), report, self.in_call.get());
+    }
+
+    fn close_socket(&self, frame: Option<(u16, &str)>) {
+        if let Some(socket) = &self.socket {
+            // Core has checked what `close` throws for; nothing is left to do
+            // with an exception, as the deadline ends the connection anyway.
+            let _ = match frame {
+                Some((code, reason)) => socket.close_with(code, reason),
+                None => socket.close(),
+            };
+        }
+    }
+
+    fn set_deadline(self: &Rc<Self>, delay: f64) {
+        // Weak: the connection owns the timer.
+        let weak = Rc::downgrade(self);
+        let expire = move || {
+            if let Some(connection) = weak.upgrade() {
+                connection.on_deadline();
+            }
+        };
+        self.deadline.replace(Some(Timer::after(delay, expire)));
+    }
+}
+
+/// Reports the end: now, or after the call or the handler in which the host
+/// fired its event (S98).
+fn tell(link: Option<Link<Web>>, report: Report, in_call: bool) {
+    let Some(link) = link else { return };
+    if !in_call {
+        if let Some(mut turn) = link.turn() {
+            return turn.report(report);
+        }
+    }
+    microtask::push(Job::Report(link, report));
+}
+
+fn set_listeners(socket: &Socket, message: &JsValue, other: &JsValue) {
+    socket.set_onmessage(message);
+    socket.set_onopen(other);
+    socket.set_onerror(other);
+    socket.set_onclose(other);
+}

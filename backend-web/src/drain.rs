@@ -1,0 +1,58 @@
+//! Waiting for the buffered amount to fall. JavaScript has no event for it, so
+//! while somebody waits, and only then, a timer looks.
+
+use std::rc::Rc;
+
+use crate::connection::Connection;
+use crate::timer::Timer;
+
+/// Milliseconds between looks: the first, and the longest.
+const FIRST: f64 = 1.0;
+const LONGEST: f64 = 16.0;
+
+/// One wait, shared by all who wait at the same time.
+pub(crate) struct Drain {
+    /// The highest mark that was asked for. Who asked for a lower one is woken
+    /// too, and asks again.
+    mark: usize,
+    delay: f64,
+    _timer: Timer,
+}
+
+impl Drain {
+    pub(crate) fn begin(connection: &Rc<Connection>, mark: usize) -> Self {
+        Drain::wait(connection, mark, FIRST)
+    }
+
+    pub(crate) fn join(&mut self, mark: usize) {
+        self.mark = self.mark.max(mark);
+    }
+
+    fn wait(connection: &Rc<Connection>, mark: usize, delay: f64) -> Self {
+        // Weak: the connection owns the timer.
+        let weak = Rc::downgrade(connection);
+        let look = move || {
+            if let Some(connection) = weak.upgrade() {
+                look(&connection);
+            }
+        };
+        Drain {
+            mark,
+            delay,
+            _timer: Timer::after(delay, look),
+        }
+    }
+}
+
+fn look(connection: &Rc<Connection>) {
+    let Some(drain) = connection.drain.take() else {
+        return;
+    };
+    if connection.buffered_amount() > drain.mark {
+        let delay = LONGEST.min(drain.delay * 2.0);
+        let next = Drain::wait(connection, drain.mark, delay);
+        connection.drain.replace(Some(next));
+    } else if let Some(link) = connection.link() {
+        link.drained();
+    }
+}

@@ -1,0 +1,101 @@
+//! Handing a future to the host's loop.
+//!
+//! A small executor of our own, because it stands between each message and the
+//! stream that waits for it: the one of wasm-bindgen-futures asks by
+//! `queueMicrotask`, which takes several times as long.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
+use std::thread::LocalKey;
+
+use slab::Slab;
+
+use crate::local::{Local, Resident, Slots};
+use crate::microtask::{self, Job};
+
+/// Hands a future to the host's event loop and returns at once.
+///
+/// It is first polled after the current job, then whenever it is woken, always
+/// on this thread. Use it to start what a program does; natively the facade's
+/// `run` blocks instead.
+///
+/// ```no_run
+/// isosocket_web::run(async {
+///     // Open sockets, await events.
+/// });
+/// ```
+///
+/// ## Platform-specific
+/// - **Threads on wasm** (shared memory): runs on wasm-bindgen-futures, so that
+///   the future may be woken on any thread.
+pub fn run(future: impl Future<Output = ()> + 'static) {
+    #[cfg(target_feature = "atomics")]
+    wasm_bindgen_futures::spawn_local(future);
+    #[cfg(not(target_feature = "atomics"))]
+    spawn(future);
+}
+
+#[cfg_attr(target_feature = "atomics", allow(dead_code, reason = "see `run`"))]
+fn spawn(future: impl Future<Output = ()> + 'static) {
+    let future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(future);
+    microtask::push(Job::Poll(Arc::new(Task {
+        future: Local::new(Slot(RefCell::new(Some(future)))),
+        queued: AtomicBool::new(true),
+    })));
+}
+
+/// A future and whether it is to be polled. It lives as long as somebody can
+/// wake it.
+pub(crate) struct Task {
+    future: Local<Slot>,
+    queued: AtomicBool,
+}
+
+/// Where a future waits between polls. Empty while it is polled, and once it
+/// is complete.
+struct Slot(RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>);
+
+impl Resident for Slot {
+    fn slots() -> &'static LocalKey<Slots<Self>> {
+        thread_local! {
+            static SLOTS: Slots<Slot> = const { RefCell::new(Slab::new()) };
+        }
+        &SLOTS
+    }
+}
+
+impl Task {
+    pub(crate) fn poll(self: Arc<Self>) {
+        let Some(slot) = self.future.get() else {
+            return;
+        };
+        let Some(mut future) = slot.0.take() else {
+            return;
+        };
+        // Before the poll: a wake-up inside it asks for another.
+        self.queued.store(false, Ordering::Release);
+        let waker = Waker::from(self.clone());
+        let outcome = future.as_mut().poll(&mut Context::from_waker(&waker));
+        if outcome.is_pending() {
+            slot.0.replace(Some(future));
+        }
+    }
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            microtask::push(Job::Poll(self));
+        }
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.queued.swap(true, Ordering::AcqRel) {
+            microtask::push(Job::Poll(self.clone()));
+        }
+    }
+}
