@@ -11,6 +11,7 @@ mod peer;
 mod process;
 mod progress;
 mod report;
+mod session;
 mod test_all;
 mod tidy;
 mod tools;
