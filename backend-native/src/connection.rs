@@ -87,6 +87,8 @@ pub(crate) struct Connection {
     deadlines: Deadlines,
     close_timeout: Option<Duration>,
     receive_limit: usize,
+    /// The loop has told of the peer's end of stream, and will not again.
+    read_closed: bool,
     /// A stream of the program is full, so nothing is read.
     paused: bool,
     /// The peer's Close frame has arrived: how the connection ends.
@@ -107,6 +109,7 @@ impl Connection {
             deadlines: Deadlines::default(),
             close_timeout: setup.options.close_timeout,
             receive_limit: setup.native.receive_limit,
+            read_closed: false,
             paused: false,
             peer_close: None,
             unwritten: 0,
@@ -217,7 +220,10 @@ impl Connection {
     pub(crate) fn on_event(&mut self, context: &mut Context, token: usize, event: &Event) -> Next {
         if let Phase::Dialling(dialling) = &mut self.phase {
             return match dialling.dial.check(token) {
-                Some(attempt) => self.connected(context, attempt),
+                Some(attempt) => {
+                    self.read_closed = event.is_read_closed();
+                    self.connected(context, attempt)
+                }
                 None if dialling.dial.knows(token) => Next::Wait,
                 None => {
                     // It failed: the next one need not wait.
@@ -229,13 +235,14 @@ impl Connection {
         if self.token != Some(token) {
             return Next::Wait;
         }
+        self.read_closed |= event.is_read_closed() || event.is_error();
         if event.is_writable() {
             match self.write(context) {
                 Next::Wait => {}
                 next => return next,
             }
         }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
+        if event.is_readable() || self.read_closed {
             return self.read(context);
         }
         Next::Wait
@@ -393,7 +400,8 @@ impl Connection {
                     break Next::Wait;
                 }
             }
-            if read < buffer.len() && stream.short_read_means_empty() {
+            let short = read < buffer.len() && !self.read_closed;
+            if short && stream.short_read_means_empty() {
                 break Next::Wait;
             }
             budget = budget.saturating_sub(read);
