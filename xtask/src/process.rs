@@ -74,6 +74,18 @@ impl Invocation {
 
     fn command(&self) -> Command {
         let mut command = supervised(&self.argv);
+        for (name, _) in std::env::vars_os() {
+            // Cargo describes xtask to xtask in variables that build scripts
+            // watch; a cargo below this one would build their crates again,
+            // and so would the next one that is called without us.
+            let text = name.to_string_lossy();
+            if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"]
+                .iter()
+                .any(|prefix| text.starts_with(prefix))
+            {
+                command.env_remove(&name);
+            }
+        }
         command
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(workspace::root())
