@@ -13,7 +13,7 @@ use crate::process::Invocation;
 use crate::{http, peer, progress, tools, wasm, workspace};
 
 /// Where the page lies that loads the example.
-const PAGE: &str = "facade/examples/page";
+const PAGE: &str = "facade/examples/page/static";
 
 /// The port of the page unless `--port` says otherwise.
 const PORT: u16 = 8080;
@@ -45,7 +45,7 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
 /// # Errors
 /// One line; the rest is in the log.
 pub fn build(wasm_bindgen: &Path, log: &Path) -> Result<PathBuf, String> {
-    let module = wasm::build_example("echo", log, BUILD_LIMIT)?;
+    let module = wasm::build_example("page", log, BUILD_LIMIT)?;
     let folder = workspace::folder("target/xtask/demo")?;
     let bind = Invocation::new(wasm_bindgen)
         .args([
@@ -53,7 +53,7 @@ pub fn build(wasm_bindgen: &Path, log: &Path) -> Result<PathBuf, String> {
             "web",
             "--no-typescript",
             "--out-name",
-            "echo",
+            "page",
             "--out-dir",
         ])
         .arg(&folder)
