@@ -103,7 +103,7 @@ fn conversation(browser: &Browser, place: &Place) -> Result<(), String> {
     expect(!browser.is_shown("unsupported")?, "#unsupported is hidden")?;
     open(browser)?;
     expect_buttons(browser, "when open", [false, true, true])?;
-    say(browser, "hello, world \u{00e9}\u{4e16}")?;
+    say(browser, "hello, world: \u{00e9}, \u{03bb}")?;
     picture(browser, "page-desktop.png")?;
     browser.click("close")?;
     browser.wait_for_text("log", "the log shows a clean close", |log| {
