@@ -1,0 +1,13 @@
+//! The cases, by the chapters of the rules. What is listed is decided in the
+//! crate's root.
+
+pub mod always;
+pub mod closing;
+pub mod faults;
+pub mod handshake;
+pub mod peer_closing;
+pub mod receiving;
+pub mod sending;
+pub mod subprotocol;
+pub mod support;
+pub mod url;

@@ -1,0 +1,314 @@
+//! What the suite needs of the target it runs on: a test to be, a clock, the
+//! peer's address, plain HTTP. The only file of the suite that knows targets.
+//!
+//! Invariant: nothing here uses the library under test, but for
+//! [`trusting`], which tells it about the suite's own CA.
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+pub use native::*;
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+pub use web::*;
+
+/// Mounts one case as a test of this target.
+#[cfg(all(test, not(all(target_family = "wasm", target_os = "unknown"))))]
+macro_rules! mount {
+    ($name:ident, $case:expr) => {
+        #[test]
+        fn $name() {
+            $crate::harness::block_on($crate::suite::run($case));
+        }
+    };
+}
+
+/// Mounts one case as a test of this target.
+#[cfg(all(test, target_family = "wasm", target_os = "unknown"))]
+macro_rules! mount {
+    ($name:ident, $case:expr) => {
+        #[wasm_bindgen_test::wasm_bindgen_test]
+        async fn $name() {
+            $crate::suite::run($case).await;
+        }
+    };
+}
+
+#[cfg(test)]
+pub(crate) use mount;
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod native {
+    use std::future::Future;
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::pin::pin;
+    use std::sync::{Arc, LazyLock, OnceLock, mpsc};
+    use std::task::{Context, Poll, Wake, Waker};
+    use std::thread::{self, Thread};
+    use std::time::{Duration, Instant};
+
+    use isosocket_peer::{Peer, PeerOptions};
+
+    /// Whether this is the web, where N rules are recorded and not asserted.
+    pub const WEB: bool = false;
+
+    /// Whether there should be a WebSocket, asked independently of the library.
+    pub fn has_web_socket() -> bool {
+        cfg!(feature = "native")
+    }
+
+    /// The name of this run in reports, if anybody reads them.
+    pub fn reporter() -> Option<String> {
+        std::env::var_os("ISOSOCKET_PEER").map(|_| "native".to_owned())
+    }
+
+    /// Shows a line to whoever runs the suite.
+    pub fn print(line: &str) {
+        println!("{line}");
+    }
+
+    /// Where the peer is, as `HOST:PORT`. Without a peer from outside one is
+    /// started here.
+    pub fn peer() -> &'static str {
+        static ADDRESS: LazyLock<String> = LazyLock::new(|| {
+            std::env::var("ISOSOCKET_PEER")
+                .unwrap_or_else(|_| format!("127.0.0.1:{}", own_peer().ports().plain))
+        });
+        &ADDRESS
+    }
+
+    fn own_peer() -> &'static Peer {
+        static PEER: OnceLock<Peer> = OnceLock::new();
+        PEER.get_or_init(|| Peer::start(PeerOptions::default()).expect("the peer starts"))
+    }
+
+    /// What was asked for and does not exist; of a peer from outside its owner asks.
+    pub fn complaints() -> Vec<String> {
+        match std::env::var_os("ISOSOCKET_PEER") {
+            Some(_) => Vec::new(),
+            None => own_peer().errors(),
+        }
+    }
+
+    /// The body of what the peer answers to a GET.
+    pub async fn get(path: &str) -> Result<String, String> {
+        let text = |error: std::io::Error| format!("GET {path}: {error}");
+        let mut stream = TcpStream::connect(peer()).map_err(text)?;
+        stream
+            .set_read_timeout(Some(Duration::from_secs(15)))
+            .map_err(text)?;
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            peer()
+        );
+        stream.write_all(head.as_bytes()).map_err(text)?;
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).map_err(text)?;
+        match reply.split_once("\r\n\r\n") {
+            Some((_, body)) => Ok(body.to_owned()),
+            None => Err(format!("GET {path}: no reply")),
+        }
+    }
+
+    /// Milliseconds since some moment.
+    pub fn now() -> f64 {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed().as_secs_f64() * 1000.0
+    }
+
+    /// Waits so many milliseconds. For deadlines, not for results.
+    pub async fn sleep(milliseconds: u32) {
+        let duration = Duration::from_millis(milliseconds.into());
+        let end = Instant::now() + duration;
+        // Its thread ends with this future.
+        let mut timer: Option<(mpsc::Sender<()>, Waker)> = None;
+        std::future::poll_fn(|context| {
+            if Instant::now() >= end {
+                return Poll::Ready(());
+            }
+            let waker = context.waker().clone();
+            if matches!(&timer, Some((_, known)) if known.will_wake(&waker)) {
+                return Poll::Pending;
+            }
+            let (sender, receiver) = mpsc::channel::<()>();
+            timer = Some((sender, waker.clone()));
+            thread::spawn(move || {
+                let left = end.saturating_duration_since(Instant::now());
+                if receiver.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
+                    waker.wake();
+                }
+            });
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Runs a future on this thread.
+    pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+        struct Unpark(Thread);
+        impl Wake for Unpark {
+            fn wake(self: Arc<Self>) {
+                self.0.unpark();
+            }
+        }
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut future = pin!(future);
+        loop {
+            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(output) => return output,
+                Poll::Pending => thread::park(),
+            }
+        }
+    }
+
+    /// Makes a socket trust the peer's CA.
+    #[cfg(feature = "native")]
+    pub fn trusting(builder: isosocket::Builder) -> isosocket::Builder {
+        use isosocket::native::BuilderExt;
+        use rustls::pki_types::CertificateDer;
+        use rustls::pki_types::pem::PemObject;
+
+        let certificate = match std::env::var_os("ISOSOCKET_PEER_CA") {
+            Some(file) => CertificateDer::from_pem_file(file).expect("the CA is a PEM file"),
+            None => CertificateDer::from(own_peer().ca_der().to_vec()),
+        };
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate).expect("the CA is a certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring has the default versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        builder.tls_config(Arc::new(config))
+    }
+
+    /// Without a backend there is nobody to trust anything.
+    #[cfg(not(feature = "native"))]
+    pub fn trusting(builder: isosocket::Builder) -> isosocket::Builder {
+        builder
+    }
+}
+
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+mod web {
+    use js_sys::{Promise, Reflect};
+    use wasm_bindgen::prelude::*;
+    use wasm_bindgen_futures::JsFuture;
+
+    #[wasm_bindgen]
+    extern "C" {
+        #[wasm_bindgen(js_name = fetch, catch)]
+        fn fetch(url: &str) -> Result<Promise, JsValue>;
+
+        type Response;
+        #[wasm_bindgen(method, catch)]
+        fn text(this: &Response) -> Result<Promise, JsValue>;
+
+        #[wasm_bindgen(js_name = setTimeout)]
+        fn set_timeout(callback: &JsValue, milliseconds: u32) -> JsValue;
+        #[wasm_bindgen(js_name = clearTimeout)]
+        fn clear_timeout(timer: &JsValue);
+
+        #[wasm_bindgen(js_namespace = console, js_name = log)]
+        fn log(line: &str);
+    }
+
+    /// Whether this is the web, where N rules are recorded and not asserted.
+    pub const WEB: bool = true;
+
+    /// Whether there should be a WebSocket, asked independently of the library.
+    pub fn has_web_socket() -> bool {
+        cfg!(feature = "web") && global("WebSocket").is_function()
+    }
+
+    fn global(name: &str) -> JsValue {
+        Reflect::get(&js_sys::global(), &name.into()).unwrap_or(JsValue::UNDEFINED)
+    }
+
+    fn member(object: &JsValue, name: &str) -> Option<String> {
+        Reflect::get(object, &name.into()).ok()?.as_string()
+    }
+
+    /// The name of this run in reports: that of the host in xtask's table,
+    /// as far as it can be told from inside.
+    pub fn reporter() -> Option<String> {
+        let agent = member(&global("navigator"), "userAgent").unwrap_or_default();
+        let names = [
+            ("Deno", "deno"),
+            ("Bun", "bun"),
+            ("Node", "node"),
+            ("Firefox", "firefox"),
+            ("Chrome", "chromium"),
+            ("AppleWebKit", "webkit"),
+        ];
+        let host = names.iter().find(|(word, _)| agent.contains(word));
+        let host = host.map_or("unknown", |(_, name)| name);
+        let constructor = Reflect::get(&js_sys::global(), &"constructor".into());
+        let scope = constructor.ok().and_then(|scope| member(&scope, "name"));
+        let scope = match scope.as_deref() {
+            _ if ["deno", "bun", "node"].contains(&host) => "",
+            Some("DedicatedWorkerGlobalScope") => "-dedicated",
+            Some("SharedWorkerGlobalScope") => "-shared",
+            Some("ServiceWorkerGlobalScope") => "-service",
+            _ => "-window",
+        };
+        Some(format!("{host}{scope}"))
+    }
+
+    /// Shows a line to whoever runs the suite.
+    pub fn print(line: &str) {
+        log(line);
+    }
+
+    /// Where the peer is, as `HOST:PORT`.
+    pub fn peer() -> &'static str {
+        option_env!("ISOSOCKET_PEER")
+            .expect("the suite was built without ISOSOCKET_PEER; run `cargo xtask test-all`")
+    }
+
+    /// What was asked for and does not exist: xtask asks the peer itself.
+    pub fn complaints() -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The body of what the peer answers to a GET.
+    pub async fn get(path: &str) -> Result<String, String> {
+        let failed = |error: JsValue| format!("GET {path}: {error:?}");
+        let promise = fetch(&format!("http://{}{path}", peer())).map_err(failed)?;
+        let response: Response = JsFuture::from(promise)
+            .await
+            .map_err(failed)?
+            .unchecked_into();
+        let text = JsFuture::from(response.text().map_err(failed)?)
+            .await
+            .map_err(failed)?;
+        text.as_string()
+            .ok_or_else(|| format!("GET {path}: no text"))
+    }
+
+    /// Milliseconds since some moment.
+    pub fn now() -> f64 {
+        js_sys::Date::now()
+    }
+
+    /// Waits so many milliseconds. For deadlines, not for results.
+    pub async fn sleep(milliseconds: u32) {
+        struct Timer(JsValue);
+        impl Drop for Timer {
+            fn drop(&mut self) {
+                clear_timeout(&self.0);
+            }
+        }
+        let mut timer = None;
+        let promise = Promise::new(&mut |resolve, _| {
+            timer = Some(Timer(set_timeout(&resolve, milliseconds)));
+        });
+        // A promise that only `setTimeout` resolves is not rejected.
+        let _ = JsFuture::from(promise).await;
+        drop(timer);
+    }
+
+    /// A browser has its own roots, and the suite's CA is not among them.
+    pub fn trusting(builder: isosocket::Builder) -> isosocket::Builder {
+        builder
+    }
+}
