@@ -104,6 +104,10 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub(crate) fn length(this: &Payload) -> u32;
 
+    /// A string from this UTF-16 unit on.
+    #[wasm_bindgen(method)]
+    pub(crate) fn slice(this: &Payload, start: u32) -> Payload;
+
     pub(crate) type Uint8Array;
 
     #[wasm_bindgen(constructor)]
@@ -123,8 +127,16 @@ extern "C" {
     #[wasm_bindgen(constructor)]
     pub(crate) fn new() -> TextEncoder;
 
-    #[wasm_bindgen(method)]
-    pub(crate) fn encode(this: &TextEncoder, text: &Payload) -> Vec<u8>;
+    #[wasm_bindgen(method, js_name = encodeInto)]
+    pub(crate) fn encode_into(this: &TextEncoder, text: &Payload, buffer: &mut [u8]) -> Progress;
+
+    /// How far an encoder came: UTF-16 units read, bytes written.
+    pub(crate) type Progress;
+
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn read(this: &Progress) -> u32;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn written(this: &Progress) -> u32;
 }
 
 #[wasm_bindgen]
