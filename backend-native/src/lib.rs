@@ -32,6 +32,11 @@ pub use options::{BuilderExt, NativeOptions};
 #[cfg(feature = "tls")]
 pub use rustls;
 
+/// Runs a future on this thread until it is done.
+pub fn run(future: impl Future<Output = ()>) {
+    pollster::block_on(future);
+}
+
 /// A native connection: the transport behind `isosocket::WebSocket`.
 #[derive(Debug)]
 pub struct Native {

@@ -15,7 +15,8 @@ use crate::events::Queue;
 use crate::machine::{Decision, Input, step};
 use crate::{
     Bind, Binding, Builder, CloseError, CloseEvent, Data, ErrorEvent, Event, EventKind, Events,
-    Home, MaybeSend, NewError, Open, ReadyState, Refusal, Report, Request, SendError, Transport,
+    Home, MaybeSend, NewError, Open, ReadyState, Refusal, Report, Request, SendError, SendReady,
+    Transport,
 };
 
 /// A WebSocket, as the WHATWG standard has it.
@@ -209,6 +210,37 @@ impl<T: Transport> WebSocket<T> {
     /// comes, beside the bound handlers.
     pub fn events(&self) -> Events<T> {
         Events::new(self.shared.clone())
+    }
+
+    /// Waits until the socket is open and at most 1 MiB is buffered: awaited
+    /// before each `send`, it keeps a fast sender at the network's pace. Also
+    /// ready when the socket is closing or closed; `send` then says so.
+    ///
+    /// ```no_run
+    /// # async fn run(socket: isosocket::WebSocket) -> Result<(), isosocket::SendError> {
+    /// for _ in 0..1000 {
+    ///     socket.send_ready().await;
+    ///     socket.send(vec![0; 100_000])?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// ## Platform-specific
+    /// - **Web:** browsers have no event for this, so while somebody waits the
+    ///   buffered amount is looked at by a timer.
+    pub fn send_ready(&self) -> SendReady<'_, T> {
+        SendReady(self)
+    }
+
+    /// Has `waker` woken when the state changes, or once at most `mark` bytes
+    /// are buffered.
+    pub(crate) fn wait(&self, waker: &Waker, mark: usize) {
+        self.shared.wait(waker);
+        if self.ready_state() == ReadyState::Open {
+            let link = Link(self.shared.clone());
+            self.shared.transport.watch_drain(link, mark);
+        }
     }
 
     pub(crate) fn shared(&self) -> &Shared<T> {

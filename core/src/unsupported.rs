@@ -1,5 +1,9 @@
 //! The transport of a target without a WebSocket: it cannot exist (S103).
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
 use crate::{Link, MessageRef, NewError, Refusal, Request, Transport};
 
 /// No WebSocket: [`supported`](Transport::supported) is false and the
@@ -44,5 +48,14 @@ impl Transport for Unsupported {
 
     fn detach(&self) {
         match *self {}
+    }
+}
+
+/// The `run` of a target without a backend: polls the future once. Nothing here
+/// could wake it, and a program that wants a socket has its answer by then.
+pub fn run_unsupported(future: impl Future<Output = ()>) {
+    let polled = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
+    if polled.is_pending() {
+        log::warn!("without a backend there is nothing to wait for");
     }
 }

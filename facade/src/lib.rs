@@ -1,27 +1,113 @@
-//! One WebSocket for every target: the browser's WebSocket API, natively and on the web.
+//! One WebSocket for every target: a program written once against this crate
+//! builds for desktops and for browsers, and sees the same events, in the same
+//! order, with the same values.
+//!
+//! ```no_run
+//! use isosocket::{Bind, WebSocket};
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let socket = WebSocket::new("wss://example.org/feed")?;
+//!     socket.on_open(|socket| {
+//!         let _ = socket.send("hello");
+//!     });
+//!     socket.on_message(|_, message| println!("{message:?}"));
+//!     socket.on_error(|_, error| println!("{error}"));
+//!     socket.on_close(|_, close| println!("{close}"));
+//!     // .. the program goes on; dropping the last handle closes the socket.
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Which way to choose
+//!
+//! - **Callbacks**, as in a browser: [`Bind`] and its `on_open`, `on_message`,
+//!   `on_error` and `on_close`. For programs built of handlers.
+//! - **A stream**: [`WebSocket::open`], [`WebSocket::events`] and `await`. For
+//!   async code, on any runtime or on [`run`].
+//! - **Polling**: [`Events::try_next`], once a frame. For games and
+//!   immediate-mode interfaces.
+//!
+//! All three may be used side by side, on the same socket.
+//!
+//! # Sending
+//!
+//! [`WebSocket::send`] takes strings as text and bytes as binary, and never
+//! blocks. What the network does not take at once is buffered, up to a limit
+//! ([`Builder::send_limit`]); [`WebSocket::send_ready`] waits for room.
+//!
+//! # The end
+//!
+//! Every socket ends with exactly one [`Event::Close`], its last event. A
+//! connection that fails says so first, by [`Event::Error`]. The socket is
+//! closed by [`WebSocket::close`], by the peer, by the network, or by dropping
+//! the last handle: clones of the [`WebSocket`] keep it open, while [`Events`],
+//! [`Binding`] and the handlers do not.
+//!
+//! # Targets
+//!
+//! | target | backend | feature, on by default |
+//! | --- | --- | --- |
+//! | `wasm32-unknown-unknown` | the host's WebSocket | `web` |
+//! | all others | mio, tungstenite, rustls | `native`, and `tls` for `wss:` |
+//!
+//! A feature has no effect on the other's target. Without a backend the crate
+//! still builds: [`supported`] is false and the constructor fails with
+//! [`NewError::NotSupported`] (S103).
+//!
+//! Numbers such as S103 name rules of observable behaviour, which the
+//! conformance suite checks on every target.
 
 #![forbid(unsafe_code)]
 
 mod sys;
 
+use std::future::Future;
+
 pub use isosocket_core::{
     Bind, Binding, CloseError, CloseEvent, Data, ErrorEvent, Event, EventKind, MaybeSend, Message,
     MessageRef, NewError, OpenError, ReadyState, SendError, SyntaxError, Text, UnknownEvent,
 };
-
 use sys::Backend;
+#[allow(unused_imports, reason = "a backend may have nothing of its own")]
 pub use sys::*;
 
-/// A WebSocket; see [`isosocket_core::WebSocket`].
+/// A WebSocket: see [`isosocket_core::WebSocket`].
 pub type WebSocket = isosocket_core::WebSocket<Backend>;
 
-/// A socket to be opened; see [`isosocket_core::Builder`].
+/// A socket to be opened: see [`isosocket_core::Builder`].
 pub type Builder = isosocket_core::Builder<Backend>;
 
-/// A socket's events as a stream; see [`isosocket_core::Events`].
+/// A socket's events as a stream: see [`isosocket_core::Events`].
 pub type Events = isosocket_core::Events<Backend>;
 
 /// Whether there is a WebSocket here (S103).
+///
+/// ```
+/// if isosocket::supported() {
+///     // .. WebSocket::new will not fail with NotSupported.
+/// }
+/// ```
 pub fn supported() -> bool {
     <Backend as isosocket_core::Transport>::supported()
 }
+
+/// Runs a portable program's future, so that one `main` serves every target.
+///
+/// ```
+/// isosocket::run(async {
+///     println!("the same main everywhere");
+/// });
+/// ```
+///
+/// ## Platform-specific
+/// - **Native:** blocks this thread until the future is done. Any other
+///   executor does as well.
+/// - **Web:** hands the future to the host's event loop and returns at once.
+/// - **Without a backend:** polls the future once.
+pub fn run(future: impl Future<Output = ()> + 'static) {
+    sys::run(future);
+}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

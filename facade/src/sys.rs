@@ -2,17 +2,17 @@
 
 cfg_if::cfg_if! {
     if #[cfg(all(feature = "web", target_family = "wasm", target_os = "unknown"))] {
-        pub(crate) use isosocket_web::Web as Backend;
+        pub(crate) use isosocket_web::{Web as Backend, run};
     } else if #[cfg(all(
         feature = "native",
         not(all(target_family = "wasm", target_os = "unknown"))
     ))] {
-        pub(crate) use isosocket_native::Native as Backend;
+        pub(crate) use isosocket_native::{Native as Backend, run};
         /// What only native sockets have.
         pub mod native {
             pub use isosocket_native::BuilderExt;
         }
     } else {
-        pub(crate) use isosocket_core::Unsupported as Backend;
+        pub(crate) use isosocket_core::{Unsupported as Backend, run_unsupported as run};
     }
 }

@@ -1,0 +1,47 @@
+//! Backpressure: waiting until there is room to send.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::{ReadyState, Transport, WebSocket};
+
+/// Below this many buffered bytes there is room to send.
+const HIGH_WATER_MARK: usize = 1 << 20;
+
+/// The future of [`WebSocket::send_ready`]. Dropping it changes nothing.
+#[must_use = "futures do nothing unless awaited"]
+pub struct SendReady<'a, T: Transport>(pub(crate) &'a WebSocket<T>);
+
+impl<T: Transport> SendReady<'_, T> {
+    fn is_ready(&self) -> bool {
+        match self.0.ready_state() {
+            ReadyState::Connecting => false,
+            ReadyState::Open => self.0.buffered_amount() <= HIGH_WATER_MARK,
+            ReadyState::Closing | ReadyState::Closed => true,
+        }
+    }
+}
+
+impl<T: Transport> Future for SendReady<'_, T> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_ready() {
+            return Poll::Ready(());
+        }
+        // Registered before another look, so that no change is missed.
+        self.0.wait(context.waker(), HIGH_WATER_MARK);
+        match self.is_ready() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+}
+
+impl<T: Transport> fmt::Debug for SendReady<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SendReady").field(self.0).finish()
+    }
+}
