@@ -414,3 +414,7 @@ pub(crate) fn close_payload(frame: Option<(u16, &str)>) -> Vec<u8> {
         Some((code, reason)) => [&code.to_be_bytes(), reason.as_bytes()].concat(),
     }
 }
+
+#[cfg(test)]
+#[path = "codec_tests.rs"]
+mod tests;
