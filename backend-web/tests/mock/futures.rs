@@ -73,3 +73,47 @@ async fn a_stream_gets_every_event_and_ends() {
     drop(socket);
     check("timers.size === 0");
 }
+
+#[wasm_bindgen_test]
+async fn waiting_for_a_drain_looks_ever_more_rarely_and_only_meanwhile() {
+    let _host = Host::new();
+    let socket = Socket::new("ws://h/").expect("a good URL");
+    js("socket.open(); socket.bufferedAmount = 2 ** 21");
+    let woken = Rc::new(Cell::new(0));
+    let wait = || {
+        let (socket, woken) = (socket.clone(), woken.clone());
+        run(async move {
+            socket.send_ready().await;
+            woken.set(woken.get() + 1);
+        });
+    };
+    wait();
+    wait();
+    settle().await;
+    check("timers.size === 1");
+    // Looks after 1, 2, 4, 8, 16, 16 .. ms.
+    js(
+        "globalThis.looks = 0; Object.defineProperty(socket, 'bufferedAmount', { get: () => (looks++, amount) })",
+    );
+    js("globalThis.amount = 2 ** 21; advance(1000)");
+    check("looks > 60 && looks < 70 && timers.size === 1");
+    js("amount = 2 ** 20; advance(16)");
+    settle().await;
+    assert_eq!(woken.get(), 2);
+    check("timers.size === 0");
+
+    // Nothing to wait for.
+    wait();
+    settle().await;
+    assert_eq!(woken.get(), 3);
+
+    // The end of the connection ends the wait.
+    js("amount = 2 ** 21");
+    wait();
+    settle().await;
+    check("timers.size === 1");
+    js("socket.end(1006, '', false)");
+    settle().await;
+    assert_eq!(woken.get(), 4);
+    check("timers.size === 0");
+}
