@@ -1,0 +1,501 @@
+//! What reaches whom, and in which order, on a transport that does nothing by
+//! itself: the rules of core, without any backend.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use isosocket_core::{
+    Bind, CloseEvent, ErrorEvent, Event, EventKind, Link, Message, MessageRef, NewError,
+    ReadyState, Refusal, Report, Request, SendError, Transport, WebSocket,
+};
+
+/// What the transport was asked for, shared with the test.
+#[derive(Clone, Debug, Default)]
+struct Log(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    calls: Vec<String>,
+    link: Option<Link<Script>>,
+    scheduled: Vec<Link<Script>>,
+    buffered: usize,
+}
+
+/// A transport that only notes what it is asked.
+#[derive(Debug)]
+struct Script(Log);
+
+impl Script {
+    fn note(&self, call: impl Into<String>) {
+        self.0.0.lock().unwrap().calls.push(call.into());
+    }
+}
+
+impl Transport for Script {
+    type Options = Log;
+
+    fn supported() -> bool {
+        true
+    }
+
+    fn new(request: Request<Log>) -> Result<(Self, String), NewError> {
+        Ok((Script(request.native), request.url))
+    }
+
+    fn start(&self, link: Link<Self>) {
+        self.0.0.lock().unwrap().link = Some(link);
+    }
+
+    fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
+        let mut inner = self.0.0.lock().unwrap();
+        if inner.buffered + message.as_bytes().len() > 100 {
+            return Err(Refusal::Full);
+        }
+        inner.buffered += message.as_bytes().len();
+        inner.calls.push(format!("send {message:?}"));
+        Ok(())
+    }
+
+    fn abort(&self) {
+        self.note("abort");
+    }
+
+    fn close(&self, frame: Option<(u16, &str)>) {
+        self.note(format!("close {frame:?}"));
+    }
+
+    fn buffered_amount(&self) -> usize {
+        self.0.0.lock().unwrap().buffered
+    }
+
+    fn schedule(&self, link: Link<Self>) {
+        self.0.0.lock().unwrap().scheduled.push(link);
+    }
+
+    fn watch_drain(&self, _: Link<Self>, _: usize) {}
+
+    fn resume(&self) {
+        self.note("resume");
+    }
+
+    fn detach(&self) {
+        self.note("detach");
+        self.0.0.lock().unwrap().link = None;
+    }
+}
+
+/// A socket, and the test's hand on its transport.
+fn socket() -> (WebSocket<Script>, Log) {
+    let log = Log::default();
+    let mut builder = WebSocket::<Script>::builder("ws://peer/");
+    *builder.native_mut() = log.clone();
+    (builder.connect().unwrap(), log)
+}
+
+impl Log {
+    /// Reports in one turn.
+    fn report(&self, reports: impl IntoIterator<Item = Report>) {
+        let link = self.0.lock().unwrap().link.clone();
+        if let Some(mut turn) = link.as_ref().and_then(Link::turn) {
+            reports.into_iter().for_each(|report| turn.report(report));
+        }
+    }
+
+    /// Takes the turns that were asked for.
+    fn run(&self) {
+        loop {
+            let links = std::mem::take(&mut self.0.lock().unwrap().scheduled);
+            if links.is_empty() {
+                return;
+            }
+            links.iter().for_each(|link| drop(link.turn()));
+        }
+    }
+
+    fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().calls)
+    }
+}
+
+fn established() -> Report {
+    Report::Established {
+        protocol: "chat".to_owned(),
+        extensions: String::new(),
+    }
+}
+
+fn message(text: &str) -> Report {
+    Report::Message(text.into())
+}
+
+fn closed() -> Report {
+    Report::Closed(CloseEvent::new(4000, "bye", true))
+}
+
+/// Handlers that note what they get.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<String>>>);
+
+impl Seen {
+    fn note(&self, text: impl Into<String>) {
+        self.0.lock().unwrap().push(text.into());
+    }
+
+    fn bind(&self, socket: &WebSocket<Script>, kinds: &[EventKind]) {
+        for kind in kinds {
+            let seen = self.clone();
+            socket.bind(*kind, move |socket, event| {
+                let what = match event {
+                    Event::Message(message) => message.as_text().unwrap().to_owned(),
+                    event => event.kind().name().to_owned(),
+                };
+                seen.note(format!("{what} {}", socket.ready_state() as u8));
+            });
+        }
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+#[test]
+fn events_come_in_order_and_close_is_the_last() {
+    let (socket, log) = socket();
+    let seen = Seen::default();
+    seen.bind(&socket, &EventKind::ALL);
+    assert_eq!(
+        (socket.ready_state(), socket.protocol()),
+        (ReadyState::Connecting, "")
+    );
+    log.report([
+        established(),
+        message("a"),
+        message("b"),
+        closed(),
+        message("late"),
+        closed(),
+    ]);
+    assert_eq!(seen.take(), ["open 1", "a 1", "b 1", "close 3"]);
+    assert_eq!(
+        (socket.ready_state(), socket.protocol()),
+        (ReadyState::Closed, "chat")
+    );
+}
+
+#[test]
+fn a_failure_is_an_error_and_then_an_abnormal_close() {
+    let (socket, log) = socket();
+    let mut events = socket.events();
+    log.report([
+        Report::Failed(ErrorEvent::new("why")),
+        established(),
+        message("x"),
+    ]);
+    assert!(matches!(events.try_next(), Some(Event::Error(_))));
+    assert_eq!(
+        events.try_next(),
+        Some(Event::Close(CloseEvent::abnormal()))
+    );
+    assert_eq!(events.try_next(), None);
+    assert_eq!(socket.ready_state(), ReadyState::Closed);
+}
+
+#[test]
+fn no_message_is_delivered_after_close_was_called() {
+    let (socket, log) = socket();
+    let seen = Seen::default();
+    seen.bind(&socket, &EventKind::ALL);
+    socket.on_message(|socket, _| socket.close());
+    log.report([established(), message("a"), message("b"), closed()]);
+    assert_eq!(seen.take(), ["open 1", "a 1", "close 3"]);
+    assert_eq!(log.calls(), ["close None"]);
+}
+
+#[test]
+fn an_early_event_waits_for_the_first_handler_of_its_kind() {
+    let (socket, log) = socket();
+    log.report([established(), message("a")]);
+    let seen = Seen::default();
+    for (kind, expected) in [(EventKind::Message, "a 1"), (EventKind::Open, "open 1")] {
+        seen.bind(&socket, &[kind]);
+        assert_eq!(seen.take(), [""; 0], "S98: not inside bind");
+        log.run();
+        assert_eq!(seen.take(), [expected]);
+        seen.bind(&socket, &[kind]);
+        log.run();
+        assert_eq!(seen.take(), [""; 0], "the second handler has missed it");
+    }
+    log.report([closed()]);
+    seen.bind(&socket, &[EventKind::Close]);
+    log.run();
+    assert_eq!(seen.take(), ["close 3"]);
+}
+
+#[test]
+fn the_first_stream_gets_what_nobody_has_seen_and_ends_after_close() {
+    let (socket, log) = socket();
+    log.report([established(), message("a"), closed()]);
+    let mut first = socket.events();
+    log.run();
+    let kinds: Vec<_> = std::iter::from_fn(|| first.try_next())
+        .map(|event| event.kind())
+        .collect();
+    assert_eq!(
+        kinds,
+        [EventKind::Open, EventKind::Message, EventKind::Close]
+    );
+    let mut late = socket.events();
+    log.run();
+    for events in [&mut first, &mut late] {
+        let next = pin!(events.next()).poll(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(next, Poll::Ready(None));
+    }
+}
+
+#[test]
+fn unheard_messages_are_kept_up_to_a_limit() {
+    let (socket, log) = socket();
+    log.report([established()]);
+    let large = || Report::Message(vec![0; 300 << 10].into());
+    log.report([large(), large(), large(), large(), message("small")]);
+    let mut events = socket.events();
+    log.run();
+    let sizes: Vec<_> = std::iter::from_fn(|| events.try_next())
+        .filter_map(|event| match event {
+            Event::Message(message) => Some(message.len() >> 10),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sizes, [300, 300, 300, 0]);
+}
+
+#[test]
+fn handlers_run_in_the_order_bound_and_one_may_unbind_another() {
+    let (socket, log) = socket();
+    let seen = Seen::default();
+    let slot = Arc::new(Mutex::new(None));
+    let (first, taken) = (seen.clone(), slot.clone());
+    socket.on_message(move |_, _| {
+        first.note("first");
+        if let Some(binding) = Option::take(&mut *taken.lock().unwrap()) {
+            isosocket_core::Binding::unbind(binding);
+        }
+    });
+    let second = seen.clone();
+    *slot.lock().unwrap() = Some(socket.on_message(move |_, _| second.note("second")));
+    let third = seen.clone();
+    socket.on_message(move |_, _| third.note("third"));
+    log.report([established(), message("a"), message("b")]);
+    assert_eq!(seen.take(), ["first", "third", "first", "third"]);
+}
+
+#[test]
+fn a_handler_bound_by_a_handler_hears_the_next_event() {
+    let (socket, log) = socket();
+    let seen = Seen::default();
+    let inner = seen.clone();
+    socket.on_open(move |socket| inner.bind(socket, &[EventKind::Message]));
+    log.report([established(), message("a")]);
+    assert_eq!(seen.take(), ["a 1"]);
+}
+
+#[test]
+fn a_panic_in_a_handler_stops_nothing() {
+    let (socket, log) = socket();
+    socket.on_message(|_, _| panic!("on purpose"));
+    let seen = Seen::default();
+    seen.bind(&socket, &EventKind::ALL);
+    log.report([established(), message("a"), closed()]);
+    assert_eq!(seen.take(), ["open 1", "a 1", "close 3"]);
+}
+
+#[test]
+fn dropping_the_last_handle_closes_and_lets_go() {
+    let (socket, log) = socket();
+    log.report([established()]);
+    let held = Arc::new(());
+    let captured = held.clone();
+    socket.on_message(move |_, _| drop(captured.clone()));
+    let other = socket.clone();
+    drop(socket);
+    assert_eq!(log.calls(), [""; 0], "another handle is alive");
+    drop(other);
+    log.run();
+    assert_eq!(log.calls(), ["close None", "detach"]);
+    assert_eq!(Arc::strong_count(&held), 1, "the handler is gone");
+}
+
+#[test]
+fn dropping_a_connecting_socket_gives_it_up() {
+    let (socket, log) = socket();
+    drop(socket);
+    log.run();
+    assert_eq!(log.calls(), ["abort", "detach"]);
+}
+
+#[test]
+fn the_end_is_told_to_those_who_still_listen_after_the_last_handle() {
+    let (socket, log) = socket();
+    let mut events = socket.events();
+    let seen = Seen::default();
+    seen.bind(&socket, &[EventKind::Message, EventKind::Close]);
+    log.report([established()]);
+    drop(socket);
+    log.run();
+    assert_eq!(log.calls(), ["close None"]);
+    log.report([message("late"), closed()]);
+    assert_eq!(seen.take(), ["close 3"]);
+    let kinds: Vec<_> = std::iter::from_fn(|| events.try_next())
+        .map(|event| event.kind())
+        .collect();
+    assert_eq!(kinds, [EventKind::Open, EventKind::Close]);
+    assert_eq!(log.calls(), [""; 0]);
+}
+
+#[test]
+fn a_stream_that_is_dropped_last_lets_go_too() {
+    let (socket, log) = socket();
+    let events = socket.events();
+    log.report([established()]);
+    drop(socket);
+    log.run();
+    drop(events);
+    log.run();
+    assert_eq!(log.calls(), ["close None", "detach"]);
+}
+
+#[test]
+fn a_handler_that_owns_its_socket_is_freed_by_the_end() {
+    let (socket, log) = socket();
+    let held = Arc::new(());
+    let (captured, own) = (held.clone(), socket.clone());
+    socket.on_close(move |_, _| drop((captured.clone(), own.clone())));
+    log.report([established(), closed()]);
+    assert_eq!(Arc::strong_count(&held), 1);
+}
+
+#[test]
+fn sending_is_refused_outside_open_and_counts_while_closing() {
+    let (socket, log) = socket();
+    assert_eq!(socket.send("a"), Err(SendError::Connecting("a".into())));
+    assert_eq!(socket.buffered_amount(), 0, "S42: nothing is queued");
+    log.report([established()]);
+    assert_eq!(socket.send("grüße"), Ok(()));
+    assert_eq!(socket.buffered_amount(), 7, "S48");
+    assert_eq!(
+        socket.send(vec![0; 99]),
+        Err(SendError::Full(vec![0; 99].into()))
+    );
+    socket.close();
+    let refused = socket.send("b").unwrap_err();
+    assert_eq!(refused, SendError::Closing("b".into()));
+    assert_eq!(refused.into_message(), Message::from("b"));
+    assert_eq!(socket.buffered_amount(), 8, "S50");
+    log.report([closed()]);
+    assert_eq!(
+        socket.send([1u8, 2]),
+        Err(SendError::Closed([1u8, 2].into()))
+    );
+    assert_eq!(socket.buffered_amount(), 10, "S51");
+}
+
+#[test]
+fn close_checks_first_and_acts_once() {
+    let (socket, log) = socket();
+    for code in [0, 999, 1001, 1005, 2999, 5000] {
+        assert!(socket.close_with(code, "").is_err(), "{code}");
+    }
+    assert!(
+        socket.close_with(3000, &"é".repeat(62)).is_err(),
+        "124 bytes"
+    );
+    assert_eq!(socket.ready_state(), ReadyState::Connecting);
+    log.report([established()]);
+    socket.close_with(3000, &"x".repeat(123)).unwrap();
+    socket.close_with(4000, "again").unwrap();
+    socket.close();
+    assert_eq!(socket.ready_state(), ReadyState::Closing);
+    assert!(socket.close_with(1, "").is_err(), "S65");
+    assert_eq!(
+        log.calls(),
+        [format!("close {:?}", Some((3000, "x".repeat(123))))]
+    );
+}
+
+/// A waker that counts.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_stream_is_woken_once_for_a_turn() {
+    let (socket, log) = socket();
+    let mut events = socket.events();
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(count.clone());
+    let polled = pin!(events.next()).poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    log.report([established(), message("a"), message("b")]);
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    assert_eq!(std::iter::from_fn(|| events.try_next()).count(), 3);
+}
+
+#[test]
+fn open_resolves_at_open_or_with_why_not() {
+    let start = || {
+        let log = Log::default();
+        let mut builder = WebSocket::<Script>::builder("ws://peer/");
+        *builder.native_mut() = log.clone();
+        (builder.open(), log)
+    };
+    let context = &mut Context::from_waker(Waker::noop());
+
+    let (open, log) = start();
+    let mut open = pin!(open);
+    assert!(open.as_mut().poll(context).is_pending());
+    log.report([established()]);
+    let Poll::Ready(Ok(socket)) = open.poll(context) else {
+        panic!("it is open");
+    };
+    let mut events = socket.events();
+    log.run();
+    assert_eq!(
+        events.try_next(),
+        Some(Event::Open),
+        "S101: nobody has seen it yet"
+    );
+
+    let (open, log) = start();
+    let mut open = pin!(open);
+    assert!(open.as_mut().poll(context).is_pending());
+    log.report([Report::Failed(ErrorEvent::unknown())]);
+    let failed = open.poll(context).map(|result| result.map(drop));
+    assert_eq!(
+        failed,
+        Poll::Ready(Err(
+            isosocket_core::OpenError::Failed(ErrorEvent::unknown())
+        ))
+    );
+}
+
+#[test]
+fn send_ready_waits_for_open_and_for_room() {
+    let (socket, log) = socket();
+    let context = &mut Context::from_waker(Waker::noop());
+    assert!(pin!(socket.send_ready()).poll(context).is_pending());
+    log.report([established()]);
+    assert!(pin!(socket.send_ready()).poll(context).is_ready());
+    log.0.lock().unwrap().buffered = 2 << 20;
+    assert!(pin!(socket.send_ready()).poll(context).is_pending());
+    log.report([closed()]);
+    assert!(pin!(socket.send_ready()).poll(context).is_ready());
+}
