@@ -114,6 +114,9 @@ mod native {
         START.elapsed().as_secs_f64() * 1000.0
     }
 
+    /// How the threads behind [`sleep`] are called.
+    const TIMER: &str = "suite-timer";
+
     /// Waits so many milliseconds. For deadlines, not for results.
     pub async fn sleep(milliseconds: u32) {
         let duration = Duration::from_millis(milliseconds.into());
@@ -130,12 +133,14 @@ mod native {
             }
             let (sender, receiver) = mpsc::channel::<()>();
             timer = Some((sender, waker.clone()));
-            thread::spawn(move || {
+            let wait = move || {
                 let left = end.saturating_duration_since(Instant::now());
                 if receiver.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
                     waker.wake();
                 }
-            });
+            };
+            let timer = thread::Builder::new().name(TIMER.to_owned());
+            timer.spawn(wait).expect("there is room for a thread");
             Poll::Pending
         })
         .await;
@@ -157,6 +162,43 @@ mod native {
                 Poll::Pending => thread::park(),
             }
         }
+    }
+
+    /// What tells a process that runs one case alone.
+    const ALONE: &str = "ISOSOCKET_ALONE";
+
+    /// Whether this process runs one case alone.
+    pub fn is_alone() -> bool {
+        std::env::var_os(ALONE).is_some()
+    }
+
+    /// Runs one case in a process of its own.
+    pub fn run_alone(name: &str) -> Result<String, String> {
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let output = std::process::Command::new(program)
+            .args(["--exact", "--nocapture", &format!("mounted::{name}")])
+            .env(ALONE, "1")
+            .env("ISOSOCKET_PEER", peer())
+            .output()
+            .map_err(|error| error.to_string())?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let text = format!("{text}{}", String::from_utf8_lossy(&output.stderr));
+        match output.status.success() && text.contains("1 passed") {
+            true => Ok("the same as before".to_owned()),
+            false => Err(text),
+        }
+    }
+
+    /// How many threads, our timers apart, and file descriptors this process
+    /// has; zero where there is no telling.
+    pub fn resources() -> (usize, usize) {
+        let entries = |folder| std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let is_timer = |task: &std::fs::DirEntry| {
+            let name = std::fs::read_to_string(task.path().join("comm"));
+            name.is_ok_and(|name| name.trim() == TIMER)
+        };
+        let threads = entries("/proc/self/task").filter(|task| !is_timer(task));
+        (threads.count(), entries("/proc/self/fd").count())
     }
 
     /// Makes a socket trust the peer's CA.
@@ -305,6 +347,21 @@ mod web {
         // A promise that only `setTimeout` resolves is not rejected.
         let _ = JsFuture::from(promise).await;
         drop(timer);
+    }
+
+    /// On the web there are no processes to be had.
+    pub fn is_alone() -> bool {
+        false
+    }
+
+    /// On the web there are no processes to be had.
+    pub fn run_alone(_: &str) -> Result<String, String> {
+        Err("there are no processes here".to_owned())
+    }
+
+    /// The web does not tell.
+    pub fn resources() -> (usize, usize) {
+        (0, 0)
     }
 
     /// A browser has its own roots, and the suite's CA is not among them.

@@ -118,6 +118,227 @@ list! {
         M subprotocol::protocol_and_extensions_stay_empty_after_a_failure;
     }
 
+    // Opening handshake.
+    S21 { M handshake::the_constructor_returns_at_once; }
+    S22 { M handshake::ready_states_are_numbered; }
+    S23 {
+        M handshake::a_valid_reply_opens;
+        M handshake::awaiting_open_gives_an_open_socket;
+        M handshake::awaiting_open_tells_that_it_failed;
+        M handshake::the_request_is_complete;
+    }
+    S24 { M handshake::an_offered_subprotocol_is_chosen over CHOICES; }
+    S25 { N handshake::offered_and_none_chosen_fails; }
+    S26 { N handshake::chosen_and_none_offered_fails; }
+    S27 { M handshake::a_bad_choice_of_subprotocol_fails over BAD_CHOICES; }
+    S28 {
+        M handshake::another_status_fails over STATUSES;
+        M handshake::another_status_with_the_right_headers_fails over STATUSES;
+        M handshake::redirects_are_not_followed over REDIRECTS;
+    }
+    S29 { M handshake::a_fault_in_the_reply_fails over UPGRADE_FAULTS; }
+    S30 { M handshake::names_and_tokens_are_compared_without_case over GOOD_REPLIES; }
+    S31 { M handshake::a_fault_in_the_reply_fails over ACCEPT_FAULTS; }
+    S32 { M handshake::a_fault_in_the_reply_fails over EXTENSION_FAULTS; }
+    S33 {
+        M handshake::no_reply_at_all_fails over NO_REPLIES;
+        M handshake::what_cannot_be_reached_fails over UNREACHABLE;
+        M handshake::failures_cannot_be_told_apart;
+        M handshake::a_good_certificate_opens
+            except web "a browser does not trust the suite's CA";
+        M handshake::a_bad_certificate_of_a_trusted_ca_fails over BAD_CERTIFICATES
+            except web "a browser does not trust the suite's CA; that they fail is shown above";
+    }
+    S34 { M handshake::before_open_there_is_only_the_failure over FAILURES; }
+    S35 {
+        U handshake::http_1_0;
+        U handshake::a_list_of_upgrades;
+    }
+    S36 { M handshake::frames_that_come_with_the_reply_count over WITH_REPLY; }
+    S37 {
+        M handshake::no_reply_in_time_fails over SLOW_REPLIES;
+        M handshake::no_tls_in_time_fails;
+        M handshake::the_connect_timeout_ends_with_the_handshake;
+    }
+    S38 { M handshake::no_referer_is_sent; }
+    S39 { U handshake::origin; }
+    S40 {
+        M handshake::after_failures_a_socket_connects;
+        M handshake::twenty_five_in_parallel_work;
+    }
+    S41 { U handshake::two_to_the_same_host; }
+
+    // Sending.
+    S42 { M sending::sending_while_connecting_is_an_error; }
+    S43 {
+        M sending::text_stays_text_and_binary_stays_binary;
+        M sending::every_frame_is_masked_anew;
+    }
+    S44 {
+        M sending::an_empty_text_is_delivered;
+        M sending::an_empty_binary_is_delivered;
+    }
+    S45 {
+        M sending::binary_of_any_size_round_trips over SIZES;
+        M sending::text_of_any_size_round_trips over SIZES;
+    }
+    S46 {
+        M sending::text_is_exact over TEXTS;
+        M sending::long_text_is_exact over TEXTS;
+    }
+    S47 { M sending::order_is_kept; }
+    S48 { M sending::the_buffered_amount_counts_payload_bytes; }
+    S49 {
+        M sending::the_buffered_amount_stays_until_the_caller_yields;
+        M sending::the_buffered_amount_is_zero_after_the_last_echo;
+    }
+    S50 { M sending::sending_while_closing_only_counts; }
+    S51 {
+        M sending::sending_when_closed_only_counts;
+        M sending::sending_after_a_failure_only_counts;
+    }
+    S52 { M sending::what_was_sent_precedes_the_close_frame; }
+    S53 { M sending::a_slow_reader_gets_everything; }
+    S54 {
+        // The limit itself is isosocket's own, so it is asserted everywhere.
+        M sending::the_send_limit_refuses_and_keeps_the_message;
+        M sending::one_message_is_accepted_however_large;
+        U sending::a_full_buffer_by_default;
+    }
+
+    // Receiving.
+    S55 {
+        M receiving::a_script_gives_these_events over MESSAGES;
+        M receiving::every_byte_is_right over LENGTHS;
+        M receiving::messages_come_only_while_open;
+    }
+    S56 { M receiving::a_script_gives_these_events over FRAGMENTS; }
+    S57 { M receiving::a_script_gives_these_events over SPLIT_TEXT; }
+    S58 {
+        M receiving::a_ping_is_answered over PINGS;
+        M receiving::the_longest_ping_is_answered;
+        M receiving::pings_are_answered_in_order;
+        M receiving::a_pong_that_nobody_asked_for_is_ignored;
+    }
+    S59 { M receiving::all_messages_come_before_close; }
+    S60 {
+        M receiving::nothing_is_delivered_after_close;
+        M receiving::close_in_a_handler_ends_the_messages;
+    }
+    S61 { M receiving::a_script_gives_these_events over UNFINISHED; }
+    S62 {
+        M receiving::a_message_over_the_limit_fails over LIMITED;
+        M receiving::the_limit_counts_bytes_of_utf8;
+        N receiving::a_message_over_the_limit_is_told_on_the_wire;
+        M receiving::a_message_of_the_default_limit_arrives;
+        M receiving::a_message_over_the_default_limit_fails;
+    }
+    // Shortened to 2 s: see the function.
+    S63 { M receiving::silence_is_survived; }
+
+    // close()
+    S64 { M closing::another_code_is_an_error over BAD_CODES; }
+    S65 { M closing::arguments_are_checked_in_every_state; }
+    S66 { M closing::what_cannot_be_sent_cannot_be_written; }
+    S67 { M closing::a_reason_has_at_most_123_bytes over REASONS; }
+    S68 {
+        M closing::closing_while_connecting_fails over CONNECTING;
+        M closing::closing_before_anything_was_sent_fails;
+    }
+    S69 { M closing::close_without_arguments_sends_an_empty_frame; }
+    S70 { M closing::an_echoed_close_is_clean over CLOSES; }
+    S71 { M closing::the_peer_reacts over REACTIONS_OTHER; }
+    S72 { M closing::the_peer_reacts over REACTIONS_EMPTY; }
+    S73 {
+        M closing::a_further_close_does_nothing;
+        M closing::clones_are_one_socket;
+    }
+    // Shortened to 300 ms: see the function.
+    S74 { M closing::the_close_event_waits_for_the_answer; }
+    S75 {
+        M closing::the_peer_reacts over REACTIONS_FIN;
+        U closing::a_reset_instead_of_an_answer;
+        U closing::garbage_instead_of_an_answer;
+    }
+    S76 {
+        M closing::no_answer_in_time_is_not_clean;
+        M closing::the_close_timeout_begins_with_close;
+    }
+    S77 {
+        M closing::the_peer_reacts over REACTIONS_HELD;
+        U closing::how_long_tcp_may_be_held_open;
+    }
+    S78 {
+        M closing::crossing_closes_are_clean;
+        M closing::crossing_closes_are_clean_on_the_wire;
+    }
+    S79 { M closing::what_cannot_be_sent_cannot_be_written; }
+
+    // Close by the peer.
+    S80 {
+        M peer_closing::a_close_is_echoed;
+        M peer_closing::the_state_is_closed_inside_the_event;
+    }
+    S81 { M peer_closing::an_empty_close_is_answered_by_an_empty_one; }
+    S82 {
+        M peer_closing::a_code_passes_through over CODES;
+        M peer_closing::a_reason_is_exact over REASONS;
+    }
+    S83 { N peer_closing::a_code_that_must_not_be_sent_fails over RESERVED; }
+    S84 {
+        N peer_closing::a_code_that_must_not_be_sent_fails over UNKNOWN;
+        N peer_closing::the_registered_code_1014_passes;
+    }
+    S85 { N peer_closing::a_body_of_one_byte_fails; }
+    S86 { M peer_closing::a_reason_of_invalid_utf8_fails over BAD_REASONS; }
+    S87 { M peer_closing::unsent_data_does_not_matter; }
+    S88 { U peer_closing::frames_after_a_close over AFTER_CLOSE; }
+    S89 { M peer_closing::a_close_inside_a_message_is_clean over INSIDE; }
+
+    // Protocol errors and drops, after open.
+    S90 { M faults::a_violation_fails over VIOLATIONS; }
+    S91 {
+        M faults::invalid_utf8_fails over BAD_UTF8;
+        M faults::invalid_utf8_at_the_end_of_a_long_text_fails;
+    }
+    S92 { M faults::a_length_too_long_fails over LONG_LENGTHS; }
+    S93 { N faults::a_masked_frame_fails over MASKED; }
+    S94 { M faults::what_came_before_is_delivered over BEFORE; }
+    S95 { N faults::the_peer_is_told over TOLD; }
+    S96 {
+        M faults::a_drop_has_no_error_event over ENDS;
+        U faults::a_reset over RESETS;
+    }
+
+    // Always.
+    S97 { M always::at_most_one_of_each over ENDINGS; }
+    S98 { M always::no_event_inside_a_call over CALLS; }
+    S99 { M always::the_close_handler_may_call_anything over ENDED; }
+    S100 {
+        M always::handlers_run_in_order_one_at_a_time;
+        M always::a_panicking_handler_stops_nobody
+            except panics_abort "a panic ends a wasm program, and a throw would skip its destructors";
+        M always::an_unbound_handler_is_not_called;
+        M always::a_handler_bound_in_a_handler_is_in_time;
+    }
+    S101 {
+        M always::what_came_before_its_handler_is_delivered over LATE;
+        M always::a_late_stream_gets_everything;
+        M always::what_was_delivered_is_not_kept;
+        M always::open_is_delivered_after_awaiting_open;
+    }
+    S102 {
+        M dropping::dropping_the_last_handle_closes over DROPPED;
+        M dropping::a_clone_keeps_the_socket_open;
+        M dropping::the_end_is_told_after_the_drop;
+        M dropping::dropping_while_connecting_gives_up;
+        M dropping::dropping_the_future_of_open_gives_up;
+        M dropping::handlers_are_freed_after_close;
+        M dropping::handlers_are_freed_after_the_drop over LIVES;
+        M dropping::an_unbound_handler_is_freed;
+        M dropping::neither_thread_nor_descriptor_is_left
+            except no_counts "threads and file descriptors cannot be counted";
+    }
     S103 {
         M support::supported_tells_whether_there_is_a_websocket;
         M support::the_constructor_says_whether_there_is_one over URLS;

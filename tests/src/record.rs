@@ -56,6 +56,12 @@ pub async fn record(id: &str) -> Result<Record, String> {
     Ok(record)
 }
 
+/// The peer's ports, by name.
+pub async fn ports() -> Result<Value, String> {
+    let text = harness::get("/ports").await?;
+    serde_json::from_str(&text).map_err(|error| format!("{error} in {text:?}"))
+}
+
 async fn fetch(path: &str) -> Result<Vec<Record>, String> {
     let text = harness::get(path).await?;
     let mut value: Value =

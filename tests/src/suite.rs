@@ -114,6 +114,21 @@ impl<A: RowName, B, C> RowName for (A, B, C) {
     }
 }
 
+/// For the list: on the web the case has no meaning or no means.
+pub fn web() -> bool {
+    harness::WEB
+}
+
+/// For the list: there is no way to count threads and file descriptors.
+pub fn no_counts() -> bool {
+    harness::resources().0 == 0
+}
+
+/// For the list: a panic cannot be caught here.
+pub fn panics_abort() -> bool {
+    cfg!(panic = "abort")
+}
+
 /// How long one case may take.
 const CASE_LIMIT: u32 = 8_000;
 /// How long all rows of a table may take: less than the 20 s after which
@@ -219,7 +234,8 @@ impl Outcome {
 /// Hands lines to the peer's owner, if there is one. The peer answers the Close
 /// frame when it has handed all of them on.
 async fn report(lines: &[String]) -> Result<(), String> {
-    let Some(name) = harness::reporter().filter(|_| isosocket::supported()) else {
+    let Some(name) = harness::reporter().filter(|_| isosocket::supported() && !harness::is_alone())
+    else {
         return Ok(());
     };
     let url = format!("ws://{}/report?from={name}", harness::peer());

@@ -280,7 +280,9 @@ fn read_request(wire: &mut Wire) -> Option<Request> {
             wire.take(end + HEAD_END.len());
             return request;
         }
-        if input.len() > MAX_HEAD || wire.fill(None).is_err() {
+        // What does not begin like HTTP, such as TLS on a plain port.
+        let is_http = input.first().is_none_or(u8::is_ascii_alphabetic);
+        if !is_http || input.len() > MAX_HEAD || wire.fill(None).is_err() {
             return None;
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod always;
 pub mod closing;
+pub mod dropping;
 pub mod faults;
 pub mod handshake;
 pub mod peer_closing;

@@ -1,0 +1,266 @@
+//! S102: dropping the last handle, and what is left of a socket after it.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Poll, Waker};
+
+use isosocket::{Bind, Event, EventKind, ReadyState, WebSocket};
+
+use crate::harness;
+use crate::probe::{Probe, Via, fresh_id, trace, url, with_id};
+use crate::record::{record, records_now};
+use crate::suite::{Seen, ensure, ensure_eq};
+
+async fn open(id: &str, path: &str) -> Result<WebSocket, String> {
+    let socket = WebSocket::open(&url(&with_id(path, id))).await;
+    socket.map_err(|error| error.to_string())
+}
+
+/// S102: what else there is of the socket when the handle is dropped.
+pub const DROPPED: &[&str] = &[
+    "nothing",
+    "handlers",
+    "a stream",
+    "a binding",
+    "unsent data",
+];
+
+pub async fn dropping_the_last_handle_closes(what: &'static str) -> Seen {
+    let id = fresh_id();
+    let socket = open(&id, "/echo").await?;
+    let mut events = None;
+    let mut binding = None;
+    match what {
+        "handlers" => {
+            for kind in EventKind::ALL {
+                socket.bind(kind, |_, _| {});
+            }
+        }
+        "a stream" => events = Some(socket.events()),
+        "a binding" => binding = Some(socket.on_message(|_, _| {})),
+        "unsent data" => {
+            for _ in 0..20 {
+                let sent = socket.send(vec![0u8; 100_000]);
+                sent.map_err(|error| error.to_string())?;
+            }
+        }
+        _ => {}
+    }
+    drop(socket);
+    let record = record(&id).await?;
+    ensure_eq!(record.closes(), "empty", "the Close frame");
+    let data = if what == "unsent data" { 20 } else { 0 };
+    ensure_eq!(record.frames().len(), data + 1, "frames");
+    if let Some(mut events) = events {
+        let mut seen = Vec::new();
+        while let Some(event) = events.next().await {
+            seen.push(event);
+        }
+        let end = trace(&seen);
+        ensure!(
+            end.ends_with(r#"close(1005 "" clean)"#),
+            "the stream: {end}"
+        );
+    }
+    drop(binding);
+    Ok("an empty Close frame".into())
+}
+
+pub async fn a_clone_keeps_the_socket_open() -> Seen {
+    let id = fresh_id();
+    let socket = open(&id, "/echo").await?;
+    let clone = socket.clone();
+    let mut events = clone.events();
+    drop(socket);
+    ensure_eq!(clone.ready_state(), ReadyState::Open, "the state");
+    let sent = clone.send("still here");
+    sent.map_err(|error| error.to_string())?;
+    ensure_eq!(events.next().await, Some(Event::Open), "the kept event");
+    let echo = events.next().await;
+    ensure_eq!(echo, Some(Event::Message("still here".into())), "the echo");
+    ensure_eq!(records_now(&id).await?[0].closes(), "none", "Close frames");
+    drop(clone);
+    ensure_eq!(record(&id).await?.closes(), "empty", "the Close frame");
+    Ok("closed with the last one".into())
+}
+
+/// The handlers for the end still run; those for messages do not.
+pub async fn the_end_is_told_after_the_drop() -> Seen {
+    let log = Arc::new(crate::probe::Log::default());
+    let id = fresh_id();
+    let socket = open(&id, "/script?do=echo;text:late;answer").await?;
+    for kind in [EventKind::Message, EventKind::Error, EventKind::Close] {
+        let log = log.clone();
+        socket.bind(kind, move |socket, event| {
+            log.push(event.clone(), socket.ready_state());
+        });
+    }
+    drop(socket);
+    let (event, state) = log.next_with_state().await;
+    ensure_eq!(trace(&[event]), r#"close(1005 "" clean)"#, "the event");
+    ensure_eq!(state, ReadyState::Closed, "the state");
+    Ok("close".into())
+}
+
+/// No Close frame can be sent then; the peer sees TCP end.
+pub async fn dropping_while_connecting_gives_up() -> Seen {
+    let probe = Probe::path("/no-reply")?;
+    let Probe { socket, id, .. } = probe;
+    // Until the request is there, there would be nothing to see.
+    while records_now(&id).await?.is_empty() {
+        harness::sleep(5).await;
+    }
+    drop(socket);
+    let record = record(&id).await?;
+    ensure!(
+        !record.accepted() && record.frames().is_empty(),
+        "{record:?}"
+    );
+    ensure_eq!(record.first_end(), "client", "who ended TCP");
+    Ok(record.client_end().to_owned())
+}
+
+pub async fn dropping_the_future_of_open_gives_up() -> Seen {
+    let id = fresh_id();
+    let mut opening = Box::pin(WebSocket::open(&url(&with_id("/no-reply", &id))));
+    poll_fn(|context| {
+        let pending = opening.as_mut().poll(context).is_pending();
+        Poll::Ready(pending)
+    })
+    .await;
+    while records_now(&id).await?.is_empty() {
+        harness::sleep(5).await;
+    }
+    drop(opening);
+    let record = record(&id).await?;
+    ensure_eq!(record.first_end(), "client", "who ended TCP");
+    Ok(record.client_end().to_owned())
+}
+
+/// Whether something was dropped.
+#[derive(Clone, Default)]
+struct Flag(Arc<Mutex<(bool, Option<Waker>)>>);
+
+/// What a handler owns: its flag goes up when it is dropped.
+struct Owned(Flag);
+
+impl Flag {
+    async fn wait(&self) {
+        poll_fn(|context| {
+            let mut inner = self.lock();
+            match inner.0 {
+                true => Poll::Ready(()),
+                false => {
+                    inner.1 = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (bool, Option<Waker>)> {
+        self.0.lock().unwrap_or_else(|error| error.into_inner())
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        let waker = {
+            let mut inner = self.0.lock();
+            inner.0 = true;
+            inner.1.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// Binds a handler of each kind that owns something.
+fn bind_owners(socket: &WebSocket) -> Vec<Flag> {
+    let owner = |kind| {
+        let flag = Flag::default();
+        let owned = Owned(flag.clone());
+        socket.bind(kind, move |_, _| {
+            let _keep = &owned;
+        });
+        flag
+    };
+    EventKind::ALL.into_iter().map(owner).collect()
+}
+
+pub async fn handlers_are_freed_after_close() -> Seen {
+    let mut probe = Probe::with(Via::Stream, "/echo", |builder| builder)?;
+    let flags = bind_owners(&probe.socket);
+    probe.opened().await?;
+    probe.socket.close();
+    probe.finish().await?;
+    for flag in &flags {
+        flag.wait().await;
+    }
+    Ok("freed, with the handle alive".into())
+}
+
+/// How the socket is, and what becomes of it after the drop.
+pub const LIVES: &[(&str, bool)] = &[
+    ("/echo", true),
+    ("/no-reply", false),
+    ("/refuse/500", false),
+    ("/script?do=text:a;fin", false),
+    ("/on-close/late/100", true),
+];
+
+pub async fn handlers_are_freed_after_the_drop((path, opens): (&'static str, bool)) -> Seen {
+    let id = fresh_id();
+    let address = url(&with_id(path, &id));
+    let socket = match opens {
+        true => WebSocket::open(&address).await.map_err(|e| e.to_string())?,
+        false => WebSocket::new(&address).map_err(|error| error.to_string())?,
+    };
+    let flags = bind_owners(&socket);
+    drop(socket);
+    for flag in &flags {
+        flag.wait().await;
+    }
+    Ok("freed".into())
+}
+
+pub async fn an_unbound_handler_is_freed() -> Seen {
+    let socket = open(&fresh_id(), "/echo").await?;
+    let flag = Flag::default();
+    let owned = Owned(flag.clone());
+    let binding = socket.on_message(move |_, _| {
+        let _keep = &owned;
+    });
+    binding.unbind();
+    flag.wait().await;
+    ensure_eq!(socket.ready_state(), ReadyState::Open, "the state");
+    Ok("freed while open".into())
+}
+
+/// Threads and file descriptors, counted in a process of its own.
+pub async fn neither_thread_nor_descriptor_is_left() -> Seen {
+    let name = "S102::neither_thread_nor_descriptor_is_left";
+    if !harness::is_alone() {
+        return harness::run_alone(name);
+    }
+    let before = harness::resources();
+    for path in ["/echo", "/refuse/500", "/no-reply", "/script?do=text:a;fin"] {
+        let mut sockets = Vec::new();
+        for _ in 0..20 {
+            sockets.push(WebSocket::new(&url(path)).map_err(|error| error.to_string())?);
+        }
+        let mut probe = Probe::path("/echo")?;
+        probe.opened().await?;
+        let during = harness::resources();
+        ensure!(during > before, "{during:?} while open, {before:?} before");
+        probe.socket.close();
+        probe.finish().await?;
+    }
+    // Nobody tells when a thread has ended; the case's own deadline bounds this.
+    while harness::resources() != before {
+        harness::sleep(5).await;
+    }
+    Ok(format!("{before:?} threads and descriptors again"))
+}
