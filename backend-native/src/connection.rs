@@ -2,20 +2,22 @@
 //! messages, closing handshake. It reports facts; core decides what the program
 //! sees. No lock is held while it reports.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use isosocket_core::{CloseEvent, ErrorEvent, Link, Options, Report, Turn};
 use mio::event::Event;
+use mio::net::TcpStream;
 use url::Host;
 
 use crate::codec::{Decoder, Item, Violation};
 use crate::dial::{ATTEMPT_DELAY, Attempt, Dial};
 use crate::event_loop::{Action, Command, Context, submit};
 use crate::handshake::Handshake;
-use crate::options::NativeOptions;
+use crate::options::{KeepAlive, NativeOptions};
+use crate::proxy::Tunnel;
 use crate::resolve::resolve;
 use crate::stream::Stream;
 use crate::target::Target;
@@ -45,6 +47,8 @@ pub(crate) enum Next {
 enum Phase {
     /// Resolving the name, and connecting.
     Dialling(Box<Dialling>),
+    /// Asking a proxy for a tunnel.
+    Tunnelling(Box<Tunnelling>),
     /// The opening handshake.
     Opening(Box<Opening>),
     /// Established, and until the connection has ended for the program.
@@ -68,6 +72,14 @@ struct Dialling {
     dial: Dial,
 }
 
+/// A tunnel through a proxy that is being opened.
+#[derive(Debug)]
+struct Tunnelling {
+    setup: Setup,
+    tunnel: Tunnel,
+    tcp: TcpStream,
+}
+
 #[derive(Debug)]
 struct Opening {
     handshake: Handshake,
@@ -87,6 +99,13 @@ pub(crate) struct Connection {
     deadlines: Deadlines,
     close_timeout: Option<Duration>,
     receive_limit: usize,
+    keep_alive: Option<KeepAlive>,
+    /// When the peer was last heard, where that matters, and the ping it owes
+    /// an answer to.
+    last_heard: Option<Instant>,
+    pinged: Option<Instant>,
+    /// Nothing can be written any more.
+    broken: bool,
     /// The loop has told of the peer's end of stream, and will not again.
     read_closed: bool,
     /// A stream of the program is full, so nothing is read.
@@ -109,6 +128,10 @@ impl Connection {
             deadlines: Deadlines::default(),
             close_timeout: setup.options.close_timeout,
             receive_limit: setup.native.receive_limit,
+            keep_alive: setup.native.keep_alive,
+            last_heard: None,
+            pinged: None,
+            broken: false,
             read_closed: false,
             paused: false,
             peer_close: None,
@@ -147,20 +170,24 @@ impl Connection {
         let Phase::Dialling(dialling) = &mut self.phase else {
             return Next::Wait;
         };
-        let target = &dialling.setup.target;
-        let address = match target.host() {
-            Host::Ipv4(address) => Some((address, target.port()).into()),
-            Host::Ipv6(address) => Some((address, target.port()).into()),
-            Host::Domain(_) => None,
+        let Setup { target, native, .. } = &dialling.setup;
+        let (host, port) = match &native.proxy {
+            Some(proxy) => (proxy.host(), proxy.port()),
+            None => (target.host(), target.port()),
         };
         let secure = target.is_secure();
+        let address = match host {
+            Host::Ipv4(address) => Some((address, port).into()),
+            Host::Ipv6(address) => Some((address, port).into()),
+            Host::Domain(_) => None,
+        };
         match address {
             Some(address) if !secure => {
                 dialling.dial.set_addresses(vec![address]);
                 self.next_attempt(context)
             }
             _ => {
-                let host = match target.host() {
+                let host = match host {
                     // Without the brackets, as the resolver wants it.
                     Host::Ipv6(address) => address.to_string(),
                     host => host.to_string(),
@@ -168,7 +195,7 @@ impl Connection {
                 let inner = self.inner.clone();
                 let before = if secure { tls::warm_up } else { || {} };
                 let answer = move |answer| submit(Command::Do(inner, Action::Resolved(answer)));
-                resolve(host, target.port(), before, Box::new(answer));
+                resolve(host, port, before, Box::new(answer));
                 Next::Wait
             }
         }
@@ -210,7 +237,7 @@ impl Connection {
             Action::Detach => {
                 self.link = None;
                 match self.phase {
-                    Phase::Dialling(_) | Phase::Opening(_) => Next::End,
+                    Phase::Dialling(_) | Phase::Tunnelling(_) | Phase::Opening(_) => Next::End,
                     Phase::Open | Phase::Ending => Next::Wait,
                 }
             }
@@ -235,6 +262,9 @@ impl Connection {
         if self.token != Some(token) {
             return Next::Wait;
         }
+        if let Phase::Tunnelling(_) = self.phase {
+            return self.tunnel(context);
+        }
         self.read_closed |= event.is_read_closed() || event.is_error();
         if event.is_writable() {
             match self.write(context) {
@@ -256,6 +286,7 @@ impl Connection {
                 self.fail(io::Error::new(io::ErrorKind::TimedOut, message))
             }
             Timer::Attempt => self.next_attempt(context),
+            Timer::KeepAlive => self.keep_alive(context),
             Timer::End => {
                 // A slow peer that still takes what was sent is given its time.
                 let unwritten = self.inner.outbox().unwritten();
@@ -318,9 +349,40 @@ impl Connection {
         let Phase::Dialling(dialling) = mem::replace(&mut self.phase, Phase::Ending) else {
             return Next::Wait;
         };
-        let Dialling { setup, dial } = *dialling;
+        let Dialling { mut setup, dial } = *dialling;
         dial.tokens().for_each(|token| context.release(token));
-        match self.begin_opening(setup, attempt) {
+        let tcp = attempt.tcp;
+        if let Err(error) = setup.native.set_up(&tcp) {
+            return self.fail(error);
+        }
+        match setup.native.proxy.take() {
+            None => self.begin_opening(context, setup, tcp),
+            Some(proxy) => {
+                let (host, port) = (setup.target.host().to_owned(), setup.target.port());
+                let tunnel = Tunnel::new(proxy, host, port);
+                self.phase = Phase::Tunnelling(Box::new(Tunnelling { setup, tunnel, tcp }));
+                self.tunnel(context)
+            }
+        }
+    }
+
+    /// Talks with the proxy as far as that goes now.
+    fn tunnel(&mut self, context: &mut Context) -> Next {
+        let Phase::Tunnelling(tunnelling) = &mut self.phase else {
+            return Next::Wait;
+        };
+        match tunnelling.advance(&mut context.buffer) {
+            Ok(false) => Next::Wait,
+            Ok(true) => match mem::replace(&mut self.phase, Phase::Ending) {
+                Phase::Tunnelling(open) => self.begin_opening(context, open.setup, open.tcp),
+                _ => Next::Wait,
+            },
+            Err(error) => self.fail(error),
+        }
+    }
+
+    fn begin_opening(&mut self, context: &mut Context, setup: Setup, tcp: TcpStream) -> Next {
+        match self.opening(setup, tcp) {
             Ok(opening) => {
                 self.phase = Phase::Opening(Box::new(opening));
                 // Both may be possible by now.
@@ -333,10 +395,10 @@ impl Connection {
         }
     }
 
-    fn begin_opening(
+    fn opening(
         &mut self,
         setup: Setup,
-        attempt: Attempt,
+        tcp: TcpStream,
     ) -> Result<Opening, Box<dyn std::error::Error + Send + Sync>> {
         let Setup {
             target,
@@ -344,15 +406,11 @@ impl Connection {
             native,
             ..
         } = setup;
-        attempt.tcp.set_nodelay(true)?;
         let tls = match target.is_secure() {
             false => None,
-            true => {
-                let config = native.tls.unwrap_or_else(tls::default_config);
-                Some(Tls::new(config, target.host())?)
-            }
+            true => Some(Tls::new(native.tls, target.host())?),
         };
-        self.stream = Some(Arc::new(Stream::new(attempt.tcp, tls)));
+        self.stream = Some(Arc::new(Stream::new(tcp, tls)));
         let (handshake, request) = Handshake::new(&target, subprotocols, &native.headers)?;
         Ok(Opening { handshake, request })
     }
@@ -382,6 +440,9 @@ impl Connection {
         let mut buffer = mem::take(&mut context.buffer);
         let began = Instant::now();
         let mut turn = self.link.as_ref().and_then(Link::turn);
+        if self.keep_alive.is_some() {
+            self.last_heard = Some(began);
+        }
         let mut budget = READ_BUDGET;
         let next = loop {
             let read = match stream.read(&mut buffer) {
@@ -420,8 +481,9 @@ impl Connection {
         }
         match next {
             Next::End => Next::End,
-            // Pongs and Close frames that this reading called for.
-            next => match self.flush_if_pending(context) {
+            // What this reading called for: pongs, a Close frame, or the request
+            // once TLS is ready for it.
+            next => match self.write(context) {
                 Next::Wait => next,
                 next => next,
             },
@@ -441,6 +503,9 @@ impl Connection {
                     bytes = &bytes[used..];
                     self.phase = Phase::Open;
                     self.deadlines.clear(Timer::Connect);
+                    if let Some(KeepAlive { interval, .. }) = self.keep_alive {
+                        self.set_deadline(context, Timer::KeepAlive, interval);
+                    }
                     if let Some(stream) = &self.stream {
                         self.inner.outbox().attach(stream.clone());
                     }
@@ -520,7 +585,7 @@ impl Connection {
 
     fn on_end_of_stream(&mut self, turn: Option<&mut Turn<Native>>) -> Next {
         match self.phase {
-            Phase::Dialling(_) | Phase::Opening(_) => {
+            Phase::Dialling(_) | Phase::Tunnelling(_) | Phase::Opening(_) => {
                 let message = "the server closed the connection before it was established";
                 self.fail_in(turn, io::Error::new(io::ErrorKind::UnexpectedEof, message))
             }
@@ -545,6 +610,7 @@ impl Connection {
 
     fn write(&mut self, context: &mut Context) -> Next {
         match self.phase {
+            _ if self.broken => Next::Wait,
             Phase::Opening(_) => match self.write_request() {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                     self.on_broken(context, error)
@@ -587,6 +653,7 @@ impl Connection {
     /// Writing failed: the peer may have said why before.
     fn on_broken(&mut self, context: &mut Context, error: io::Error) -> Next {
         self.paused = false;
+        self.broken = true;
         loop {
             match self.read(context) {
                 Next::Yield => {}
@@ -595,6 +662,33 @@ impl Connection {
                 Next::Wait => return self.fail(error),
             }
         }
+    }
+
+    /// Pings a silent peer, or gives up one that did not answer.
+    fn keep_alive(&mut self, context: &mut Context) -> Next {
+        let (Some(KeepAlive { interval, timeout }), Phase::Open) = (self.keep_alive, &self.phase)
+        else {
+            return Next::Wait;
+        };
+        let silent = self.last_heard.map_or(interval, |heard| heard.elapsed());
+        let unanswered = self
+            .pinged
+            .take()
+            .is_some_and(|ping| Some(ping) > self.last_heard);
+        if unanswered && !self.paused {
+            let message = "the peer did not answer a ping in time";
+            return self.fail(io::Error::new(io::ErrorKind::TimedOut, message));
+        }
+        if silent < interval || self.paused {
+            // While we do not read, its silence proves nothing.
+            let wait = interval.saturating_sub(silent).max(interval / 8);
+            self.set_deadline(context, Timer::KeepAlive, wait);
+            return Next::Wait;
+        }
+        self.pinged = Some(Instant::now());
+        self.inner.outbox().ping();
+        self.set_deadline(context, Timer::KeepAlive, timeout);
+        self.flush(context)
     }
 
     // The end.
@@ -645,6 +739,36 @@ impl Connection {
                 .take()
                 .map_or_else(CloseEvent::abnormal, |end| *end);
             turn.report(Report::Closed(end));
+        }
+    }
+}
+
+impl Tunnelling {
+    /// Writes and reads what can be; `true` once the tunnel is open.
+    fn advance(
+        &mut self,
+        buffer: &mut [u8],
+    ) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
+        loop {
+            while !self.tunnel.outgoing.is_empty() {
+                match self.tcp.write(&self.tunnel.outgoing) {
+                    Ok(written) => drop(self.tunnel.outgoing.drain(..written)),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            match self.tcp.read(buffer) {
+                Ok(0) => return Err("the proxy closed the connection".into()),
+                Ok(read) => {
+                    if self.tunnel.read(&buffer[..read])? {
+                        return Ok(true);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 }

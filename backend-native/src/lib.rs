@@ -11,6 +11,7 @@ mod event_loop;
 mod handshake;
 mod options;
 mod outbox;
+mod proxy;
 mod resolve;
 mod stream;
 mod target;
@@ -28,8 +29,11 @@ use crate::event_loop::{Action, Command, Reservation, submit};
 use crate::outbox::{Follow, Outbox};
 use crate::target::Target;
 
+#[cfg(feature = "native-tls")]
+pub use native_tls;
 pub use options::{BuilderExt, NativeOptions};
-#[cfg(feature = "tls")]
+pub use proxy::Proxy;
+#[cfg(any(feature = "tls", feature = "webpki-roots"))]
 pub use rustls;
 
 /// Runs a future on this thread until it is done.
@@ -89,9 +93,9 @@ impl Transport for Native {
         true
     }
 
-    fn new(request: Request<NativeOptions>) -> Result<(Self, String), NewError> {
+    fn new(mut request: Request<NativeOptions>) -> Result<(Self, String), NewError> {
         let target = Target::parse(&request.url)?;
-        request.native.check()?;
+        request.native.settle(&target)?;
         let reservation =
             Reservation::new().map_err(|error| NewError::Resources(error.to_string()))?;
         let url = target.serialized().to_owned();

@@ -1,19 +1,43 @@
 //! What only native sockets can be told.
 
+use std::time::Duration;
+
 use isosocket_core::{Builder, NewError};
+use socket2::{SockRef, TcpKeepalive};
 use tungstenite::http::HeaderMap;
 
 use crate::Native;
 use crate::handshake::check_header;
-use crate::tls::TlsConfig;
+use crate::proxy::{Proxy, from_environment};
+use crate::target::Target;
+use crate::tls::TlsChoice;
 
 /// The options that only this backend has; see [`BuilderExt`].
 #[derive(Clone, Debug)]
 pub struct NativeOptions {
     pub(crate) headers: HeaderMap,
-    pub(crate) invalid: Option<String>,
-    pub(crate) tls: Option<TlsConfig>,
+    /// What is wrong with a header, told by `connect`.
+    invalid: Option<String>,
+    pub(crate) tls: TlsChoice,
     pub(crate) receive_limit: usize,
+    pub(crate) keep_alive: Option<KeepAlive>,
+    pub(crate) proxy: Option<Proxy>,
+    proxy_from_environment: bool,
+    tcp: TcpOptions,
+}
+
+/// Pings to a silent peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeepAlive {
+    pub(crate) interval: Duration,
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct TcpOptions {
+    keepalive: Option<Duration>,
+    send_buffer: Option<usize>,
+    receive_buffer: Option<usize>,
 }
 
 impl Default for NativeOptions {
@@ -21,18 +45,45 @@ impl Default for NativeOptions {
         NativeOptions {
             headers: HeaderMap::new(),
             invalid: None,
-            tls: None,
+            tls: TlsChoice::default(),
             receive_limit: 4 << 20,
+            keep_alive: None,
+            proxy: None,
+            proxy_from_environment: false,
+            tcp: TcpOptions::default(),
         }
     }
 }
 
 impl NativeOptions {
-    pub(crate) fn check(&self) -> Result<(), NewError> {
-        match &self.invalid {
-            None => Ok(()),
-            Some(what) => Err(NewError::Option(what.clone())),
+    /// Checks what was given, and asks the environment for a proxy if it shall.
+    pub(crate) fn settle(&mut self, target: &Target) -> Result<(), NewError> {
+        if let Some(what) = self.invalid.take() {
+            return Err(NewError::Option(what));
         }
+        if self.proxy.is_none() && self.proxy_from_environment {
+            let variable = |name: &str| std::env::var(name).ok();
+            self.proxy =
+                from_environment(target.is_secure(), target.host(), target.port(), variable)?;
+        }
+        Ok(())
+    }
+
+    /// Sets up a socket that is about to be used. TCP_NODELAY always: a message
+    /// is sent when it is sent.
+    pub(crate) fn set_up(&self, tcp: &mio::net::TcpStream) -> std::io::Result<()> {
+        tcp.set_nodelay(true)?;
+        let socket = SockRef::from(tcp);
+        if let Some(time) = self.tcp.keepalive {
+            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time))?;
+        }
+        if let Some(size) = self.tcp.send_buffer {
+            socket.set_send_buffer_size(size)?;
+        }
+        if let Some(size) = self.tcp.receive_buffer {
+            socket.set_recv_buffer_size(size)?;
+        }
+        Ok(())
     }
 }
 
@@ -41,12 +92,16 @@ impl NativeOptions {
 /// On the web this trait does not exist, so that no option is ignored silently.
 ///
 /// ```no_run
+/// use std::time::Duration;
+///
 /// use isosocket::WebSocket;
-/// use isosocket::native::BuilderExt;
+/// use isosocket::native::{BuilderExt, Proxy};
 ///
 /// # fn main() -> Result<(), isosocket::NewError> {
 /// let socket = WebSocket::builder("wss://example.org/")
 ///     .header("Authorization", "Bearer abc")
+///     .proxy(Proxy::new("socks5://127.0.0.1:1080")?)
+///     .keep_alive(Duration::from_secs(30), Duration::from_secs(10))
 ///     .connect()?;
 /// # Ok(())
 /// # }
@@ -60,13 +115,40 @@ pub trait BuilderExt: Sized {
     /// `Trailer`, and all that begin with `Sec-WebSocket-`.
     fn header(self, name: &str, value: &str) -> Self;
 
+    /// Connects through a proxy, which also resolves the server's name.
+    fn proxy(self, proxy: Proxy) -> Self;
+
+    /// Connects through the proxy that the environment names, if it names one:
+    /// `https_proxy` for `wss:`, `http_proxy` for `ws:`, else `all_proxy`, but
+    /// not for hosts in `no_proxy`. `connect` fails with [`NewError::Option`]
+    /// if what it names is no proxy.
+    fn proxy_from_environment(self) -> Self;
+
+    /// Pings a peer that was silent for `interval`, and fails the connection
+    /// when nothing is heard within `timeout` after that. Off by default.
+    fn keep_alive(self, interval: Duration, timeout: Duration) -> Self;
+
     /// How many bytes of messages may wait in a stream that nobody drains
     /// before the socket stops reading. Default: 4 MiB.
     fn receive_limit(self, bytes: usize) -> Self;
 
-    /// The TLS configuration for `wss:`, in place of the system's roots.
-    #[cfg(feature = "tls")]
+    /// Has TCP itself probe a connection that was silent for `time`
+    /// (`SO_KEEPALIVE`). Off by default.
+    fn tcp_keepalive(self, time: Duration) -> Self;
+
+    /// The size of the system's send buffer, in bytes (`SO_SNDBUF`).
+    fn tcp_send_buffer(self, bytes: usize) -> Self;
+
+    /// The size of the system's receive buffer, in bytes (`SO_RCVBUF`).
+    fn tcp_receive_buffer(self, bytes: usize) -> Self;
+
+    /// The rustls configuration for `wss:`, in place of the default's.
+    #[cfg(any(feature = "tls", feature = "webpki-roots"))]
     fn tls_config(self, config: std::sync::Arc<rustls::ClientConfig>) -> Self;
+
+    /// Does TLS by the system's library, with this connector.
+    #[cfg(feature = "native-tls")]
+    fn native_tls(self, connector: native_tls::TlsConnector) -> Self;
 }
 
 impl BuilderExt for Builder<Native> {
@@ -81,14 +163,50 @@ impl BuilderExt for Builder<Native> {
         self
     }
 
+    fn proxy(mut self, proxy: Proxy) -> Self {
+        self.native_mut().proxy = Some(proxy);
+        self
+    }
+
+    fn proxy_from_environment(mut self) -> Self {
+        self.native_mut().proxy_from_environment = true;
+        self
+    }
+
+    fn keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
+        self.native_mut().keep_alive = Some(KeepAlive { interval, timeout });
+        self
+    }
+
     fn receive_limit(mut self, bytes: usize) -> Self {
         self.native_mut().receive_limit = bytes;
         self
     }
 
-    #[cfg(feature = "tls")]
+    fn tcp_keepalive(mut self, time: Duration) -> Self {
+        self.native_mut().tcp.keepalive = Some(time);
+        self
+    }
+
+    fn tcp_send_buffer(mut self, bytes: usize) -> Self {
+        self.native_mut().tcp.send_buffer = Some(bytes);
+        self
+    }
+
+    fn tcp_receive_buffer(mut self, bytes: usize) -> Self {
+        self.native_mut().tcp.receive_buffer = Some(bytes);
+        self
+    }
+
+    #[cfg(any(feature = "tls", feature = "webpki-roots"))]
     fn tls_config(mut self, config: std::sync::Arc<rustls::ClientConfig>) -> Self {
-        self.native_mut().tls = Some(config);
+        self.native_mut().tls = TlsChoice::Rustls(config);
+        self
+    }
+
+    #[cfg(feature = "native-tls")]
+    fn native_tls(mut self, connector: native_tls::TlsConnector) -> Self {
+        self.native_mut().tls = TlsChoice::NativeTls(connector);
         self
     }
 }

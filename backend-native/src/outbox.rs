@@ -159,6 +159,13 @@ impl Outbox {
         }
     }
 
+    /// Queues a ping without a payload. Not after the Close frame.
+    pub(crate) fn ping(&mut self) {
+        if !self.closing {
+            encode(&mut self.pending, OpCode::Control(Control::Ping), &[]);
+        }
+    }
+
     /// Notes that somebody waits until at most `mark` bytes are buffered;
     /// whether that is so already.
     pub(crate) fn watch_drain(&mut self, mark: usize) -> bool {

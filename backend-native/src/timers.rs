@@ -12,13 +12,15 @@ pub(crate) enum Timer {
     Connect,
     /// Time for the next attempt.
     Attempt,
+    /// The peer was silent, or owes an answer to a ping.
+    KeepAlive,
     /// The closing handshake, or what comes after it, takes too long.
     End,
 }
 
 /// One connection's deadlines.
 #[derive(Debug, Default)]
-pub(crate) struct Deadlines([Option<Instant>; 3]);
+pub(crate) struct Deadlines([Option<Instant>; 4]);
 
 impl Deadlines {
     /// Whether this deadline still stands.

@@ -10,7 +10,11 @@ cfg_if::cfg_if! {
         pub(crate) use isosocket_native::{Native as Backend, run};
         /// What only native sockets have.
         pub mod native {
-            pub use isosocket_native::BuilderExt;
+            pub use isosocket_native::{BuilderExt, Proxy};
+            #[cfg(feature = "native-tls")]
+            pub use isosocket_native::native_tls;
+            #[cfg(any(feature = "tls", feature = "webpki-roots"))]
+            pub use isosocket_native::rustls;
         }
     } else {
         pub(crate) use isosocket_core::{Unsupported as Backend, run_unsupported as run};

@@ -1,0 +1,112 @@
+//! TLS over a non-blocking stream: one interface, whichever library is behind it.
+//!
+//! A session has a lock of its own, held for one call at a time, because the
+//! event loop reads while others write.
+
+#[cfg(feature = "native-tls")]
+mod native_tls;
+#[cfg(any(feature = "tls", feature = "webpki-roots"))]
+mod rustls;
+
+use std::fmt;
+use std::io;
+use std::sync::{Mutex, MutexGuard};
+
+use mio::net::TcpStream;
+use url::Host;
+
+/// What TLS does for a stream. All methods are non-blocking.
+trait Session: Send {
+    fn read(&mut self, tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Says how much of `data` the network has taken. After `WouldBlock` the
+    /// next call begins with the same bytes.
+    fn write(&mut self, tcp: &TcpStream, data: &[u8]) -> io::Result<usize>;
+
+    /// Sends what TLS itself has to say: handshake, alerts, key updates.
+    fn flush(&mut self, tcp: &TcpStream) -> io::Result<()>;
+
+    fn send_close_notify(&mut self, tcp: &TcpStream);
+}
+
+/// How a socket does TLS: by a configuration of its own, or by the default.
+#[derive(Clone, Default)]
+pub(crate) enum TlsChoice {
+    #[default]
+    Default,
+    #[cfg(any(feature = "tls", feature = "webpki-roots"))]
+    Rustls(std::sync::Arc<::rustls::ClientConfig>),
+    #[cfg(feature = "native-tls")]
+    NativeTls(::native_tls::TlsConnector),
+}
+
+impl fmt::Debug for TlsChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsChoice")
+    }
+}
+
+/// One TLS session.
+pub(crate) struct Tls(Mutex<Box<dyn Session>>);
+
+impl Tls {
+    pub(crate) fn new(choice: TlsChoice, host: Host<&str>) -> io::Result<Self> {
+        Ok(Tls(Mutex::new(session(choice, host)?)))
+    }
+
+    pub(crate) fn read(&self, tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        self.lock().read(tcp, buffer)
+    }
+
+    pub(crate) fn write(&self, tcp: &TcpStream, data: &[u8]) -> io::Result<usize> {
+        self.lock().write(tcp, data)
+    }
+
+    pub(crate) fn flush(&self, tcp: &TcpStream) -> io::Result<()> {
+        self.lock().flush(tcp)
+    }
+
+    pub(crate) fn send_close_notify(&self, tcp: &TcpStream) {
+        self.lock().send_close_notify(tcp);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Box<dyn Session>> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+fn session(choice: TlsChoice, host: Host<&str>) -> io::Result<Box<dyn Session>> {
+    match choice {
+        #[cfg(any(feature = "tls", feature = "webpki-roots"))]
+        TlsChoice::Rustls(config) => rustls::session(config, host),
+        #[cfg(any(feature = "tls", feature = "webpki-roots"))]
+        TlsChoice::Default => rustls::session(rustls::default_config(), host),
+        #[cfg(feature = "native-tls")]
+        TlsChoice::NativeTls(connector) => native_tls::session(Some(connector), host),
+        #[cfg(all(
+            feature = "native-tls",
+            not(any(feature = "tls", feature = "webpki-roots"))
+        ))]
+        TlsChoice::Default => native_tls::session(None, host),
+        #[cfg(not(any(feature = "tls", feature = "webpki-roots", feature = "native-tls")))]
+        TlsChoice::Default => {
+            let _ = host;
+            let message = "isosocket was built without a TLS feature, so wss: cannot be used";
+            Err(io::Error::new(io::ErrorKind::Unsupported, message))
+        }
+    }
+}
+
+/// Loads the default's roots, which takes milliseconds, away from the event loop.
+pub(crate) fn warm_up() {
+    #[cfg(any(feature = "tls", feature = "webpki-roots"))]
+    rustls::default_config();
+}

@@ -1,0 +1,192 @@
+//! TLS by the system's own library: Schannel, Security.framework or OpenSSL.
+//!
+//! Those libraries want a stream of their own, so they get one in memory, and
+//! the bytes are carried to and from TCP here.
+
+use std::io::{self, Read, Write};
+use std::mem;
+
+use mio::net::TcpStream;
+use native_tls::{HandshakeError, MidHandshakeTlsStream, TlsConnector, TlsStream};
+use url::Host;
+
+/// The most that is read from TCP, or given to the library, at a time.
+const PIECE: usize = 16 << 10;
+
+/// A session with this connector, or with the library's default.
+pub(super) fn session(
+    connector: Option<TlsConnector>,
+    host: Host<&str>,
+) -> io::Result<Box<dyn super::Session>> {
+    let connector = match connector {
+        Some(connector) => connector,
+        None => TlsConnector::new().map_err(io::Error::other)?,
+    };
+    let name = match host {
+        Host::Domain(name) => name.to_owned(),
+        Host::Ipv4(address) => address.to_string(),
+        Host::Ipv6(address) => address.to_string(),
+    };
+    let state = State::after(connector.connect(&name, Wire::default()))?;
+    Ok(Box::new(Session { state, accepted: 0 }))
+}
+
+struct Session {
+    state: State,
+    /// Plain text that the library has and the network not yet.
+    accepted: usize,
+}
+
+enum State {
+    Handshaking(MidHandshakeTlsStream<Wire>),
+    Established(TlsStream<Wire>),
+    Failed,
+}
+
+impl State {
+    fn after(result: Result<TlsStream<Wire>, HandshakeError<Wire>>) -> io::Result<Self> {
+        match result {
+            Ok(stream) => Ok(State::Established(stream)),
+            Err(HandshakeError::WouldBlock(handshake)) => Ok(State::Handshaking(handshake)),
+            Err(HandshakeError::Failure(error)) => {
+                Err(io::Error::new(io::ErrorKind::InvalidData, error))
+            }
+        }
+    }
+}
+
+/// What came from TCP, and what is to go there.
+#[derive(Debug, Default)]
+struct Wire {
+    incoming: Vec<u8>,
+    read: usize,
+    outgoing: Vec<u8>,
+    ended: bool,
+}
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let waiting = &self.incoming[self.read..];
+        if waiting.is_empty() {
+            return match self.ended {
+                true => Ok(0),
+                false => Err(io::ErrorKind::WouldBlock.into()),
+            };
+        }
+        let size = waiting.len().min(buffer.len());
+        buffer[..size].copy_from_slice(&waiting[..size]);
+        self.read += size;
+        if self.read == self.incoming.len() {
+            self.incoming.clear();
+            self.read = 0;
+        }
+        Ok(size)
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.outgoing.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Session {
+    fn wire(&mut self) -> io::Result<&mut Wire> {
+        match &mut self.state {
+            State::Handshaking(handshake) => Ok(handshake.get_mut()),
+            State::Established(stream) => Ok(stream.get_mut()),
+            State::Failed => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Takes what TCP has; `WouldBlock` when it has nothing.
+    fn fill(&mut self, mut tcp: &TcpStream) -> io::Result<()> {
+        let wire = self.wire()?;
+        let known = wire.incoming.len();
+        wire.incoming.resize(known + PIECE, 0);
+        let result = tcp.read(&mut wire.incoming[known..]);
+        let size = *result.as_ref().unwrap_or(&0);
+        wire.incoming.truncate(known + size);
+        wire.ended |= result? == 0;
+        Ok(())
+    }
+
+    /// Goes on with the handshake; `WouldBlock` until it is complete.
+    fn shake_hands(&mut self) -> io::Result<&mut TlsStream<Wire>> {
+        if matches!(self.state, State::Handshaking(_)) {
+            if let State::Handshaking(handshake) = mem::replace(&mut self.state, State::Failed) {
+                self.state = State::after(handshake.handshake())?;
+            }
+        }
+        match &mut self.state {
+            State::Established(stream) => Ok(stream),
+            State::Handshaking(_) => Err(io::ErrorKind::WouldBlock.into()),
+            State::Failed => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+impl super::Session for Session {
+    fn read(&mut self, tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let result = self.shake_hands().and_then(|stream| stream.read(buffer));
+            let flushed = match self.state {
+                State::Failed => Ok(()),
+                _ => self.flush(tcp),
+            };
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Many servers close TCP without saying so in TLS first.
+                Err(_) if matches!(self.state, State::Established(_)) && self.wire()?.ended => {
+                    return Ok(0);
+                }
+                result => return result,
+            }
+            match flushed {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+            if self.wire()?.ended {
+                return Ok(0);
+            }
+            self.fill(tcp)?;
+        }
+    }
+
+    fn write(&mut self, tcp: &TcpStream, data: &[u8]) -> io::Result<usize> {
+        if self.accepted == 0 {
+            let stream = match self.shake_hands() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.flush(tcp)?;
+                    return Err(error);
+                }
+                stream => stream?,
+            };
+            self.accepted = stream.write(&data[..data.len().min(PIECE)])?;
+        }
+        self.flush(tcp)?;
+        Ok(mem::take(&mut self.accepted))
+    }
+
+    fn flush(&mut self, mut tcp: &TcpStream) -> io::Result<()> {
+        let wire = self.wire()?;
+        while !wire.outgoing.is_empty() {
+            let written = tcp.write(&wire.outgoing)?;
+            wire.outgoing.drain(..written);
+        }
+        Ok(())
+    }
+
+    fn send_close_notify(&mut self, tcp: &TcpStream) {
+        if let State::Established(stream) = &mut self.state {
+            // Best effort: the connection is over.
+            let _ = stream.shutdown();
+        }
+        let _ = self.flush(tcp);
+    }
+}

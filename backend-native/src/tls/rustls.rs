@@ -1,0 +1,121 @@
+//! TLS by rustls, with an explicit crypto provider: a program that sets no
+//! process-wide one must not panic.
+
+use std::io::{self, Read, Write};
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+use mio::net::TcpStream;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use url::Host;
+
+/// The most plain text that rustls is given at a time, so that the buffered
+/// amount stays exact and memory bounded.
+const PIECE: usize = 64 << 10;
+
+/// The configuration for sockets that bring none: the system's roots, those of
+/// webpki-roots, or both, as the features have it.
+pub(super) fn default_config() -> Arc<ClientConfig> {
+    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    let make = || {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring supports the default versions")
+            .with_root_certificates(roots())
+            .with_no_client_auth();
+        Arc::new(config)
+    };
+    CONFIG.get_or_init(make).clone()
+}
+
+fn roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    #[cfg(feature = "tls")]
+    {
+        let loaded = rustls_native_certs::load_native_certs();
+        for error in &loaded.errors {
+            log::warn!("a system root could not be loaded: {error}");
+        }
+        roots.add_parsable_certificates(loaded.certs);
+    }
+    #[cfg(feature = "webpki-roots")]
+    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if roots.is_empty() {
+        log::warn!("there are no root certificates, so every wss: connection will fail");
+    }
+    roots
+}
+
+pub(super) fn session(
+    config: Arc<ClientConfig>,
+    host: Host<&str>,
+) -> io::Result<Box<dyn super::Session>> {
+    let name = match host {
+        Host::Domain(name) => ServerName::try_from(name.to_owned())
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
+        Host::Ipv4(address) => IpAddr::from(address).into(),
+        Host::Ipv6(address) => IpAddr::from(address).into(),
+    };
+    let connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
+    Ok(Box::new(Session {
+        connection,
+        accepted: 0,
+    }))
+}
+
+struct Session {
+    connection: ClientConnection,
+    /// Plain text that rustls has and the network not yet.
+    accepted: usize,
+}
+
+impl super::Session for Session {
+    fn read(&mut self, tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.connection.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Many servers close TCP without saying so in TLS first.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                result => return result,
+            }
+            let received = self.connection.read_tls(&mut &*tcp)?;
+            let processed = self.connection.process_new_packets();
+            // An alert that says why goes out as far as it can.
+            let flushed = self.flush(tcp);
+            processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            match flushed {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
+                _ => {}
+            }
+            if received == 0 && self.connection.is_handshaking() {
+                return Ok(0);
+            }
+        }
+    }
+
+    fn write(&mut self, tcp: &TcpStream, data: &[u8]) -> io::Result<usize> {
+        if self.accepted == 0 {
+            let piece = &data[..data.len().min(PIECE)];
+            self.accepted = self.connection.writer().write(piece)?;
+        }
+        self.flush(tcp)?;
+        Ok(std::mem::take(&mut self.accepted))
+    }
+
+    fn flush(&mut self, tcp: &TcpStream) -> io::Result<()> {
+        while self.connection.wants_write() {
+            if self.connection.write_tls(&mut &*tcp)? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn send_close_notify(&mut self, tcp: &TcpStream) {
+        self.connection.send_close_notify();
+        // Best effort: the connection is over.
+        let _ = self.flush(tcp);
+    }
+}
