@@ -303,7 +303,11 @@ list! {
     }
     S92 { M faults::a_length_too_long_fails over LONG_LENGTHS; }
     S93 { N faults::a_masked_frame_fails over MASKED; }
-    S94 { M faults::what_came_before_is_delivered over BEFORE; }
+    S94 {
+        M faults::what_came_before_is_delivered over BEFORE;
+        M faults::what_was_read_before_is_delivered over BEFORE_A_BAD_HEAD;
+        N faults::what_came_before_a_bad_head_is_delivered over BEFORE_A_BAD_HEAD;
+    }
     S95 { N faults::the_peer_is_told over TOLD; }
     S96 {
         M faults::a_drop_has_no_error_event over ENDS;

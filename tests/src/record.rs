@@ -129,6 +129,19 @@ impl Record {
         frames
     }
 
+    /// The data messages: opcode, length, and the beginning in hex. A client may
+    /// send one in several frames.
+    pub fn messages(&self) -> Vec<(u64, u64, String)> {
+        let mut messages: Vec<(u64, u64, String)> = Vec::new();
+        for frame in self.frames().into_iter().filter(Frame::is_data) {
+            match messages.last_mut() {
+                Some(last) if frame.op == 0 => last.1 += frame.len,
+                _ => messages.push((frame.op, frame.len, frame.payload)),
+            }
+        }
+        messages
+    }
+
     /// The Close frames, in words: `none`, `empty`, or `CODE "REASON"`.
     pub fn closes(&self) -> String {
         let closes = self.frames_of(8);

@@ -39,10 +39,13 @@ pub struct Case {
     /// The name of the function.
     pub name: &'static str,
     /// Where it cannot run, and why.
-    pub except: Option<(fn() -> bool, &'static str)>,
+    pub except: Option<Exception>,
     /// The cases proper: one, or a table's rows.
     pub rows: fn() -> Vec<Row>,
 }
+
+/// Whether an entry cannot run here, and why.
+pub type Exception = (fn() -> bool, &'static str);
 
 /// A case proper.
 pub struct Row {
@@ -154,6 +157,7 @@ pub async fn run(case: Case) {
     let start = harness::now();
     let (mut lines, mut failures) = (Vec::new(), Vec::new());
     for row in (case.rows)() {
+        let began = harness::now();
         let outcome = match case.except {
             Some((applies, reason)) if applies() => Outcome::NotApplicable(reason),
             _ if harness::now() - start > TABLE_LIMIT => {
@@ -168,7 +172,7 @@ pub async fn run(case: Case) {
         if let Outcome::Fail(what) = &outcome {
             failures.push(format!("{}: {what}", row.name));
         }
-        lines.push(outcome.line(&case, &row.name));
+        lines.push(outcome.line(&case, &row.name, harness::now() - began));
     }
     for complaint in harness::complaints() {
         failures.push(format!("the peer has no such behaviour: {complaint}"));
@@ -190,7 +194,8 @@ pub async fn run(case: Case) {
 enum Outcome {
     Pass(String),
     Fail(String),
-    Recorded(String),
+    /// And whether it is what the rule says.
+    Recorded(String, bool),
     NotApplicable(&'static str),
 }
 
@@ -203,18 +208,19 @@ fn judge(mark: Mark, seen: Seen) -> Outcome {
     match (asserted, seen) {
         (true, Ok(seen)) => Outcome::Pass(seen),
         (true, Err(seen)) => Outcome::Fail(seen),
-        (false, Ok(seen) | Err(seen)) => Outcome::Recorded(seen),
+        (false, Ok(seen)) => Outcome::Recorded(seen, true),
+        (false, Err(seen)) => Outcome::Recorded(seen, false),
     }
 }
 
 impl Outcome {
     /// One line of JSON for whoever collects rule × host.
-    fn line(&self, case: &Case, row: &str) -> String {
-        let (result, seen) = match self {
-            Outcome::Pass(seen) => ("pass".to_owned(), seen.as_str()),
-            Outcome::Fail(seen) => ("fail".to_owned(), seen.as_str()),
-            Outcome::Recorded(seen) => ("recorded".to_owned(), seen.as_str()),
-            Outcome::NotApplicable(reason) => (format!("not applicable: {reason}"), ""),
+    fn line(&self, case: &Case, row: &str, took: f64) -> String {
+        let (result, seen, deviates) = match self {
+            Outcome::Pass(seen) => ("pass".to_owned(), seen.as_str(), false),
+            Outcome::Fail(seen) => ("fail".to_owned(), seen.as_str(), true),
+            Outcome::Recorded(seen, good) => ("recorded".to_owned(), seen.as_str(), !good),
+            Outcome::NotApplicable(reason) => (format!("not applicable: {reason}"), "", false),
         };
         let name = match row {
             "" => case.name.to_owned(),
@@ -226,6 +232,8 @@ impl Outcome {
             "mark": format!("{:?}", case.mark),
             "result": result,
             "seen": seen,
+            "deviates": deviates,
+            "ms": took.round(),
         })
         .to_string()
     }
@@ -281,7 +289,8 @@ pub async fn within<T>(milliseconds: u32, future: impl Future<Output = T>) -> Op
 /// Ends a case with an error unless a condition holds.
 macro_rules! ensure {
     ($condition:expr, $($what:tt)+) => {
-        if !$condition {
+        let good: bool = $condition;
+        if !good {
             return Err(format!($($what)+));
         }
     };
