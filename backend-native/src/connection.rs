@@ -100,10 +100,10 @@ pub(crate) struct Connection {
     close_timeout: Option<Duration>,
     receive_limit: usize,
     keep_alive: Option<KeepAlive>,
-    /// When the peer was last heard, where that matters, and the ping it owes
-    /// an answer to.
+    /// When the peer was last heard, where that matters, and whether it owes an
+    /// answer to a ping.
     last_heard: Option<Instant>,
-    pinged: Option<Instant>,
+    pinged: bool,
     /// Nothing can be written any more.
     broken: bool,
     /// The loop has told of the peer's end of stream, and will not again.
@@ -130,7 +130,7 @@ impl Connection {
             receive_limit: setup.native.receive_limit,
             keep_alive: setup.native.keep_alive,
             last_heard: None,
-            pinged: None,
+            pinged: false,
             broken: false,
             read_closed: false,
             paused: false,
@@ -440,9 +440,6 @@ impl Connection {
         let mut buffer = mem::take(&mut context.buffer);
         let began = Instant::now();
         let mut turn = self.link.as_ref().and_then(Link::turn);
-        if self.keep_alive.is_some() {
-            self.last_heard = Some(began);
-        }
         let mut budget = READ_BUDGET;
         let next = loop {
             let read = match stream.read(&mut buffer) {
@@ -496,6 +493,12 @@ impl Connection {
         mut turn: Option<&mut Turn<Native>>,
         mut bytes: &[u8],
     ) -> Next {
+        if let Some(KeepAlive { interval, .. }) = self.keep_alive {
+            self.last_heard = Some(Instant::now());
+            if mem::take(&mut self.pinged) {
+                self.set_deadline(context, Timer::KeepAlive, interval);
+            }
+        }
         if let Phase::Opening(opening) = &mut self.phase {
             match opening.handshake.read(bytes) {
                 Ok(None) => return Next::Wait,
@@ -671,11 +674,7 @@ impl Connection {
             return Next::Wait;
         };
         let silent = self.last_heard.map_or(interval, |heard| heard.elapsed());
-        let unanswered = self
-            .pinged
-            .take()
-            .is_some_and(|ping| Some(ping) > self.last_heard);
-        if unanswered && !self.paused {
+        if mem::take(&mut self.pinged) && !self.paused {
             let message = "the peer did not answer a ping in time";
             return self.fail(io::Error::new(io::ErrorKind::TimedOut, message));
         }
@@ -685,7 +684,7 @@ impl Connection {
             self.set_deadline(context, Timer::KeepAlive, wait);
             return Next::Wait;
         }
-        self.pinged = Some(Instant::now());
+        self.pinged = true;
         self.inner.outbox().ping();
         self.set_deadline(context, Timer::KeepAlive, timeout);
         self.flush(context)

@@ -1,0 +1,339 @@
+//! What only native sockets do, against the scripted peer: proxies, TLS,
+//! keep-alive pings, receive backpressure.
+
+use std::error::Error;
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use isosocket::native::{BuilderExt, Proxy, rustls};
+use isosocket::{Bind, Builder, CloseEvent, Event, Events, NewError, WebSocket};
+use isosocket_peer::{Peer, PeerOptions};
+
+/// The longest that anything here may take.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn peer() -> &'static Peer {
+    static PEER: OnceLock<Peer> = OnceLock::new();
+    PEER.get_or_init(|| Peer::start(PeerOptions::default()).expect("the peer starts"))
+}
+
+/// Connects and gives all events, as they come, on a channel; the handle too.
+fn connect(builder: Builder) -> (WebSocket, Receiver<Event>) {
+    let (sender, events) = channel();
+    let socket = isosocket::EventKind::ALL
+        .into_iter()
+        .fold(builder, |builder, kind| {
+            let sender = sender.clone();
+            builder.bind(kind, move |_, event| drop(sender.send(event.clone())))
+        })
+        .connect()
+        .expect("the request is good");
+    (socket, events)
+}
+
+fn next(events: &Receiver<Event>) -> Event {
+    events
+        .recv_timeout(DEADLINE)
+        .expect("an event comes in time")
+}
+
+/// The cause of a failure, in words, with all that caused it.
+fn cause(events: &Receiver<Event>) -> String {
+    let Event::Error(error) = next(events) else {
+        panic!("it fails");
+    };
+    assert_eq!(next(events), Event::Close(CloseEvent::abnormal()));
+    let mut text = String::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!("{error}; ");
+        cause = error.source();
+    }
+    text
+}
+
+/// Opens, sends, gets the echo, and closes.
+#[track_caller]
+fn echoes(builder: Builder) {
+    let (socket, events) = connect(builder);
+    assert_eq!(next(&events), Event::Open);
+    socket.send("through").unwrap();
+    assert_eq!(next(&events), Event::Message("through".into()));
+    socket.close();
+    assert_eq!(next(&events), Event::Close(CloseEvent::new(1005, "", true)));
+}
+
+// Proxies.
+
+/// A proxy that answers each connection with `greet`, which says where to
+/// connect, and then carries bytes.
+fn proxy(greet: fn(&mut TcpStream) -> Option<SocketAddr>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let Some(server) = greet(&mut client) else {
+                    return;
+                };
+                let mut server = TcpStream::connect(server).unwrap();
+                let (mut up, mut down) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                thread::spawn(move || {
+                    let _ = std::io::copy(&mut up, &mut down);
+                    let _ = down.shutdown(Shutdown::Write);
+                });
+                let _ = std::io::copy(&mut server, &mut client);
+                let _ = client.shutdown(Shutdown::Write);
+            });
+        }
+    });
+    address
+}
+
+fn connect_method(client: &mut TcpStream) -> Option<SocketAddr> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).ok()?;
+    let good = head.contains("Proxy-Authorization: Basic dTpw\r\n");
+    let reply = if good { "200 OK" } else { "407 Login" };
+    write!(client, "HTTP/1.1 {reply}\r\n\r\n").ok()?;
+    let server = head.strip_prefix("CONNECT ")?.split(' ').next()?;
+    good.then(|| server.replace("localhost", "127.0.0.1").parse().unwrap())
+}
+
+fn socks5(client: &mut TcpStream) -> Option<SocketAddr> {
+    let mut hello = [0; 3];
+    client.read_exact(&mut hello).ok()?;
+    assert_eq!(hello, [5, 1, 0]);
+    client.write_all(&[5, 0]).ok()?;
+    let mut ask = [0; 10];
+    client.read_exact(&mut ask).ok()?;
+    let [5, 1, 0, 1, a, b, c, d, high, low] = ask else {
+        panic!("an IPv4 address is asked for: {ask:?}");
+    };
+    client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).ok()?;
+    Some(([a, b, c, d], u16::from_be_bytes([high, low])).into())
+}
+
+#[test]
+fn a_connection_goes_through_an_http_proxy() {
+    let address = proxy(connect_method);
+    let through = |login: &str| {
+        let proxy = Proxy::new(&format!("http://{login}{address}")).unwrap();
+        WebSocket::builder(peer().url("/echo")).proxy(proxy)
+    };
+    echoes(through("u:p@"));
+    let (_socket, events) = connect(through(""));
+    assert!(cause(&events).contains("407"));
+}
+
+#[test]
+fn a_secure_connection_goes_through_a_socks_proxy() {
+    let proxy = Proxy::new(&format!("socks5://{}", proxy(socks5))).unwrap();
+    let url = peer().tls_url("/echo").replace("localhost", "127.0.0.1");
+    echoes(WebSocket::builder(url).tls_config(trusting()).proxy(proxy));
+}
+
+#[test]
+fn a_proxy_that_is_gone_is_a_failure() {
+    let refused = peer().ports().refused;
+    let proxy = Proxy::new(&format!("http://127.0.0.1:{refused}")).unwrap();
+    let (_socket, events) = connect(WebSocket::builder(peer().url("/echo")).proxy(proxy));
+    assert!(!cause(&events).is_empty());
+}
+
+// TLS.
+
+/// A configuration that trusts the peer's authority.
+fn trusting() -> Arc<rustls::ClientConfig> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(peer().ca_der().to_vec().into()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
+}
+
+#[test]
+fn a_trusted_certificate_is_good_and_large_messages_pass() {
+    echoes(WebSocket::builder(peer().tls_url("/echo")).tls_config(trusting()));
+    let builder = WebSocket::builder(peer().tls_url("/echo")).tls_config(trusting());
+    let (socket, events) = connect(builder);
+    assert_eq!(next(&events), Event::Open);
+    let large: Vec<u8> = (0..3_000_000).map(|n| (n % 251) as u8).collect();
+    socket.send(&large).unwrap();
+    assert_eq!(next(&events), Event::Message(large.into()));
+    assert_eq!(socket.buffered_amount(), 0);
+}
+
+#[test]
+fn bad_certificates_fail_closed_and_say_why() {
+    let ports = peer().ports();
+    let table = [
+        (ports.tls, "UnknownIssuer", false),
+        (ports.tls_expired, "xpired", true),
+        (ports.tls_self_signed, "UnknownIssuer", true),
+        (ports.tls_wrong_name, "not valid for", true),
+        (ports.tls_garbage, "", true),
+    ];
+    for (port, reason, trust) in table {
+        let mut builder = WebSocket::builder(format!("wss://localhost:{port}/echo"));
+        if trust {
+            builder = builder.tls_config(trusting());
+        }
+        let (_socket, events) = connect(builder);
+        let cause = cause(&events);
+        assert!(cause.contains(reason), "port {port}: {cause}");
+    }
+}
+
+/// The same by the system's library.
+#[cfg(feature = "native-tls")]
+#[test]
+fn the_systems_library_trusts_and_distrusts_alike() {
+    use isosocket_native::native_tls::{Certificate, TlsConnector};
+
+    let connector = || {
+        let ca = Certificate::from_der(peer().ca_der()).unwrap();
+        TlsConnector::builder()
+            .add_root_certificate(ca)
+            .build()
+            .unwrap()
+    };
+    echoes(WebSocket::builder(peer().tls_url("/echo")).native_tls(connector()));
+    let (socket, events) =
+        connect(WebSocket::builder(peer().tls_url("/echo")).native_tls(connector()));
+    assert_eq!(next(&events), Event::Open);
+    let large: Vec<u8> = (0..3_000_000).map(|n| (n % 251) as u8).collect();
+    socket.send(&large).unwrap();
+    assert_eq!(next(&events), Event::Message(large.into()));
+    let ports = peer().ports();
+    for port in [
+        ports.tls_expired,
+        ports.tls_self_signed,
+        ports.tls_wrong_name,
+        ports.tls_garbage,
+    ] {
+        let url = format!("wss://localhost:{port}/echo");
+        let (_socket, events) = connect(WebSocket::builder(url).native_tls(connector()));
+        assert!(!cause(&events).is_empty(), "port {port}");
+    }
+}
+
+// Headers, pings, backpressure.
+
+#[test]
+fn headers_of_ones_own_are_sent_and_the_handshakes_are_refused() {
+    let url = peer().url("/close?id=own-header");
+    let (_socket, events) = connect(WebSocket::builder(url).header("X-Token", "abc"));
+    while !matches!(next(&events), Event::Close(_)) {}
+    let record = peer().record("own-header", 1, DEADLINE);
+    assert!(record.contains(r#"["x-token","abc"]"#), "{record}");
+
+    for (name, value) in [("Host", "h"), ("Sec-WebSocket-Key", "k"), ("X", "a\r\nb")] {
+        let result = WebSocket::builder("ws://h/").header(name, value).connect();
+        assert!(matches!(result, Err(NewError::Option(_))), "{name}");
+    }
+}
+
+#[test]
+fn a_silent_peer_is_pinged_and_a_dead_one_given_up() {
+    let short = Duration::from_millis(30);
+    // This peer answers pings, and closes after the third.
+    let url = peer().url("/script?do=accept;wait:frame:3;close:4000");
+    let (_socket, events) = connect(WebSocket::builder(url).keep_alive(short, DEADLINE));
+    assert_eq!(next(&events), Event::Open);
+    assert_eq!(next(&events), Event::Close(CloseEvent::new(4000, "", true)));
+    // This one does not answer.
+    let url = peer().url("/script?do=accept;quiet;hold:20000");
+    let (_socket, events) = connect(WebSocket::builder(url).keep_alive(short, short));
+    assert_eq!(next(&events), Event::Open);
+    assert!(cause(&events).contains("ping"));
+}
+
+#[test]
+fn a_stream_that_nobody_drains_stops_its_own_socket_and_no_other() {
+    // 64 MiB, of which the limit lets a little in.
+    let url = peer().url("/send/1024/65536");
+    let socket = WebSocket::builder(url)
+        .receive_limit(1 << 20)
+        .connect()
+        .unwrap();
+    let mut events: Events = socket.events();
+    let (other, heard) = connect(WebSocket::builder(peer().url("/echo")));
+    assert_eq!(next(&heard), Event::Open);
+    for _ in 0..100 {
+        other.send("still here").unwrap();
+        assert_eq!(next(&heard), Event::Message("still here".into()));
+    }
+    let (done, all) = channel();
+    thread::spawn(move || {
+        let mut bytes = 0;
+        isosocket::run(async move {
+            while let Some(event) = events.next().await {
+                if let Event::Message(message) = event {
+                    bytes += message.len();
+                    if bytes == 64 << 20 {
+                        break;
+                    }
+                }
+            }
+            done.send(bytes).unwrap();
+        });
+    });
+    assert_eq!(all.recv_timeout(DEADLINE), Ok(64 << 20));
+}
+
+#[test]
+fn one_that_floods_does_not_starve_the_others() {
+    let (_flood, _unheard) = {
+        let socket = WebSocket::new(&peer().url("/send/1000000/1000")).unwrap();
+        let binding = socket.on_message(|_, _| {});
+        (socket, binding)
+    };
+    let (other, heard) = connect(WebSocket::builder(peer().url("/echo")));
+    assert_eq!(next(&heard), Event::Open);
+    for _ in 0..200 {
+        other.send("me too").unwrap();
+        assert_eq!(next(&heard), Event::Message("me too".into()));
+    }
+}
+
+#[test]
+fn the_send_limit_refuses_and_send_ready_waits_for_room() {
+    let url = peer().url("/slow-reader");
+    let (done, result) = channel();
+    thread::spawn(move || {
+        isosocket::run(async move {
+            let socket = WebSocket::builder(url)
+                .send_limit(4 << 20)
+                .open()
+                .await
+                .unwrap();
+            let block = vec![1; 1 << 20];
+            let mut sent = 0;
+            while socket.send(&block).is_ok() {
+                sent += 1;
+            }
+            // What was refused was not queued.
+            assert!(socket.buffered_amount() <= 4 << 20);
+            socket.send_ready().await;
+            assert!(socket.buffered_amount() <= 1 << 20);
+            socket.send(&block).unwrap();
+            done.send(sent).unwrap();
+        });
+    });
+    let sent: u32 = result.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(sent >= 4, "{sent} MiB were taken before it was full");
+}
