@@ -1,5 +1,6 @@
 //! Binding handlers to events, as the browser's `addEventListener` does.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -92,7 +93,6 @@ pub trait Bind: Sized + 'static {
 /// [`unbind`](Binding::unbind) removes it.
 ///
 /// A binding keeps no socket open.
-#[derive(Debug)]
 pub struct Binding {
     pub(crate) live: Arc<AtomicBool>,
     pub(crate) socket: Weak<dyn Sweep>,
@@ -114,8 +114,14 @@ impl Binding {
     }
 }
 
+impl fmt::Debug for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Binding")
+    }
+}
+
 /// A socket, as far as a binding knows it.
-pub(crate) trait Sweep: Send + Sync + std::fmt::Debug {
+pub(crate) trait Sweep: Send + Sync {
     /// Drops, soon, the handlers that are no longer live.
     fn sweep(self: Arc<Self>);
 }

@@ -94,7 +94,7 @@ fn check_url(url: &str) -> Result<String, SyntaxError> {
     if rest.contains('#') {
         return Err(SyntaxError::Fragment);
     }
-    Ok(format!("{scheme}:{rest}"))
+    Ok([scheme, ":", rest].concat())
 }
 
 /// WHATWG WebSockets constructor, step 7 (S16, S17).
