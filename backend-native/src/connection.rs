@@ -14,7 +14,7 @@ use url::Host;
 
 use crate::codec::{Decoder, Item, Violation};
 use crate::dial::{ATTEMPT_DELAY, Attempt, Dial};
-use crate::event_loop::{Action, Command, Context, submit};
+use crate::event_loop::{Action, Context};
 use crate::handshake::Handshake;
 use crate::options::{KeepAlive, NativeOptions};
 use crate::proxy::Tunnel;
@@ -23,12 +23,15 @@ use crate::stream::Stream;
 use crate::target::Target;
 use crate::timers::{Deadlines, Timer};
 use crate::tls::{self, Tls};
-use crate::{Inner, Native};
+use crate::{ENDED, Inner, Native};
 
 /// How many bytes one socket may read before the others have their turn.
 const READ_BUDGET: usize = 1 << 20;
 /// How long a peer may hold TCP open after the closing handshake (S77).
 const LINGER: Duration = Duration::from_secs(2);
+/// How long a socket that nobody holds waits for its peer where the program set
+/// no close timeout (S102).
+const ABANDONED: Duration = Duration::from_secs(10);
 /// A turn that takes longer than this holds up every other socket.
 const SLOW_TURN: Duration = Duration::from_millis(50);
 
@@ -154,7 +157,7 @@ impl Connection {
     /// Begins to connect, now that the loop has a slot for it.
     pub(crate) fn start(&mut self, context: &mut Context, id: (usize, u64)) -> Next {
         self.id = id;
-        self.inner.set_key(Some(id.0));
+        self.inner.set_key(id.0);
         let Phase::Dialling(dialling) = &mut self.phase else {
             return Next::Wait;
         };
@@ -194,7 +197,7 @@ impl Connection {
                 };
                 let inner = self.inner.clone();
                 let before = if secure { tls::warm_up } else { || {} };
-                let answer = move |answer| submit(Command::Do(inner, Action::Resolved(answer)));
+                let answer = move |answer| inner.act(Action::Resolved(answer));
                 resolve(host, port, before, Box::new(answer));
                 Next::Wait
             }
@@ -238,7 +241,13 @@ impl Connection {
                 self.link = None;
                 match self.phase {
                     Phase::Dialling(_) | Phase::Tunnelling(_) | Phase::Opening(_) => Next::End,
-                    Phase::Open | Phase::Ending => Next::Wait,
+                    Phase::Open | Phase::Ending => {
+                        if self.close_timeout.is_none() && self.peer_close.is_none() {
+                            // Nobody is left who would wait for ever.
+                            self.set_deadline(context, Timer::End, ABANDONED);
+                        }
+                        Next::Wait
+                    }
                 }
             }
         }
@@ -304,7 +313,7 @@ impl Connection {
 
     /// The connection leaves the loop.
     pub(crate) fn release(mut self, context: &mut Context) {
-        self.inner.set_key(None);
+        self.inner.set_key(ENDED);
         let drained = {
             let mut outbox = self.inner.outbox();
             outbox.detach();

@@ -48,6 +48,10 @@ pub struct Native {
     setup: Mutex<Option<(Setup, Reservation)>>,
 }
 
+/// In place of a slot: the connection has ended, or the loop has not begun it.
+const ENDED: usize = usize::MAX - 1;
+const NOT_BEGUN: usize = usize::MAX;
+
 /// What the program's side and the event loop share of a connection.
 #[derive(Debug)]
 struct Inner {
@@ -58,11 +62,18 @@ struct Inner {
 
 impl Inner {
     fn key(&self) -> Option<usize> {
-        Some(self.key.load(Ordering::Acquire)).filter(|&key| key != usize::MAX)
+        Some(self.key.load(Ordering::Acquire)).filter(|&key| key < ENDED)
     }
 
-    fn set_key(&self, key: Option<usize>) {
-        self.key.store(key.unwrap_or(usize::MAX), Ordering::Release);
+    fn set_key(&self, key: usize) {
+        self.key.store(key, Ordering::Release);
+    }
+
+    /// Has the event loop do something, unless the connection has ended.
+    fn act(self: &Arc<Self>, action: Action) {
+        if self.key.load(Ordering::Acquire) != ENDED {
+            submit(Command::Do(self.clone(), action));
+        }
     }
 
     fn outbox(&self) -> MutexGuard<'_, Outbox> {
@@ -74,7 +85,7 @@ impl Inner {
 
 impl Native {
     fn act(&self, action: Action) {
-        submit(Command::Do(self.inner.clone(), action));
+        self.inner.act(action);
     }
 
     fn follow(&self, follow: Follow) {
@@ -101,7 +112,7 @@ impl Transport for Native {
         let url = target.serialized().to_owned();
         let native = Native {
             inner: Arc::new(Inner {
-                key: AtomicUsize::new(usize::MAX),
+                key: AtomicUsize::new(NOT_BEGUN),
                 outbox: Mutex::new(Outbox::new(request.options.send_limit)),
             }),
             setup: Mutex::new(Some((

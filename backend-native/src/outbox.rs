@@ -23,6 +23,8 @@ const INLINE_BURST: u8 = 8;
 const BURST_PAUSE: Duration = Duration::from_micros(50);
 /// Large messages are masked and written in pieces of this size.
 const PIECE: usize = 512 << 10;
+/// Pongs are queued while no more than this waits to be written.
+const PONG_LIMIT: usize = 64 << 10;
 /// What a buffer may keep of its memory once it is empty.
 const KEPT_CAPACITY: usize = 4 << 10;
 
@@ -62,6 +64,7 @@ pub(crate) struct Outbox {
     closing: bool,
     broken: bool,
     drain_mark: Option<usize>,
+    late_pong: Option<Box<[u8]>>,
 }
 
 impl Outbox {
@@ -79,6 +82,7 @@ impl Outbox {
             closing: false,
             broken: false,
             drain_mark: None,
+            late_pong: None,
         }
     }
 
@@ -153,8 +157,13 @@ impl Outbox {
     }
 
     /// Queues a pong (S58). Not after the Close frame.
+    ///
+    /// To a peer that does not read, only the answer to its latest ping is kept
+    /// (RFC 6455, 5.5.3), so that it cannot fill our memory.
     pub(crate) fn pong(&mut self, payload: &[u8]) {
-        if !self.closing {
+        if self.unwritten() > PONG_LIMIT {
+            self.late_pong = Some(payload.into());
+        } else if !self.closing {
             encode(&mut self.pending, OpCode::Control(Control::Pong), payload);
         }
     }
@@ -169,7 +178,7 @@ impl Outbox {
     /// Notes that somebody waits until at most `mark` bytes are buffered;
     /// whether that is so already.
     pub(crate) fn watch_drain(&mut self, mark: usize) -> bool {
-        if self.buffered <= mark || self.broken {
+        if self.buffered <= mark {
             return true;
         }
         self.drain_mark = Some(self.drain_mark.map_or(mark, |other| other.max(mark)));
@@ -178,9 +187,7 @@ impl Outbox {
 
     /// Whether those who wait for the mark are to be woken now.
     pub(crate) fn take_drained(&mut self) -> bool {
-        let drained = self
-            .drain_mark
-            .is_some_and(|mark| self.buffered <= mark || self.broken);
+        let drained = self.drain_mark.is_some_and(|mark| self.buffered <= mark);
         if drained {
             self.drain_mark = None;
         }
@@ -193,11 +200,17 @@ impl Outbox {
         let Some(stream) = self.stream.clone() else {
             return Ok(());
         };
-        while self.gone < self.pending.len() {
-            match stream.write(&self.pending[self.gone..]) {
-                Ok(written) => self.advance(written),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(self.fail(error)),
+        loop {
+            while self.gone < self.pending.len() {
+                match stream.write(&self.pending[self.gone..]) {
+                    Ok(written) => self.advance(written),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                    Err(error) => return Err(self.fail(error)),
+                }
+            }
+            match self.late_pong.take() {
+                Some(payload) => self.pong(&payload),
+                None => break,
             }
         }
         match stream.flush_tls() {
@@ -364,6 +377,17 @@ mod tests {
             }
             assert_eq!(left, 0, "in steps of {step}");
         }
+    }
+
+    #[test]
+    fn pings_of_a_peer_that_does_not_read_cannot_fill_the_memory() {
+        let mut outbox = Outbox::new(10);
+        for _ in 0..10_000 {
+            outbox.pong(&[1; 125]);
+        }
+        outbox.pong(b"latest");
+        assert!(outbox.unwritten() <= PONG_LIMIT + 200);
+        assert_eq!(outbox.late_pong.as_deref(), Some(&b"latest"[..]));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
 /// The system's resolver blocks, so this many names are resolved at a time.
-const MAX_THREADS: usize = 8;
+const MAX_THREADS: usize = 16;
 
 type Answer = Box<dyn FnOnce(io::Result<Vec<SocketAddr>>) + Send>;
 
