@@ -188,6 +188,24 @@ pub async fn check_path(path: &str, expected: &str) -> Seen {
     Ok(seen)
 }
 
+/// Like [`check`], but the script waits until the client has seen it open: a
+/// browser does not open at all where the end comes on the heels of the 101.
+pub async fn check_opened(steps: &str, expected: &str) -> Seen {
+    let mut seen = String::new();
+    for via in [Via::Handlers, Via::Stream] {
+        let path = format!("/script?do=wait:message;{steps}");
+        let mut probe = Probe::with(via, &path, |builder| builder)?;
+        probe.opened().await?;
+        let sent = probe.socket.send("go on");
+        sent.map_err(|error| error.to_string())?;
+        seen = probe
+            .ends(expected)
+            .await
+            .map_err(|error| format!("by {via:?}: {error}"))?;
+    }
+    Ok(seen)
+}
+
 /// Events in words: `open`, `text("..")`, `binary(hex)`, `error`,
 /// `close(CODE "REASON" clean)`; of long payloads only the length, in brackets.
 pub fn trace(events: &[Event]) -> String {

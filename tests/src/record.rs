@@ -50,8 +50,7 @@ pub async fn record(id: &str) -> Result<Record, String> {
     let record = all.remove(0);
     ensure!(
         record.0["done"] == true,
-        "the connection is still there: {}",
-        record.0
+        "the client does not end the connection"
     );
     Ok(record)
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use isosocket::{Bind, Event, EventKind, SendError, WebSocket};
 
-use crate::probe::{Probe, Via, check_sequence, fresh_id, trace, url, with_id};
+use crate::probe::{Log, Probe, Via, check_sequence, fresh_id, trace, url, with_id};
 use crate::record::{ports, record};
 use crate::suite::{Seen, ensure, ensure_eq};
 
@@ -302,29 +302,38 @@ pub async fn a_handler_bound_in_a_handler_is_in_time() -> Seen {
     Ok(seen)
 }
 
-/// S101: a life that the peer has ended before anybody listened, and what is
-/// delivered to whom, by the kinds in the order of binding.
+/// A socket that nobody listens to, whose life is over. Where it opens, the
+/// peer waits for a word from it before it goes on.
+async fn unheard(path: &str) -> Result<WebSocket, String> {
+    let id = fresh_id();
+    let address = url(&with_id(path, &id));
+    let socket = if path.contains("wait:message") {
+        let socket = WebSocket::open(&address).await;
+        let socket = socket.map_err(|error| error.to_string())?;
+        let sent = socket.send("go on");
+        sent.map_err(|error| error.to_string())?;
+        socket
+    } else {
+        WebSocket::new(&address).map_err(|error| error.to_string())?
+    };
+    // By now the client has answered the peer's last word.
+    record(&id).await?;
+    Ok(socket)
+}
+
+const LIFE: &str = "/script?do=wait:message;text:a;binary:b;close:4000:bye";
+const BAD_LIFE: &str = "/script?do=wait:message;text:a;binary:b;delay:20;frame:3:x;wait:end";
+
+/// S101: such a life, and in which order handlers are bound afterwards.
 pub const LATE: &[(&str, &str, &[EventKind])] = &[
-    (
-        "open",
-        "/script?do=text:a;close:4000:bye",
-        &[EventKind::Open],
-    ),
-    (
-        "message",
-        "/script?do=text:a;binary:b;close:4000:bye",
-        &[EventKind::Message],
-    ),
+    ("open", LIFE, &[EventKind::Open]),
+    ("message", LIFE, &[EventKind::Message]),
     ("error", "/refuse/500", &[EventKind::Error]),
-    (
-        "close",
-        "/script?do=text:a;close:4000:bye",
-        &[EventKind::Close],
-    ),
+    ("close", LIFE, &[EventKind::Close]),
     ("close of a failure", "/refuse/500", &[EventKind::Close]),
     (
         "all, backwards",
-        "/script?do=text:a;text:%ff;wait:close",
+        BAD_LIFE,
         &[
             EventKind::Close,
             EventKind::Error,
@@ -337,15 +346,12 @@ pub const LATE: &[(&str, &str, &[EventKind])] = &[
 pub async fn what_came_before_its_handler_is_delivered(
     (_, path, kinds): (&'static str, &'static str, &'static [EventKind]),
 ) -> Seen {
-    let id = fresh_id();
-    let socket = WebSocket::new(&url(&with_id(path, &id))).map_err(|error| error.to_string())?;
-    // By now the peer has seen the client answer its last word.
-    record(&id).await?;
+    let socket = unheard(path).await?;
     let mut all = Vec::new();
     for kind in kinds {
-        let log = Arc::new(crate::probe::Log::default());
-        let (inner, inside) = (log.clone(), Notes::default());
-        let told = inside.clone();
+        let log = Arc::new(Log::default());
+        let (inner, notes) = (log.clone(), Notes::default());
+        let told = notes.clone();
         call(|| {
             socket.bind(*kind, move |socket, event| {
                 if INSIDE.get() {
@@ -354,41 +360,31 @@ pub async fn what_came_before_its_handler_is_delivered(
                 inner.push(event.clone(), socket.ready_state());
             })
         });
-        let count = if *kind == EventKind::Message {
-            path.matches(":b").count()
-        } else {
-            0
-        };
-        for _ in 0..=usize::from(count > 0 && path.contains("binary")) {
+        let count = if *kind == EventKind::Message { 2 } else { 1 };
+        for _ in 0..count {
             let (event, _) = log.next_with_state().await;
             ensure_eq!(event.kind(), *kind, "the kind");
             all.push(event);
         }
         settle().await?;
         ensure_eq!(log.take(), None, "more of {kind}");
-        ensure_eq!(inside.take(), [""; 0], "S98");
+        ensure_eq!(notes.take(), [""; 0], "S98");
     }
     Ok(trace(&all))
 }
 
 /// A stream that begins after the end gets all of it.
 pub async fn a_late_stream_gets_everything() -> Seen {
-    let scripts = [
+    let lives = [
+        (LIFE, r#"open text("a") binary(62) close(4000 "bye" clean)"#),
         (
-            "text:a;binary:b;close:4000:bye",
-            r#"open text("a") binary(62) close(4000 "bye" clean)"#,
+            BAD_LIFE,
+            r#"open text("a") binary(62) error close(1006 "" unclean)"#,
         ),
-        (
-            "text:a;frame:3:x",
-            r#"open text("a") error close(1006 "" unclean)"#,
-        ),
-        ("reply:500", r#"error close(1006 "" unclean)"#),
+        ("/refuse/500", r#"error close(1006 "" unclean)"#),
     ];
-    for (steps, expected) in scripts {
-        let id = fresh_id();
-        let path = with_id(&format!("/script?do={steps}"), &id);
-        let socket = WebSocket::new(&url(&path)).map_err(|error| error.to_string())?;
-        record(&id).await?;
+    for (path, expected) in lives {
+        let socket = unheard(path).await?;
         let mut events = call(|| socket.events());
         let mut seen = Vec::new();
         while let Some(event) = events.next().await {
@@ -396,6 +392,8 @@ pub async fn a_late_stream_gets_everything() -> Seen {
         }
         ensure_eq!(trace(&seen), expected, "the stream");
         check_sequence(&seen)?;
+        let mut second = socket.events();
+        ensure_eq!(second.next().await, None, "a second stream");
     }
     Ok("everything".into())
 }

@@ -102,9 +102,14 @@ pub async fn the_end_is_told_after_the_drop() -> Seen {
     Ok("close".into())
 }
 
-/// No Close frame can be sent then; the peer sees TCP end.
+/// A peer that does not reply. It gives up itself in the end, as Firefox does
+/// not, and lets no other socket connect to the host meanwhile.
+const NO_REPLY: &str = "/script?do=nohandshake;hold:1500;fin";
+
+/// No Close frame can be sent then; the peer sees TCP end. Firefox keeps TCP
+/// until a reply comes, so on the web this is recorded.
 pub async fn dropping_while_connecting_gives_up() -> Seen {
-    let probe = Probe::path("/no-reply")?;
+    let probe = Probe::path(NO_REPLY)?;
     let Probe { socket, id, .. } = probe;
     // Until the request is there, there would be nothing to see.
     while records_now(&id).await?.is_empty() {
@@ -122,7 +127,7 @@ pub async fn dropping_while_connecting_gives_up() -> Seen {
 
 pub async fn dropping_the_future_of_open_gives_up() -> Seen {
     let id = fresh_id();
-    let mut opening = Box::pin(WebSocket::open(&url(&with_id("/no-reply", &id))));
+    let mut opening = Box::pin(WebSocket::open(&url(&with_id(NO_REPLY, &id))));
     poll_fn(|context| {
         let pending = opening.as_mut().poll(context).is_pending();
         Poll::Ready(pending)

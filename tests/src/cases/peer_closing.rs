@@ -2,7 +2,7 @@
 
 use isosocket::ReadyState;
 
-use crate::probe::{Probe, Via, check};
+use crate::probe::{Probe, Via, check, check_opened};
 use crate::suite::{Seen, ensure, ensure_eq};
 
 /// Events by both ways, and the Close frames of the client.
@@ -87,7 +87,11 @@ pub const UNKNOWN: &[u16] = &[
 ];
 
 pub async fn a_code_that_must_not_be_sent_fails(code: u16) -> Seen {
-    let mut probe = Probe::script(&format!("close:{code}:why;wait:close"))?;
+    let steps = format!("wait:message;close:{code}:why;wait:close");
+    let mut probe = Probe::script(&steps)?;
+    probe.opened().await?;
+    let sent = probe.socket.send("go on");
+    sent.map_err(|error| error.to_string())?;
     let events = probe.finish().await?;
     let wire = probe.record().await?.closes();
     let seen = format!("{events}, answer {wire}");
@@ -107,8 +111,7 @@ pub async fn the_registered_code_1014_passes() -> Seen {
 
 /// S85.
 pub async fn a_body_of_one_byte_fails() -> Seen {
-    let mut probe = Probe::script("frame:close:0x03;wait:close")?;
-    probe.ends("open FAIL").await
+    check_opened("frame:close:0x03;wait:close", "open FAIL").await
 }
 
 /// S86.
@@ -123,7 +126,7 @@ pub const BAD_REASONS: &[&str] = &[
 ];
 
 pub async fn a_reason_of_invalid_utf8_fails(body: &'static str) -> Seen {
-    check(&format!("frame:close:{body};wait:close"), "open FAIL").await
+    check_opened(&format!("frame:close:{body};wait:close"), "open FAIL").await
 }
 
 /// S87: there is more to send than the network takes when the peer closes.
@@ -148,7 +151,11 @@ pub const AFTER_CLOSE: &[&str] = &[
 ];
 
 pub async fn frames_after_a_close(steps: &'static str) -> Seen {
-    Probe::script(steps)?.finish().await
+    let mut probe = Probe::script(&format!("wait:message;{steps}"))?;
+    probe.opened().await?;
+    let sent = probe.socket.send("go on");
+    sent.map_err(|error| error.to_string())?;
+    probe.finish().await
 }
 
 /// S89.

@@ -264,7 +264,6 @@ pub const UNFINISHED: &[Script] = &[
         "text:whole;text:part:nofin;close",
         r#"open text("whole") close(1005 "" clean)"#,
     ),
-    ("text:a:nofin;fin", "open DROP"),
 ];
 
 /// S62, with a limit of 1000 bytes: on both sides of it, in one frame and in
