@@ -27,7 +27,7 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
     let log = workspace::output()?.join("demo.log");
     fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
     let folder = build(&wasm_bindgen, &log).inspect_err(|_| progress::show_tail(&log))?;
-    let peer = peer::start()?;
+    let peer = peer::start(None)?;
     let address = start(folder, &peer, options.port)?;
     println!("The page:        http://{address}/");
     println!("The echo server: ws://{address}/echo");

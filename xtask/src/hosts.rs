@@ -20,6 +20,10 @@ pub struct Host {
     pub environment: &'static [Env],
     /// What the command is given to as arguments, if anything.
     pub wrapper: &'static [&'static str],
+    /// Whether there is a WebSocket, so that its cases run and report.
+    pub websocket: bool,
+    /// The tool whose version is the host's; natively it is rustc's.
+    pub engine: Option<&'static Tool>,
 }
 
 /// Which of the two sets a host is in; `All` contains `Core`.
@@ -56,6 +60,17 @@ pub enum Env {
 }
 
 impl Host {
+    /// What it shares with the other kinds of the same browser: `chromium`.
+    pub fn family(&self) -> &'static str {
+        self.id.split('-').next().unwrap_or(self.id)
+    }
+
+    /// Whether the suite runs here, be it only to show that there is no
+    /// WebSocket.
+    pub fn runs_the_suite(&self) -> bool {
+        !matches!(self.kind, Kind::Page)
+    }
+
     /// Whether a name given to `--only` means this host: its id or its family.
     pub fn is_called(&self, name: &str) -> bool {
         self.id == name
@@ -64,6 +79,11 @@ impl Host {
                 .strip_prefix(name)
                 .is_some_and(|rest| rest.starts_with('-'))
     }
+}
+
+/// The host with this id.
+pub fn called(id: &str) -> Option<&'static Host> {
+    HOSTS.iter().find(|host| host.id == id)
 }
 
 pub static HOSTS: &[Host] = &[
@@ -100,6 +120,8 @@ pub static HOSTS: &[Host] = &[
         needs: &[],
         environment: &[],
         wrapper: &[],
+        websocket: true,
+        engine: None,
     },
     Host {
         id: "bare",
@@ -135,6 +157,8 @@ pub static HOSTS: &[Host] = &[
         needs: &[&WASM_TARGET],
         environment: &[],
         wrapper: &[],
+        websocket: false,
+        engine: None,
     },
     chromium(
         "chromium-window",
@@ -142,24 +166,6 @@ pub static HOSTS: &[Host] = &[
         Set::Core,
         &[CHROMEDRIVER, WINDOW],
     ),
-    Host {
-        id: "node20",
-        name: "Node 20, no WebSocket",
-        set: Set::Core,
-        kind: Kind::Wasm,
-        needs: &[&WASM_TARGET, &WASM_BINDGEN, &NODE_20],
-        environment: &[Env::PathOf(&NODE_20)],
-        wrapper: &[],
-    },
-    Host {
-        id: "page-chromium",
-        name: "Chromium, the demo's page",
-        set: Set::Core,
-        kind: Kind::Page,
-        needs: FOR_CHROMIUM,
-        environment: &[],
-        wrapper: &[],
-    },
     chromium(
         "chromium-dedicated",
         "Chromium dedicated worker",
@@ -178,6 +184,17 @@ pub static HOSTS: &[Host] = &[
         Set::All,
         &[CHROMEDRIVER, SERVICE],
     ),
+    Host {
+        id: "page-chromium",
+        name: "Chromium, the demo's page",
+        set: Set::Core,
+        kind: Kind::Page,
+        needs: FOR_CHROMIUM,
+        environment: &[],
+        wrapper: &[],
+        websocket: false,
+        engine: Some(&CHROMIUM),
+    },
     firefox(
         "firefox-window",
         "Firefox window",
@@ -215,6 +232,17 @@ pub static HOSTS: &[Host] = &[
         &[WEBDRIVER, SERVICE],
     ),
     Host {
+        id: "node20",
+        name: "Node 20, no WebSocket",
+        set: Set::Core,
+        kind: Kind::Wasm,
+        needs: &[&WASM_TARGET, &WASM_BINDGEN, &NODE_20],
+        environment: &[Env::PathOf(&NODE_20)],
+        wrapper: &[],
+        websocket: false,
+        engine: Some(&NODE_20),
+    },
+    Host {
         id: "node",
         name: "Node 22 or later",
         set: Set::All,
@@ -222,6 +250,8 @@ pub static HOSTS: &[Host] = &[
         needs: &[&WASM_TARGET, &WASM_BINDGEN, &NODE],
         environment: &[Env::PathOf(&NODE)],
         wrapper: &[],
+        websocket: true,
+        engine: Some(&NODE),
     },
     Host {
         id: "deno",
@@ -235,6 +265,8 @@ pub static HOSTS: &[Host] = &[
             Env::Set("WASM_BINDGEN_USE_DENO", "1"),
         ],
         wrapper: &[],
+        websocket: true,
+        engine: Some(&DENO),
     },
     Host {
         id: "bun",
@@ -247,6 +279,8 @@ pub static HOSTS: &[Host] = &[
             Env::Tool("ISOSOCKET_BUN", &BUN),
         ],
         wrapper: &[],
+        websocket: true,
+        engine: Some(&BUN),
     },
 ];
 
@@ -262,7 +296,8 @@ const SERVICE: Env = Env::Set("WASM_BINDGEN_USE_SERVICE_WORKER", "1");
 const CHROMEDRIVER: Env = Env::Tool("CHROMEDRIVER", &CHROMIUM);
 const GECKO: Env = Env::Tool("GECKODRIVER", &GECKODRIVER);
 const WEBDRIVER: Env = Env::Tool("SAFARIDRIVER", &WEBKIT);
-// Firefox makes a page wait before it connects again to a host that refused.
+// Firefox makes a page wait before it connects again to a host that refused,
+// and ends a service worker that had no event for half a minute.
 const PREFERENCES: Env = Env::File(
     "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
     "xtask/shims/firefox/webdriver.json",
@@ -282,6 +317,8 @@ const fn chromium(
         needs: FOR_CHROMIUM,
         environment,
         wrapper: &[],
+        websocket: true,
+        engine: Some(&CHROMIUM),
     }
 }
 
@@ -294,6 +331,8 @@ const fn firefox(id: &'static str, name: &'static str, environment: &'static [En
         needs: FOR_FIREFOX,
         environment,
         wrapper: &[],
+        websocket: true,
+        engine: Some(&FIREFOX),
     }
 }
 
@@ -307,12 +346,22 @@ const fn webkit(id: &'static str, name: &'static str, environment: &'static [Env
         environment,
         // WebKitGTK has no headless mode of its own.
         wrapper: &["xvfb-run", "-a"],
+        websocket: true,
+        engine: Some(&WEBKIT),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::HOSTS;
+
+    #[test]
+    fn sixteen_hosts_have_a_websocket_and_seventeen_are_promised() {
+        let count = |wanted: fn(&&super::Host) -> bool| HOSTS.iter().filter(wanted).count();
+        assert_eq!(count(|host| host.websocket), 16);
+        // The build without features is a row, but no host of its own.
+        assert_eq!(count(|host| host.runs_the_suite() && host.id != "bare"), 17);
+    }
 
     #[test]
     fn ids_are_unique_and_a_family_means_its_members() {

@@ -1,15 +1,21 @@
-//! Everything a contributor runs: `cargo xtask test-all`, `demo`, `tidy`.
+//! Everything a contributor runs: `cargo xtask test-all`, `parity`, `demo`,
+//! `tidy`.
 //!
 //! Invariant: a subcommand either does all it says and exits 0, or says what
 //! is wrong and exits with something else.
 
+mod agreement;
+mod cases;
 mod demo;
 mod hosts;
 mod http;
+mod log;
 mod page;
+mod parity;
 mod peer;
 mod process;
 mod progress;
+mod record;
 mod report;
 mod session;
 mod test_all;
@@ -24,13 +30,17 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  test-all [--install] [--allow-missing] [--hosts core|all] [--only HOST,..] [FILTER]
+  test-all [--install] [--allow-missing] [--hosts core] [--only HOST,..] [FILTER]
         Run the conformance suite on every host and print one table.
         --install        install what a host needs (rustup, cargo, npm, apt-get as root)
         --allow-missing  do not fail because of a host that is not installed
-        --hosts          which set of hosts: core (the default) or all
+        --hosts core     a small set of hosts, for quick work
         --only           only these hosts, by id or by family; --list prints them
         FILTER           only the cases whose name contains this
+
+  parity [--last | what test-all takes]
+        Run the same, or take the last run, and write what every host did under
+        every rule: target/xtask/parity.html and, of a whole run, docs/parity.md.
 
   demo [--port N] [--no-open]
         Build the example for the browser; serve it and an echo server on loopback.
@@ -45,6 +55,7 @@ fn main() -> ExitCode {
     let rest: Vec<String> = arguments.collect();
     let outcome = match command.as_deref() {
         Some("test-all") => test_all::main(&rest),
+        Some("parity") => parity::main(&rest),
         Some("demo") => demo::main(&rest),
         Some("tidy") => tidy::main(&rest),
         Some("help" | "--help" | "-h") => {

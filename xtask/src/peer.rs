@@ -6,8 +6,8 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
-use std::sync::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use isosocket_peer::{Peer, PeerOptions};
 
@@ -24,28 +24,39 @@ pub struct Running {
     pub ca: PathBuf,
     peer: Peer,
     complaints: usize,
+    reports: Reports,
 }
 
-/// Starts the peer; what cases report is written to `target/xtask/reports.log`.
+/// What cases reported and nobody took yet: the host's name, and a line.
+type Reports = Arc<Mutex<Vec<(String, String)>>>;
+
+/// Starts the peer; what cases report is written to a file as well, if one is
+/// named, for whoever wants to watch.
 ///
 /// # Errors
 /// If its files cannot be written or no port is free at all.
-pub fn start() -> Result<Running, String> {
+pub fn start(log: Option<&Path>) -> Result<Running, String> {
     let ca_folder = workspace::folder("target/xtask/ca")?;
-    let reports = File::create(workspace::output()?.join("reports.log"))
-        .map_err(|error| format!("cannot write reports.log: {error}"))?;
-    let reports = std::sync::Arc::new(Mutex::new(reports));
+    let log = log
+        .map(File::create)
+        .transpose()
+        .map_err(|error| format!("cannot write the reports: {error}"))?;
+    let log = Arc::new(log);
+    let reports = Reports::default();
     let mut last = String::new();
     // Port 0 at the end: any that the system has.
     for base_port in BASE_PORTS.into_iter().chain([0]) {
-        let reports = std::sync::Arc::clone(&reports);
+        let (log, sink) = (Arc::clone(&log), Arc::clone(&reports));
         let options = PeerOptions {
             base_port,
             ca_dir: Some(ca_folder.clone()),
             on_report: Some(Box::new(move |from, line| {
-                if let Ok(mut file) = reports.lock() {
-                    // A report is for people to read; no case depends on it.
-                    let _ = writeln!(file, "{from}\t{line}");
+                if let Ok(mut reports) = sink.lock() {
+                    if let Some(mut file) = log.as_ref().as_ref() {
+                        // The file is for people; what counts is in memory.
+                        let _ = writeln!(file, "{from}\t{line}");
+                    }
+                    reports.push((from.to_owned(), line.to_owned()));
                 }
             })),
         };
@@ -56,6 +67,7 @@ pub fn start() -> Result<Running, String> {
                     ca: ca_folder.join("ca.pem"),
                     peer,
                     complaints: 0,
+                    reports,
                 });
             }
             Err(error) => last = error.to_string(),
@@ -72,5 +84,11 @@ impl Running {
         let new = all.split_off(self.complaints.min(all.len()));
         self.complaints += new.len();
         new
+    }
+
+    /// What cases reported since the last call: the host's name, and a line.
+    pub fn new_reports(&self) -> Vec<(String, String)> {
+        let reports = self.reports.lock();
+        reports.map_or_else(|_| Vec::new(), |mut reports| std::mem::take(&mut *reports))
     }
 }

@@ -35,6 +35,13 @@ impl Invocation {
         Self::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
     }
 
+    /// The program's name, without its folder.
+    pub fn program(&self) -> String {
+        let program = Path::new(&self.argv[0]);
+        let name = program.file_name().unwrap_or(program.as_os_str());
+        name.to_string_lossy().into_owned()
+    }
+
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.argv.push(argument.as_ref().to_owned());
         self

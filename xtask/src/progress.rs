@@ -53,13 +53,14 @@ pub fn run(title: &str, command: &Invocation, log: &Path, limit: Duration) -> Re
     }
     match ended {
         Ended::Exited(status) if status.success() => Ok(()),
-        Ended::Exited(status) => Err(format!("{status} from `{}`", command.line())),
+        // The log has the whole command.
+        Ended::Exited(status) => Err(format!("{status} from {}", command.program())),
         Ended::TimedOut => Err(format!(
-            "not finished after {} s: `{}`",
+            "{} was not finished after {} s",
+            command.program(),
             limit.as_secs(),
-            command.line()
         )),
-        Ended::Lost(error) => Err(format!("lost `{}`: {error}", command.line())),
+        Ended::Lost(error) => Err(format!("lost {}: {error}", command.program())),
     }
 }
 

@@ -1,11 +1,15 @@
-//! What a run amounts to: counts read from logs, the table, the JSON file.
+//! What a run amounts to: the verdict on each row, the table, the JSON file.
 //!
-//! Invariant: nothing counts as passed that did not say so itself; a row in
-//! which no case ran is a failure.
+//! Invariant: a row in which nothing ran is a failure, and a row that fails
+//! counts at least one failure, so that the sum over a run tells.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use crate::cases::{Case, Outcome, Tally, few};
+use crate::hosts::Host;
+use crate::log::Counts;
 
 /// How a row ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,99 +27,128 @@ impl Verdict {
             Self::Missing => "MISSING",
         }
     }
-}
 
-/// Cases that passed and failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub passed: u64,
-    pub failed: u64,
-}
-
-impl Counts {
-    /// Adds up the `test result:` lines of libtest and wasm-bindgen-test,
-    /// which agree on the words before the second semicolon.
-    pub fn read(log: &str) -> Self {
-        let mut sum = Self::default();
-        for line in log.lines() {
-            if let Some(counts) = result_line(line) {
-                sum.passed += counts.passed;
-                sum.failed += counts.failed;
-            }
-        }
-        sum
+    pub fn from_word(word: &str) -> Option<Self> {
+        let all = [Self::Pass, Self::Fail, Self::Missing];
+        all.into_iter().find(|verdict| verdict.word() == word)
     }
 }
 
-fn result_line(line: &str) -> Option<Counts> {
-    let rest = line.trim_start().strip_prefix("test result: ")?;
-    let (_, rest) = rest.split_once(". ")?;
-    let mut parts = rest.split("; ");
-    Some(Counts {
-        passed: parts.next()?.strip_suffix(" passed")?.parse().ok()?,
-        failed: parts.next()?.strip_suffix(" failed")?.parse().ok()?,
-    })
-}
-
 /// One line of the table.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Row {
-    pub id: &'static str,
+    pub host: &'static Host,
     pub target: String,
-    pub host: &'static str,
+    /// The program that the cases ran in, with its version.
+    pub version: String,
     pub verdict: Verdict,
     pub counts: Counts,
     pub took: Duration,
     /// Why the row is not a pass, in one line.
     pub note: String,
+    /// What the suite's cases reported.
+    pub cases: Vec<Case>,
+    /// The suite's tests that the log names.
+    pub tests: Vec<String>,
 }
 
 impl Row {
-    /// Judges a row by its counts and by whether its commands succeeded.
-    ///
-    /// A row that failed for another reason than a case (a crash, a deadline,
-    /// nothing run) counts one failure, so that the sum over a run tells.
-    pub fn judge(&mut self, problem: Option<String>) {
-        self.note = match problem {
-            Some(problem) => problem,
-            None if self.counts.failed > 0 => format!("{} failed", self.counts.failed),
-            None if self.counts.passed == 0 => "no case was run".to_owned(),
-            None => {
-                self.verdict = Verdict::Pass;
-                return;
-            }
-        };
+    pub fn new(host: &'static Host) -> Self {
+        Self {
+            host,
+            target: String::new(),
+            version: String::new(),
+            verdict: Verdict::Missing,
+            counts: Counts::default(),
+            took: Duration::ZERO,
+            note: String::new(),
+            cases: Vec::new(),
+            tests: Vec::new(),
+        }
+    }
+
+    /// Judges a row by its counts, of which these tests failed, and by whether
+    /// its commands succeeded.
+    pub fn judge(&mut self, failed: &[&str], problem: Option<String>) {
+        self.verdict = Verdict::Pass;
+        match (self.counts.failed, failed) {
+            (0, _) => {}
+            (count, []) => self.blame(format!("{count} failed")),
+            (count, names) => self.blame(format!("{count} failed: {}", few(names, 6))),
+        }
+        if let Some(problem) = problem {
+            self.blame(problem);
+        }
+        if self.counts.passed + self.counts.failed == 0 {
+            self.blame("no case was run".to_owned());
+        }
+    }
+
+    /// Fails a row, for one more reason.
+    pub fn blame(&mut self, problem: String) {
+        if !self.note.is_empty() {
+            self.note.push_str("; ");
+        }
+        self.note.push_str(&problem);
         self.verdict = Verdict::Fail;
         self.counts.failed = self.counts.failed.max(1);
     }
 
-    fn cells(&self) -> [String; 5] {
+    /// The cases that failed.
+    pub fn failures(&self) -> impl Iterator<Item = &Case> {
+        let failed = |case: &&Case| case.outcome == Outcome::Fail;
+        self.cases.iter().filter(failed)
+    }
+
+    fn cells(&self) -> [String; COLUMNS] {
         let Counts { passed, failed } = self.counts;
+        let dash = || "-".to_owned();
         let (cases, seconds) = match self.verdict {
-            Verdict::Missing => ("-".to_owned(), "-".to_owned()),
+            Verdict::Missing => (dash(), dash()),
             _ => (
                 format!("{passed}/{}", passed + failed),
                 format!("{:.1}", self.took.as_secs_f64()),
             ),
         };
+        let tally = Tally::of(&self.cases);
+        let (m, excused) = if self.host.websocket && tally.total() > 0 {
+            let asserted = tally.passed + tally.failed;
+            (
+                format!("{}/{asserted}", tally.passed),
+                tally.not_applicable.to_string(),
+            )
+        } else {
+            (dash(), dash())
+        };
         [
             self.target.clone(),
-            self.host.to_owned(),
+            self.host.name.to_owned(),
             self.verdict.word().to_owned(),
             cases,
             seconds,
+            m,
+            excused,
         ]
     }
 }
 
+const COLUMNS: usize = 7;
+const HEAD: [&str; COLUMNS] = [
+    "target", "host", "result", "cases", "seconds", "M cases", "n/a",
+];
+
 /// The table, its columns as wide as their widest cell; figures to the right.
+///
+/// The cases proper are counted under `M cases`: a test of a table of bad URLs
+/// is one of `cases` and many of those.
 pub fn table(rows: &[Row]) -> String {
-    let head = ["target", "host", "result", "cases", "seconds"].map(str::to_owned);
-    let lines: Vec<[String; 5]> = std::iter::once(head)
+    let lines: Vec<[String; COLUMNS]> = std::iter::once(HEAD.map(str::to_owned))
         .chain(rows.iter().map(Row::cells))
         .collect();
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
-    let widths: Vec<usize> = (0..5).map(|column| width(column).unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..COLUMNS)
+        .map(|column| width(column).unwrap_or(0))
+        .collect();
     let mut table = String::new();
     for line in &lines {
         let mut text = String::new();
@@ -141,19 +174,21 @@ pub fn json(rows: &[Row]) -> String {
     let objects: Vec<String> = rows
         .iter()
         .map(|row| {
+            let tally = Tally::of(&row.cases);
             // Written field by field, because a map would sort them.
-            let fields: [(&str, Value); 8] = [
+            let fields: [(&str, Value); 12] = [
                 ("target", json!(row.target)),
-                ("host", json!(row.host)),
+                ("host", json!(row.host.name)),
                 ("result", json!(row.verdict.word())),
                 ("passed", json!(row.counts.passed)),
                 ("failed", json!(row.counts.failed)),
-                (
-                    "seconds",
-                    json!((row.took.as_secs_f64() * 100.0).round() / 100.0),
-                ),
-                ("id", json!(row.id)),
+                ("seconds", json!(seconds(row.took))),
+                ("id", json!(row.host.id)),
                 ("note", json!(row.note)),
+                ("version", json!(row.version)),
+                ("m_passed", json!(tally.passed)),
+                ("m_not_applicable", json!(tally.not_applicable)),
+                ("m_failed", json!(tally.failed)),
             ];
             let fields: Vec<String> = fields
                 .iter()
@@ -163,6 +198,11 @@ pub fn json(rows: &[Row]) -> String {
         })
         .collect();
     format!("[\n{}\n]\n", objects.join(",\n"))
+}
+
+/// Seconds with two digits after the point.
+pub fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 100.0).round() / 100.0
 }
 
 /// The sum over all rows; a missing host counts as one failure unless allowed.
@@ -178,85 +218,79 @@ pub fn summary(rows: &[Row], allow_missing: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, Row, Verdict, json, summary, table};
     use std::time::Duration;
 
-    fn row(host: &'static str, passed: u64, failed: u64) -> Row {
-        Row {
-            id: "some-id",
-            target: "wasm32".to_owned(),
-            host,
-            verdict: Verdict::Missing,
-            counts: Counts { passed, failed },
-            took: Duration::from_millis(1234),
-            note: String::new(),
-        }
-    }
+    use super::{Row, Verdict, json, summary, table};
+    use crate::cases::Case;
+    use crate::hosts;
+    use crate::log::Counts;
 
-    #[test]
-    fn both_harnesses_result_lines_are_read_and_added_up() {
-        let log = "running 3 tests\ntest a ... ok\n\
-            test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.01s\n\
-            \n    test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 filtered out; finished in 0.05s\r\n";
-        let expected = Counts {
-            passed: 15,
-            failed: 2,
-        };
-        assert_eq!(Counts::read(log), expected);
-    }
-
-    #[test]
-    fn other_lines_count_nothing() {
-        let log = "it said: test result: ok. 3 passed; 0 failed\ntest result: ok\n\
-            test result: ok. many passed; 0 failed\nno tests to run!\n";
-        assert_eq!(Counts::read(log), Counts::default());
+    fn row(id: &str, passed: u64, failed: u64) -> Row {
+        let mut row = Row::new(hosts::called(id).expect("there is such a host"));
+        row.target = "wasm32".to_owned();
+        row.version = "1.2.3".to_owned();
+        row.counts = Counts { passed, failed };
+        row.took = Duration::from_millis(1234);
+        row
     }
 
     #[test]
     fn a_row_without_cases_is_a_failure() {
-        let mut row = row("Node", 0, 0);
-        row.judge(None);
+        let mut row = row("node", 0, 0);
+        row.judge(&[], None);
         assert_eq!((row.verdict, row.counts.failed), (Verdict::Fail, 1));
         assert_eq!(row.note, "no case was run");
     }
 
     #[test]
     fn a_row_that_crashed_after_its_cases_is_a_failure() {
-        let mut crashed = row("Node", 7, 0);
-        crashed.judge(Some("exit status 1".to_owned()));
+        let mut crashed = row("node", 7, 0);
+        crashed.judge(&[], Some("exit status 1".to_owned()));
         assert_eq!((crashed.verdict, crashed.counts.failed), (Verdict::Fail, 1));
-        let mut good = row("Node", 7, 0);
-        good.judge(None);
+        let mut good = row("node", 7, 0);
+        good.judge(&[], None);
         assert_eq!((good.verdict, good.counts.failed), (Verdict::Pass, 0));
     }
 
     #[test]
+    fn all_reasons_are_named() {
+        let mut bad = row("node", 7, 2);
+        bad.judge(&["a", "b"], Some("exit status 1".to_owned()));
+        bad.blame("and more".to_owned());
+        assert_eq!(bad.note, "2 failed: a, b; exit status 1; and more");
+        assert_eq!(bad.counts.failed, 2);
+    }
+
+    #[test]
     fn the_table_is_aligned() {
-        let mut rows = [row("Chromium window", 10, 2), row("Node", 0, 0)];
-        rows[0].judge(None);
+        let mut rows = [row("chromium-window", 10, 2), row("node", 0, 0)];
+        rows[0].judge(&[], None);
+        let case = r#"{"rule":"S1","case":"a","mark":"M","result":"pass","seen":""}"#;
+        rows[0].cases = vec![Case::read(case).expect("it is a report"); 9];
         assert_eq!(
             table(&rows),
-            "target  host             result   cases  seconds\n\
-             wasm32  Chromium window  FAIL     10/12      1.2\n\
-             wasm32  Node             MISSING      -        -\n"
+            "target  host              result   cases  seconds  M cases  n/a\n\
+             wasm32  Chromium window   FAIL     10/12      1.2      9/9    0\n\
+             wasm32  Node 22 or later  MISSING      -        -        -    -\n"
         );
     }
 
     #[test]
     fn the_json_has_the_agreed_fields_first() {
-        let mut rows = [row("Node", 2, 0)];
-        rows[0].judge(None);
+        let mut rows = [row("deno", 2, 0)];
+        rows[0].judge(&[], None);
         assert_eq!(
             json(&rows),
-            "[\n  {\"target\": \"wasm32\", \"host\": \"Node\", \"result\": \"PASS\", \
+            "[\n  {\"target\": \"wasm32\", \"host\": \"Deno\", \"result\": \"PASS\", \
              \"passed\": 2, \"failed\": 0, \"seconds\": 1.23, \
-             \"id\": \"some-id\", \"note\": \"\"}\n]\n"
+             \"id\": \"deno\", \"note\": \"\", \"version\": \"1.2.3\", \
+             \"m_passed\": 0, \"m_not_applicable\": 0, \"m_failed\": 0}\n]\n"
         );
     }
 
     #[test]
     fn a_missing_host_is_a_failure_unless_allowed() {
-        let rows = [row("Node", 0, 0)];
+        let rows = [row("node", 0, 0)];
         assert_eq!(summary(&rows, false), "0 passed, 1 failed");
         assert_eq!(summary(&rows, true), "0 passed, 0 failed");
     }

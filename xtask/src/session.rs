@@ -8,9 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::cases::{Case, Mark, Outcome};
 use crate::hosts::{Env, Host, Kind};
+use crate::log::{Counts, Test};
 use crate::process::Invocation;
-use crate::report::{Counts, Row, Verdict};
+use crate::report::{Row, Verdict};
 use crate::tools::{self, Tool};
 use crate::{demo, page, peer, progress, wasm, workspace};
 
@@ -44,9 +46,9 @@ impl Session {
         Ok(Self {
             install,
             filter,
-            output: workspace::output()?,
             native: native_triple()?,
-            peer: peer::start()?,
+            peer: peer::start(Some(&workspace::output()?.join("reports.log")))?,
+            output: workspace::output()?,
             provided: Vec::new(),
             suite: None,
         })
@@ -54,18 +56,10 @@ impl Session {
 
     /// Runs one host and says on one line how it went.
     pub fn run(&mut self, host: &'static Host) -> Row {
-        let target = match host.kind {
+        let mut row = Row::new(host);
+        row.target = match host.kind {
             Kind::Native { .. } => self.native.clone(),
             Kind::Wasm | Kind::Page => tools::WASM_TRIPLE.to_owned(),
-        };
-        let mut row = Row {
-            id: host.id,
-            target,
-            host: host.name,
-            verdict: Verdict::Missing,
-            counts: Counts::default(),
-            took: Duration::ZERO,
-            note: String::new(),
         };
         let missing: Vec<&str> = host
             .needs
@@ -74,9 +68,11 @@ impl Session {
             .map(|tool| tool.name)
             .collect();
         if missing.is_empty() {
+            row.version = self.version(host);
             let log = self.output.join(format!("{}.log", host.id));
-            self.judge(host, &log, &mut row);
-            if row.verdict == Verdict::Fail {
+            self.judge(&log, &mut row);
+            // Cases that failed tell more than the end of a log.
+            if row.verdict == Verdict::Fail && row.failures().next().is_none() {
                 progress::show_tail(&log);
             }
         } else {
@@ -86,7 +82,7 @@ impl Session {
         eprintln!(
             "{:7} {}  {passed}/{} cases, {:.1} s{}{}",
             row.verdict.word(),
-            row.host,
+            host.name,
             passed + failed,
             row.took.as_secs_f64(),
             if row.note.is_empty() { "" } else { "  " },
@@ -95,11 +91,12 @@ impl Session {
         row
     }
 
-    /// Builds what a row needs, runs its cases, reads the counts.
-    fn judge(&mut self, host: &'static Host, log: &Path, row: &mut Row) {
+    /// Builds what a row needs, runs its cases, reads what they left.
+    fn judge(&mut self, log: &Path, row: &mut Row) {
+        let host = row.host;
         // What an earlier run wrote must not be counted again.
         if let Err(error) = fs::write(log, "") {
-            return row.judge(Some(format!("cannot write the log: {error}")));
+            return row.judge(&[], Some(format!("cannot write the log: {error}")));
         }
         let outcome = match host.kind {
             Kind::Page => self.page(log),
@@ -117,8 +114,25 @@ impl Session {
                 "the peer was asked for what it has not: {complaint}"
             ));
         }
-        row.counts = Counts::read(&fs::read_to_string(log).unwrap_or_default());
-        row.judge(problem);
+        let log = fs::read_to_string(log).unwrap_or_default();
+        let tests = Test::read_all(&log);
+        let failed = tests.iter().filter(|test| !test.passed);
+        let failed: Vec<&str> = failed.map(Test::short_name).collect();
+        row.counts = Counts::read(&log);
+        row.judge(&failed, problem);
+        row.tests = tests
+            .iter()
+            .filter_map(|test| test.in_suite().map(str::to_owned))
+            .collect();
+        row.cases = match host.websocket {
+            false if host.runs_the_suite() => without_websocket(&tests),
+            _ => Vec::new(),
+        };
+        let (cases, problem) = reported(host, &self.peer.new_reports());
+        row.cases.extend(cases);
+        if let Some(problem) = problem {
+            row.blame(problem);
+        }
     }
 
     /// Drives the demo's page: how long it took, and what went wrong.
@@ -207,6 +221,18 @@ impl Session {
         result
     }
 
+    /// What the host is, with its version, as far as it can be told.
+    fn version(&mut self, host: &Host) -> String {
+        let version = match host.engine {
+            None => tools::rustc_version(),
+            Some(tool) => {
+                let path = self.provide(tool).ok();
+                path.and_then(|path| tool.version(&path))
+            }
+        };
+        version.unwrap_or_else(|| "unknown".to_owned())
+    }
+
     /// How to get what was asked for and is missing.
     pub fn advice(&self) -> Vec<&String> {
         let results = self.provided.iter().map(|(_, result)| result);
@@ -243,6 +269,45 @@ impl Session {
     }
 }
 
+/// The cases among what the peer was told while a host ran, and what is wrong
+/// with the rest.
+fn reported(host: &Host, lines: &[(String, String)]) -> (Vec<Case>, Option<String>) {
+    let (mut cases, mut problem) = (Vec::new(), None);
+    for (from, line) in lines {
+        let case = if from == host.id && host.websocket {
+            Case::read(line)
+        } else {
+            Err(format!("a case reported under the name of `{from}`"))
+        };
+        match case {
+            Ok(case) => cases.push(case),
+            Err(error) => {
+                problem.get_or_insert(error);
+            }
+        }
+    }
+    (cases, problem)
+}
+
+/// Without a WebSocket nobody can report; S103 is about that, and the harness
+/// says how its tests ended.
+fn without_websocket(tests: &[Test]) -> Vec<Case> {
+    let of_s103 = |test: &Test| {
+        let name = test.in_suite()?.strip_prefix("S103::")?;
+        Some(Case {
+            rule: "S103".to_owned(),
+            name: name.to_owned(),
+            mark: Mark::M,
+            outcome: match test.passed {
+                true => Outcome::Pass,
+                false => Outcome::Fail,
+            },
+            seen: "as the harness says".to_owned(),
+        })
+    };
+    tests.iter().filter_map(of_s103).collect()
+}
+
 /// The search path with one more folder at its front.
 fn first_on_path(folder: &Path) -> Result<OsString, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -258,4 +323,32 @@ fn native_triple() -> Result<String, String> {
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned)
         .ok_or_else(|| "rustc does not name its host".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{reported, without_websocket};
+    use crate::hosts;
+    use crate::log::Test;
+
+    #[test]
+    fn a_report_under_another_name_is_a_problem() {
+        let line = r#"{"rule":"S1","case":"a","mark":"M","result":"pass","seen":""}"#;
+        let from = |name: &str| vec![(name.to_owned(), line.to_owned())];
+        let deno = hosts::called("deno").expect("it is a host");
+        let (cases, problem) = reported(deno, &from("deno"));
+        assert_eq!((cases.len(), problem), (1, None));
+        let (cases, problem) = reported(deno, &from("node"));
+        assert!(cases.is_empty() && problem.is_some());
+        let node_20 = hosts::called("node20").expect("it is a host");
+        assert!(reported(node_20, &from("node20")).1.is_some());
+    }
+
+    #[test]
+    fn without_a_websocket_the_harness_is_believed() {
+        let log = "test mounted::S103::a ... ok\ntest mounted::S1::b ... ok\n";
+        let cases = without_websocket(&Test::read_all(log));
+        assert_eq!(cases.len(), 1);
+        assert_eq!(cases[0].title(), "S103 a");
+    }
 }

@@ -1,38 +1,54 @@
 //! `cargo xtask test-all`: the suite on every host, in one table.
 //!
 //! Invariant: each chosen host has a row, and the run fails unless every row
-//! passed (or is missing, where that is allowed).
+//! passed (or is missing, where that is allowed) and all rows agree.
 
+use std::collections::BTreeMap;
 use std::fs;
 
-use crate::hosts::{HOSTS, Host, Kind, Set};
+use crate::cases::{Case, few};
+use crate::hosts::{HOSTS, Host, Set};
+use crate::record::Run;
 use crate::report::{self, Row, Verdict};
 use crate::session::Session;
-use crate::workspace;
+use crate::{agreement, workspace};
+
+/// How many failed cases are shown; the matrix has them all.
+const SHOWN_FAILURES: usize = 30;
 
 #[derive(Debug, Default, PartialEq)]
 struct Options {
     install: bool,
     allow_missing: bool,
     list: bool,
-    all: bool,
+    core: bool,
     only: Vec<String>,
     filter: Option<String>,
 }
 
 pub fn main(arguments: &[String]) -> Result<bool, String> {
+    run(arguments).map(|(_, good)| good)
+}
+
+/// Runs what the arguments say, shows it and keeps its record; nothing is
+/// returned where only a list was wanted.
+pub fn run(arguments: &[String]) -> Result<(Option<Run>, bool), String> {
     let options = parse(arguments)?;
     let hosts = choose(&options)?;
     if options.list {
         for host in hosts {
             println!("{:20} {}", host.id, host.name);
         }
-        return Ok(true);
+        return Ok((None, true));
     }
-    let mut session = Session::start(options.install, options.filter.clone())?;
+    let everything = hosts.len() == HOSTS.len() && options.filter.is_none();
+    let mut session = Session::start(options.install, options.filter)?;
     let mut rows: Vec<Row> = hosts.into_iter().map(|host| session.run(host)).collect();
-    compare(&mut rows);
-    conclude(&rows, &session.advice(), options.allow_missing)
+    agreement::check(&mut rows, everything);
+    let run = Run::new(rows, everything);
+    run.save()?;
+    let good = conclude(&run.rows, &session.advice(), options.allow_missing)?;
+    Ok((Some(run), good))
 }
 
 fn parse(arguments: &[String]) -> Result<Options, String> {
@@ -44,8 +60,8 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
             "--allow-missing" => options.allow_missing = true,
             "--list" => options.list = true,
             "--hosts" => match arguments.next().map(String::as_str) {
-                Some("core") => options.all = false,
-                Some("all") => options.all = true,
+                Some("core") => options.core = true,
+                Some("all") => options.core = false,
                 _ => return Err("--hosts is `core` or `all`".to_owned()),
             },
             "--only" => {
@@ -75,7 +91,7 @@ fn choose(options: &Options) -> Result<Vec<&'static Host>, String> {
     }
     let chosen = |host: &&Host| {
         if options.only.is_empty() {
-            options.all || host.set == Set::Core
+            !options.core || host.set == Set::Core
         } else {
             options.only.iter().any(|name| host.is_called(name))
         }
@@ -92,7 +108,17 @@ fn conclude(rows: &[Row], advice: &[&String], allowed: bool) -> Result<bool, Str
     .map_err(|error| format!("cannot write test-all.json: {error}"))?;
     println!("\n{}", report::table(rows));
     for row in rows.iter().filter(|row| row.verdict != Verdict::Pass) {
-        println!("{} {}: {}", row.verdict.word(), row.host, row.note);
+        println!("{} {}: {}", row.verdict.word(), row.host.name, row.note);
+    }
+    let failures = failures(rows);
+    if !failures.is_empty() {
+        println!("\nCases that failed (`cargo xtask parity --last` shows where, and the others):");
+    }
+    for line in failures.iter().take(SHOWN_FAILURES) {
+        println!("  {line}");
+    }
+    if let Some(more) = failures.len().checked_sub(SHOWN_FAILURES + 1) {
+        println!("  and {} more", more + 1);
     }
     if !advice.is_empty() {
         println!("\nWhat is missing, and how to get it (or try --install):");
@@ -108,32 +134,28 @@ fn conclude(rows: &[Row], advice: &[&String], allowed: bool) -> Result<bool, Str
     }))
 }
 
-/// Fails the rows that ran fewer cases than others did of the same binary.
-fn compare(rows: &mut [Row]) {
-    let runs_the_suite = |row: &&mut Row| {
-        let host = HOSTS.iter().find(|host| host.id == row.id);
-        row.verdict == Verdict::Pass && host.is_some_and(|host| matches!(host.kind, Kind::Wasm))
-    };
-    let total = |row: &Row| row.counts.passed + row.counts.failed;
-    let most = rows
-        .iter_mut()
-        .filter(runs_the_suite)
-        .map(|row| total(row))
-        .max();
-    for row in rows.iter_mut().filter(runs_the_suite) {
-        let (count, most) = (total(row), most.unwrap_or_default());
-        if count != most {
-            row.judge(Some(format!("ran {count} cases where others ran {most}")));
+/// The cases that failed, each with the hosts where it did and what the first
+/// of them saw.
+fn failures(rows: &[Row]) -> Vec<String> {
+    let mut failed: BTreeMap<String, (&Case, Vec<&str>)> = BTreeMap::new();
+    for row in rows {
+        for case in row.failures() {
+            let entry = failed.entry(case.title()).or_insert((case, Vec::new()));
+            entry.1.push(row.host.name);
         }
     }
+    let line = |(title, (case, hosts)): (String, (&Case, Vec<&str>))| {
+        format!("{title} ({}): {}", few(&hosts, 3), case.seen)
+    };
+    failed.into_iter().map(line).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use super::{Options, choose, compare, parse};
-    use crate::report::{Counts, Row, Verdict};
+    use super::{Options, choose, failures, parse};
+    use crate::cases::Case;
+    use crate::hosts::{self, HOSTS};
+    use crate::report::Row;
 
     fn options(line: &str) -> Result<Options, String> {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
@@ -145,7 +167,7 @@ mod tests {
         let parsed = options("close --only deno,bun --install").expect("they are right");
         assert_eq!(parsed.only, ["deno", "bun"]);
         assert_eq!(parsed.filter.as_deref(), Some("close"));
-        assert!(parsed.install && !parsed.allow_missing && !parsed.all);
+        assert!(parsed.install && !parsed.allow_missing && !parsed.core);
     }
 
     #[test]
@@ -157,29 +179,25 @@ mod tests {
     }
 
     #[test]
-    fn the_core_set_is_part_of_all() {
+    fn all_hosts_are_run_unless_fewer_are_asked_for() {
         let count = |line: &str| {
             let hosts = choose(&options(line).expect("parses")).expect("they exist");
             hosts.len()
         };
-        assert!(count("") < count("--hosts all"));
+        assert_eq!(count(""), HOSTS.len());
+        assert_eq!(count("--hosts all"), HOSTS.len());
+        assert!(count("--hosts core") < HOSTS.len());
         assert_eq!(count("--only webkit,native"), 5);
     }
 
     #[test]
-    fn a_host_that_ran_fewer_cases_than_others_fails() {
-        let row = |id, passed| Row {
-            id,
-            target: String::new(),
-            host: id,
-            verdict: Verdict::Pass,
-            counts: Counts { passed, failed: 0 },
-            took: Duration::ZERO,
-            note: String::new(),
-        };
-        let mut rows = [row("native", 90), row("deno", 40), row("bun", 39)];
-        compare(&mut rows);
-        let verdicts = rows.map(|row| row.verdict);
-        assert_eq!(verdicts, [Verdict::Pass, Verdict::Pass, Verdict::Fail]);
+    fn a_case_that_failed_on_several_hosts_is_one_line() {
+        let case = r#"{"rule":"S1","case":"a","mark":"M","result":"fail","seen":"b"}"#;
+        let rows = ["native", "deno"].map(|id| {
+            let mut row = Row::new(hosts::called(id).expect("it is a host"));
+            row.cases = vec![Case::read(case).expect("it is a report")];
+            row
+        });
+        assert_eq!(failures(&rows), ["S1 a (native, Deno): b"]);
     }
 }

@@ -14,6 +14,9 @@ pub struct Tool {
     pub name: &'static str,
     source: Source,
     locate: fn() -> Option<PathBuf>,
+    /// What to run to be told the version of the host, given where the tool
+    /// is: the tool itself, or the browser that it drives.
+    ask: fn(&Path) -> Option<Invocation>,
 }
 
 /// Where a tool comes from.
@@ -39,6 +42,7 @@ pub static WASM_TARGET: Tool = Tool {
             .output(PROBE_LIMIT)?;
         Some(PathBuf::from(output.trim())).filter(|folder| folder.is_dir())
     },
+    ask: itself,
 };
 
 pub static WASM_BINDGEN: Tool = Tool {
@@ -53,6 +57,7 @@ pub static WASM_BINDGEN: Tool = Tool {
         // They refuse a wasm file of any other version than their own.
         (version.split_whitespace().nth(1) == Some(wanted.as_str())).then_some(program)
     },
+    ask: itself,
 };
 
 pub static CHROMIUM: Tool = Tool {
@@ -62,18 +67,24 @@ pub static CHROMIUM: Tool = Tool {
         on_path("chromium").or_else(|| on_path("google-chrome"))?;
         on_path("chromedriver")
     },
+    ask: |_| {
+        let browser = on_path("chromium").or_else(|| on_path("google-chrome"))?;
+        itself(&browser)
+    },
 };
 
 pub static FIREFOX: Tool = Tool {
     name: "Firefox",
     source: Source::Debian(&["firefox-esr"]),
     locate: || on_path("firefox").or_else(|| on_path("firefox-esr")),
+    ask: itself,
 };
 
 pub static GECKODRIVER: Tool = Tool {
     name: "geckodriver",
     source: Source::Cargo("geckodriver", None),
     locate: || installed("geckodriver").or_else(|| on_path("geckodriver")),
+    ask: itself,
 };
 
 pub static WEBKIT: Tool = Tool {
@@ -84,30 +95,40 @@ pub static WEBKIT: Tool = Tool {
         on_path("xauth")?;
         on_path("WebKitWebDriver")
     },
+    ask: |_| {
+        // The driver tells no version; the browser it starts does, on a display.
+        let browser = mini_browser()?;
+        let command = Invocation::new("xvfb-run").arg("-a").arg(browser);
+        Some(command.arg("--version"))
+    },
 };
 
 pub static NODE_20: Tool = Tool {
     name: "Node 20",
     source: Source::Npm("node20", "node@20"),
     locate: || node("node20", false),
+    ask: itself,
 };
 
 pub static NODE: Tool = Tool {
     name: "Node 22 or later",
     source: Source::Npm("node", "node@22"),
     locate: || node("node", true),
+    ask: itself,
 };
 
 pub static DENO: Tool = Tool {
     name: "Deno",
     source: Source::Npm("deno", "deno@2"),
     locate: || from_npm("deno", "deno"),
+    ask: itself,
 };
 
 pub static BUN: Tool = Tool {
     name: "Bun",
     source: Source::Npm("bun", "bun@1"),
     locate: || from_npm("bun", "bun"),
+    ask: itself,
 };
 
 /// The target of everything that runs in a browser or another JavaScript host.
@@ -152,6 +173,13 @@ impl Tool {
             .ok_or_else(|| format!("{} was installed and is still not found", self.name))
     }
 
+    /// The name and version of the host whose tool this is, where it lies.
+    pub fn version(&self, path: &Path) -> Option<String> {
+        let command = (self.ask)(path)?;
+        let name = path.file_stem()?.to_string_lossy();
+        plain_version(&command.output(PROBE_LIMIT)?, &name)
+    }
+
     /// The commands that install the tool, runnable from the workspace's root.
     fn commands(&self) -> Result<Vec<Invocation>, String> {
         Ok(match self.source {
@@ -184,6 +212,48 @@ impl Tool {
                 ]
             }
         })
+    }
+}
+
+/// Natively the host is what rustc makes.
+pub fn rustc_version() -> Option<String> {
+    let command = itself(Path::new("rustc"))?;
+    plain_version(&command.output(PROBE_LIMIT)?, "rustc")
+}
+
+/// For tools that are the host themselves.
+fn itself(path: &Path) -> Option<Invocation> {
+    Some(Invocation::new(path).arg("--version"))
+}
+
+/// The browser that comes with WebKitGTK's driver, beside its libraries.
+fn mini_browser() -> Option<PathBuf> {
+    let folders = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect()
+    };
+    on_path("MiniBrowser").or_else(|| {
+        let of_architectures = folders(Path::new("/usr/lib"));
+        let all = of_architectures.iter().flat_map(|folder| folders(folder));
+        all.filter(|folder| folder.to_string_lossy().contains("/webkit"))
+            .find_map(|folder| executable(&folder, "MiniBrowser"))
+    })
+}
+
+/// What a program said about its version, cut after the version itself, and
+/// with the program's name where it left that out.
+fn plain_version(said: &str, program: &str) -> Option<String> {
+    let line = said.lines().find(|line| !line.trim().is_empty())?;
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let is_version = |word: &&str| {
+        let digits = word.trim_start_matches('v');
+        digits.contains('.') && digits.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let at = words.iter().position(is_version)?;
+    let version = words[at].trim_start_matches('v');
+    match at {
+        0 => Some(format!("{program} {version}")),
+        _ => Some(format!("{} {version}", words[..at].join(" "))),
     }
 }
 
@@ -233,7 +303,7 @@ fn executable(folder: &Path, program: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CHROMIUM, DENO, WASM_TARGET, on_path};
+    use super::{CHROMIUM, DENO, WASM_TARGET, on_path, plain_version};
 
     #[test]
     fn a_missing_tool_is_named_with_the_command_that_gets_it() {
@@ -256,6 +326,18 @@ mod tests {
             lines(&DENO),
             ["npm install --no-audit --no-fund --prefix target/tools/npm/deno deno@2"]
         );
+    }
+
+    #[test]
+    fn a_version_is_said_in_one_way() {
+        let plain = |said, program| plain_version(said, program).unwrap_or_default();
+        assert_eq!(plain("v20.20.2\n", "node"), "node 20.20.2");
+        assert_eq!(plain("1.4.5\n", "bun"), "bun 1.4.5");
+        assert_eq!(
+            plain("\nChromium 156.0.1 built on Debian 12.1\n", "chromedriver"),
+            "Chromium 156.0.1"
+        );
+        assert_eq!(plain_version("Usage: program\n", "program"), None);
     }
 
     #[test]

@@ -1,0 +1,279 @@
+//! The matrix as Markdown, short enough to be read and compared between runs.
+//!
+//! Invariant: what differs from run to run without meaning anything (ports,
+//! durations) is left out.
+
+use std::fmt::Write;
+
+use crate::cases::{Mark, Outcome, Tally};
+
+use super::matrix::{CaseLine, Kind, Matrix, RuleLine, family_name, observed, plain};
+use super::rules;
+
+const INTRODUCTION: &str = "\
+# One behaviour everywhere: the matrix
+
+What a program observes, rule by rule, on every host that the suite runs on.
+`cargo xtask parity` writes this file; the page that it writes as well,
+`target/xtask/parity.html`, has every case.
+
+A rule marked **M** is asserted on every host, one marked **N** natively (what
+browsers do is recorded), one marked **U** nowhere: standards or browsers
+disagree, and what happens is recorded.
+";
+
+const LEGEND: &str = "\
+✓ holds · = recorded, the same as natively · ≠ recorded, and otherwise than
+natively (told below) · – not applicable (told below) · ✗ fails · ? not
+reported. A browser's column stands for its window, dedicated, shared and
+service worker; where they differ, the worst is shown.
+";
+
+pub fn summary(matrix: &Matrix) -> String {
+    let mut out = String::from(INTRODUCTION);
+    versions(&mut out, matrix);
+    counts(&mut out, matrix);
+    table(&mut out, matrix);
+    differences(&mut out, matrix);
+    excuses(&mut out, matrix);
+    out
+}
+
+/// Adds a line. Writing to a string does not fail.
+macro_rules! line {
+    ($out:expr, $($text:tt)*) => {{ let _ = writeln!($out, $($text)*); }};
+}
+
+fn versions(out: &mut String, matrix: &Matrix) {
+    line!(out, "\n## The run of {} UTC\n", matrix.run.date);
+    line!(out, "| host | version |\n| --- | --- |");
+    for family in matrix.families() {
+        let row = matrix.hosts[family[0]];
+        line!(out, "| {} | {} |", family_name(row), row.version);
+    }
+    let libraries: Vec<String> = matrix
+        .run
+        .libraries
+        .iter()
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect();
+    line!(out, "\nCrates: {}.", libraries.join(", "));
+}
+
+fn counts(out: &mut String, matrix: &Matrix) {
+    let cases: Vec<&CaseLine> = matrix.rules.iter().flat_map(|rule| &rule.cases).collect();
+    let count = |mark: Mark| cases.iter().filter(|case| case.mark == mark).count();
+    line!(
+        out,
+        "\n{} cases ({} M, {} N, {} U) for {} rules, on {} hosts with a WebSocket.",
+        cases.len(),
+        count(Mark::M),
+        count(Mark::N),
+        count(Mark::U),
+        matrix.rules.len(),
+        matrix.with_websocket().len()
+    );
+    let failed: usize = matrix.hosts.iter().map(|row| row.failures().count()).sum();
+    let tallies = matrix.with_websocket().into_iter().map(|index| {
+        let tally = Tally::of(&matrix.hosts[index].cases);
+        (index, tally)
+    });
+    let mut same: Vec<(Vec<usize>, Tally)> = Vec::new();
+    for (index, tally) in tallies {
+        match same.iter_mut().find(|(_, other)| *other == tally) {
+            Some((hosts, _)) => hosts.push(index),
+            None => same.push((vec![index], tally)),
+        }
+    }
+    line!(out, "{failed} failed. M cases:\n");
+    for (hosts, tally) in same {
+        line!(
+            out,
+            "- {}: {} passed, {} not applicable, {} failed",
+            matrix.names(&hosts),
+            tally.passed,
+            tally.not_applicable,
+            tally.failed
+        );
+    }
+}
+
+fn table(out: &mut String, matrix: &Matrix) {
+    line!(out, "\n## The rules\n\n{LEGEND}");
+    let families = matrix.families();
+    let names: Vec<&str> = families
+        .iter()
+        .map(|family| family_name(matrix.hosts[family[0]]))
+        .collect();
+    line!(
+        out,
+        "| rule | mark | what holds | cases | {} |",
+        names.join(" | ")
+    );
+    line!(
+        out,
+        "| --- | --- | --- | ---: |{}",
+        " :-: |".repeat(names.len())
+    );
+    for rule in &matrix.rules {
+        let cells: Vec<&str> = families
+            .iter()
+            .map(|family| {
+                let worst = family.iter().map(|index| rule.kinds[*index]).max();
+                worst.unwrap_or(Kind::Silent).sign()
+            })
+            .collect();
+        if let Some(title) = rules::group(rule.number) {
+            line!(out, "| | | **{title}** | | {}", " |".repeat(names.len()));
+        }
+        line!(
+            out,
+            "| S{} | {:?} | {} | {} | {} |",
+            rule.number,
+            rule.rule.mark,
+            rule.rule.text,
+            rule.cases.len(),
+            cells.join(" | ")
+        );
+    }
+}
+
+/// Where a host does otherwise than natively, or fails.
+fn differences(out: &mut String, matrix: &Matrix) {
+    line!(out, "\n## Where hosts differ");
+    for rule in matrix.rules.iter().filter(|rule| rule.differs()) {
+        line!(
+            out,
+            "\n**S{}** {} ({:?})\n",
+            rule.number,
+            rule.rule.text,
+            rule.rule.mark
+        );
+        for (what, cases) in collapsed(matrix, rule) {
+            line!(out, "- {}: {what}", code_list(&cases));
+        }
+    }
+    if !matrix.rules.iter().any(RuleLine::differs) {
+        line!(out, "\nNowhere.");
+    }
+}
+
+/// What the hosts did in the cases of a rule that differ. Cases that differ
+/// alike, but for the value that a table gave them, are told once.
+fn collapsed(matrix: &Matrix, rule: &RuleLine) -> Vec<(String, Vec<String>)> {
+    let mut told: Vec<(String, Vec<String>)> = Vec::new();
+    for case in &rule.cases {
+        if case.cells.iter().all(|(kind, _)| *kind < Kind::Deviation) {
+            continue;
+        }
+        let value = case.name.split_once(": ").map(|(_, value)| value);
+        let mut ways = Vec::new();
+        for group in case.groups() {
+            let saw = match group.case.map(|case| (&case.outcome, &case.seen)) {
+                Some((Outcome::NotApplicable(_), _)) => continue,
+                Some((_, seen)) => format!("`{}`", plain(&observed(seen)).replace('`', "'")),
+                None => "not reported".to_owned(),
+            };
+            let failed = match group.kind {
+                Kind::Fail => " FAILED:",
+                _ => "",
+            };
+            let saw = value.map_or(saw.clone(), |value| without(&saw, value));
+            ways.push(format!("{}{failed} {saw}", matrix.names(&group.hosts)));
+        }
+        let what = ways.join("; ");
+        match told.iter_mut().find(|(other, _)| *other == what) {
+            Some((_, cases)) => cases.push(case.name.to_owned()),
+            None => told.push((what, vec![case.name.to_owned()])),
+        }
+    }
+    told
+}
+
+/// A text with a number in it replaced by N, where the number stands alone.
+fn without(text: &str, value: &str) -> String {
+    if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut digits = String::new();
+    for c in text.chars().chain(['\n']) {
+        if c.is_ascii_digit() {
+            digits.push(c);
+            continue;
+        }
+        out.push_str(if digits == value { "N" } else { &digits });
+        digits.clear();
+        out.push(c);
+    }
+    out.trim_end_matches('\n').to_owned()
+}
+
+/// Names of cases as code; those of one table name it once.
+fn code_list(names: &[String]) -> String {
+    let table = |name: &str| name.split_once(": ").map(|(table, _)| table.to_owned());
+    let first = table(&names[0]);
+    let one_table = first.is_some() && names.iter().all(|name| table(name) == first);
+    match (first, names.len()) {
+        (Some(first), 2..) if one_table => {
+            let values: Vec<&str> = names.iter().map(|name| &name[first.len() + 2..]).collect();
+            format!(
+                "`{first}`, N = `{}`",
+                values.join("` `").replace('|', "\\|")
+            )
+        }
+        _ => format!("`{}`", names.join("`, `")),
+    }
+}
+
+/// Which cases do not apply where, by their reasons.
+fn excuses(out: &mut String, matrix: &Matrix) {
+    let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
+    for rule in &matrix.rules {
+        for case in &rule.cases {
+            for group in case.groups() {
+                let Some(Outcome::NotApplicable(reason)) = group.case.map(|case| &case.outcome)
+                else {
+                    continue;
+                };
+                let key = format!("{}: {reason}", matrix.names(&group.hosts));
+                let title = format!("S{} `{}`", rule.number, case.name);
+                match reasons.iter_mut().find(|(other, _)| *other == key) {
+                    Some((_, titles)) => titles.push(title),
+                    None => reasons.push((key, vec![title])),
+                }
+            }
+        }
+    }
+    line!(out, "\n## What does not apply\n");
+    line!(out, "Where there is no WebSocket, all but S103.\n");
+    for (reason, titles) in reasons {
+        line!(out, "- {reason}. {}", titles.join(", "));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{summary, without};
+    use crate::parity::matrix::{Matrix, tests::run};
+
+    #[test]
+    fn a_summary_tells_what_each_host_did() {
+        let run = run(&[
+            ("native", &["S84 N pass error", "S39 U recorded []"]),
+            ("deno", &["S84 N recorded close(999)", "S39 U recorded []"]),
+        ]);
+        let text = summary(&Matrix::new(&run));
+        assert!(text.contains("The run of 2026-01-02 03:04 UTC"));
+        assert!(text.contains("| Deno | deno 1.2 |"));
+        assert!(text.contains("- `c: 999`: native `error`; Deno `close(N)`\n"));
+        assert!(text.contains("| S84 | N | An unassigned code fails the connection | 1 | ✓ | ≠ |"));
+        assert!(text.contains("| S39 | U | The Origin header | 1 | = | = |"));
+    }
+
+    #[test]
+    fn only_a_number_by_itself_is_replaced() {
+        assert_eq!(without("close(1 \"1000\") 1", "1"), "close(N \"1000\") N");
+        assert_eq!(without("close(1)", "a"), "close(1)");
+    }
+}
