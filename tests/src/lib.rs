@@ -11,6 +11,7 @@
 
 #[allow(missing_docs, reason = "the name of a case says what it shows")]
 pub mod cases;
+pub mod deviations;
 pub mod harness;
 pub mod probe;
 pub mod record;

@@ -10,7 +10,7 @@ use std::task::Poll;
 
 use serde_json::json;
 
-use crate::harness;
+use crate::{deviations, harness};
 
 /// What a case saw, in a few words; an error says what is wrong about it.
 pub type Seen = Result<String, String>;
@@ -42,6 +42,16 @@ pub struct Case {
     pub except: Option<Exception>,
     /// The cases proper: one, or a table's rows.
     pub rows: fn() -> Vec<Row>,
+}
+
+impl Case {
+    /// The name of one of its cases.
+    fn name_of(&self, row: &Row) -> String {
+        match &*row.name {
+            "" => self.name.to_owned(),
+            row => format!("{}: {row}", self.name),
+        }
+    }
 }
 
 /// Whether an entry cannot run here, and why.
@@ -158,6 +168,7 @@ pub async fn run(case: Case) {
     let (mut lines, mut failures) = (Vec::new(), Vec::new());
     for row in (case.rows)() {
         let began = harness::now();
+        let name = case.name_of(&row);
         let outcome = match case.except {
             Some((applies, reason)) if applies() => Outcome::NotApplicable(reason),
             _ if harness::now() - start > TABLE_LIMIT => {
@@ -169,10 +180,11 @@ pub async fn run(case: Case) {
                 judge(case.mark, seen.unwrap_or_else(late))
             }
         };
+        let outcome = outcome.excuse(deviations::reason(case.rule, &name));
         if let Outcome::Fail(what) = &outcome {
             failures.push(format!("{}: {what}", row.name));
         }
-        lines.push(outcome.line(&case, &row.name, harness::now() - began));
+        lines.push(outcome.line(&case, &name, harness::now() - began));
     }
     for complaint in harness::complaints() {
         failures.push(format!("the peer has no such behaviour: {complaint}"));
@@ -197,6 +209,8 @@ enum Outcome {
     /// And whether it is what the rule says.
     Recorded(String, bool),
     NotApplicable(&'static str),
+    /// A failure that is the host's, and why.
+    Deviation(String, &'static str),
 }
 
 fn judge(mark: Mark, seen: Seen) -> Outcome {
@@ -214,17 +228,24 @@ fn judge(mark: Mark, seen: Seen) -> Outcome {
 }
 
 impl Outcome {
+    /// A failure that a known deviation of the host explains.
+    fn excuse(self, reason: Option<&'static str>) -> Outcome {
+        match (self, reason) {
+            (Outcome::Fail(seen), Some(reason)) => Outcome::Deviation(seen, reason),
+            (outcome, _) => outcome,
+        }
+    }
+
     /// One line of JSON for whoever collects rule × host.
-    fn line(&self, case: &Case, row: &str, took: f64) -> String {
+    fn line(&self, case: &Case, name: &str, took: f64) -> String {
         let (result, seen, deviates) = match self {
             Outcome::Pass(seen) => ("pass".to_owned(), seen.as_str(), false),
             Outcome::Fail(seen) => ("fail".to_owned(), seen.as_str(), true),
             Outcome::Recorded(seen, good) => ("recorded".to_owned(), seen.as_str(), !good),
             Outcome::NotApplicable(reason) => (format!("not applicable: {reason}"), "", false),
-        };
-        let name = match row {
-            "" => case.name.to_owned(),
-            row => format!("{}: {row}", case.name),
+            Outcome::Deviation(seen, reason) => {
+                (format!("known deviation: {reason}"), seen.as_str(), true)
+            }
         };
         json!({
             "rule": case.rule,

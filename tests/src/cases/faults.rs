@@ -159,7 +159,7 @@ pub async fn what_came_before_a_bad_head_is_delivered(steps: &'static str) -> Se
 
 /// The same where the client has answered the message before the violation.
 pub async fn what_was_read_before_is_delivered(steps: &'static str) -> Seen {
-    let mut probe = Probe::script(&format!("text:a;wait:message;{steps};wait:end"))?;
+    let mut probe = Probe::script(&format!("text:a;wait:message;limit:2000;{steps};wait:end"))?;
     probe.opened().await?;
     probe.message().await?;
     let sent = probe.socket.send("go on");
@@ -188,7 +188,7 @@ pub const TOLD: &[(&str, u16)] = &[
 ];
 
 pub async fn the_peer_is_told((steps, code): (&'static str, u16)) -> Seen {
-    let mut probe = Probe::script(&format!("limit:1000;wait:message;{steps};wait:close"))?;
+    let mut probe = Probe::script(&format!("wait:message;limit:1000;{steps};wait:close"))?;
     probe.opened().await?;
     let sent = probe.socket.send("go on");
     sent.map_err(|error| error.to_string())?;

@@ -70,7 +70,7 @@ pub const CHOICES: &[(&str, &[&str], &str)] = &[
     ("first", &["a", "b", "c"], "a"),
     ("last", &["a", "b", "c"], "c"),
     ("protocol=b", &["a", "b", "c"], "b"),
-    ("protocol=chat", &["Chat", "chat.2", "chat"], "chat"),
+    ("protocol=chat", &["chat.1", "chat.2", "chat"], "chat"),
     ("protocol=Chat", &["Chat"], "Chat"),
     ("protocol=a:lower", &["a"], "a"),
     ("protocol=a:upper", &["a"], "a"),
@@ -204,7 +204,15 @@ pub const EXTENSION_FAULTS: &[&str] = &[
 ];
 
 pub async fn a_fault_in_the_reply_fails(edit: &'static str) -> Seen {
-    check(&format!("accept:{edit};text:a;close:1000"), "FAIL").await
+    let path = format!("/script?do=limit:2000;accept:{edit};text:a;close:1000");
+    let mut seen = String::new();
+    for via in [Via::Handlers, Via::Stream] {
+        let mut probe = Probe::with(via, &path, |builder| builder)?;
+        seen = probe.ends("FAIL").await?;
+        // The client refuses the reply; it does not wait until the peer goes.
+        ensure_eq!(probe.record().await?.first_end(), "client", "who ended it");
+    }
+    Ok(seen)
 }
 
 pub const GOOD_REPLIES: &[&str] = &[
@@ -237,8 +245,8 @@ pub const NO_REPLIES: &[&str] = &[
     "/script?do=http:HTTP/1.1%20101%20Sw;fin",
     "/script?do=http:HTTP/1.1%20101%20Sw;rst",
     "/script?do=http:HTTP/1.1%20101%20Ok%0d%0aUpgrade%3A%20websocket%0d%0a;fin",
-    "/script?do=http:HTTP/1.1%20101%20Ok%0d%0a%0d%0a;wait:end",
-    "/script?do=http:SSH-2.0-x%0d%0a;wait:end",
+    "/script?do=limit:2000;http:HTTP/1.1%20101%20Ok%0d%0a%0d%0a;wait:end",
+    "/script?do=limit:2000;http:SSH-2.0-x%0d%0a;wait:end",
     "/script?do=http:%0d%0a%0d%0a;fin",
 ];
 
