@@ -1,5 +1,5 @@
 //! The message layer of RFC 6455, without I/O: bytes in, messages and control
-//! frames out.
+//! frames out. Compressed messages (RFC 7692) are inflated on the way.
 //!
 //! Frame headers are tungstenite's. Assembly, UTF-8, limits and close codes are
 //! decided here, by the rules (S56–S62, S80–S95), and every violation has the
@@ -13,6 +13,7 @@ use thiserror::Error;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
+use crate::deflate::{Inflater, Spare};
 use crate::utf8::{self, InvalidUtf8, Utf8};
 
 /// The longest header of a frame from a server: two bytes and a length of eight.
@@ -51,7 +52,7 @@ pub(crate) struct Violation {
 }
 
 impl Violation {
-    fn protocol(what: &'static str) -> Self {
+    pub(crate) fn protocol(what: &'static str) -> Self {
         Violation { code: 1002, what }
     }
 
@@ -68,9 +69,13 @@ impl From<InvalidUtf8> for Violation {
     }
 }
 
-/// Memory for small messages, shared by all sockets of an event loop.
+/// Memory that all sockets of an event loop share: a chunk for small messages,
+/// and what inflating takes.
 #[derive(Debug, Default)]
-pub(crate) struct Arena(BytesMut);
+pub(crate) struct Arena {
+    chunk: BytesMut,
+    spare: Spare,
+}
 
 impl Arena {
     /// A copy that pins at most a chunk.
@@ -78,12 +83,12 @@ impl Arena {
         if bytes.len() > SMALL {
             return Bytes::copy_from_slice(bytes);
         }
-        if self.0.capacity() < bytes.len() {
+        if self.chunk.capacity() < bytes.len() {
             // Reuses the chunk if no message in it is alive any more.
-            self.0.reserve(CHUNK);
+            self.chunk.reserve(CHUNK);
         }
-        self.0.extend_from_slice(bytes);
-        self.0.split().freeze()
+        self.chunk.extend_from_slice(bytes);
+        self.chunk.split().freeze()
     }
 }
 
@@ -100,12 +105,18 @@ pub(crate) struct Decoder {
     /// The payload of a control frame that came in pieces.
     control: Vec<u8>,
     closed: bool,
+    /// There once compression was agreed on.
+    inflater: Option<Box<Inflater>>,
+    /// How many bytes messages were inflated to, since it was asked for.
+    inflated: usize,
 }
 
 /// What counts of a header once it was checked.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     is_final: bool,
+    /// It is part of a compressed message.
+    compressed: bool,
     control: Option<Control>,
 }
 
@@ -115,6 +126,7 @@ struct Assembly {
     data: BytesMut,
     /// The check of a text; `None` for binary.
     utf8: Option<Utf8>,
+    compressed: bool,
 }
 
 impl Decoder {
@@ -127,7 +139,20 @@ impl Decoder {
             message: None,
             control: Vec::new(),
             closed: false,
+            inflater: None,
+            inflated: 0,
         }
+    }
+
+    /// From now on messages may be compressed.
+    pub(crate) fn set_inflater(&mut self, inflater: Inflater) {
+        self.inflater = Some(Box::new(inflater));
+    }
+
+    /// How many bytes messages were inflated to since the last call: work that
+    /// the size of what was read does not tell.
+    pub(crate) fn take_inflated(&mut self) -> usize {
+        std::mem::take(&mut self.inflated)
     }
 
     /// Takes in what arrived and hands on what it completes. What was complete
@@ -157,7 +182,12 @@ impl Decoder {
                     }
                 }
                 None => {
-                    if let Some(found) = self.data_piece(frame, payload, remaining, arena)? {
+                    let complete = frame.is_final && remaining == 0;
+                    let found = match frame.compressed {
+                        false => self.data_piece(complete, payload, remaining, arena)?,
+                        true => self.compressed_piece(complete, payload, arena)?,
+                    };
+                    if let Some(found) = found {
                         item(Item::Message(found));
                     }
                 }
@@ -197,14 +227,17 @@ impl Decoder {
 
     /// RFC 6455, sections 5.2 to 5.5 (S90, S92, S93), and the size limit (S62).
     fn check_header(&mut self, header: &FrameHeader, length: u64) -> Result<Frame, Violation> {
-        if header.rsv1 || header.rsv2 || header.rsv3 {
+        // RFC 7692, 6: the bit stands in a message's first frame and no other.
+        let begins_message = matches!(header.opcode, OpCode::Data(Data::Text | Data::Binary));
+        let rsv1_is_used = self.inflater.is_some() && begins_message;
+        if (header.rsv1 && !rsv1_is_used) || header.rsv2 || header.rsv3 {
             let what = "the peer set a reserved bit that no extension uses";
             return Err(Violation::protocol(what));
         }
         if header.mask.is_some() {
             return Err(Violation::protocol("the peer masked a frame"));
         }
-        let control = match header.opcode {
+        let (control, compressed) = match header.opcode {
             OpCode::Control(control) => {
                 if !header.is_final {
                     let what = "the peer fragmented a control frame";
@@ -214,10 +247,10 @@ impl Decoder {
                     let what = "the peer sent a control frame of more than 125 bytes";
                     return Err(Violation::protocol(what));
                 }
-                Some(control)
+                (Some(control), false)
             }
             OpCode::Data(kind) => {
-                let before = match (&self.message, kind) {
+                let (before, compressed) = match (&self.message, kind) {
                     (None, Data::Continue) => {
                         let what = "the peer continued a message that it had not begun";
                         return Err(Violation::protocol(what));
@@ -226,33 +259,68 @@ impl Decoder {
                         let what = "the peer began a message inside another";
                         return Err(Violation::protocol(what));
                     }
-                    (message, _) => message.as_ref().map_or(0, |message| message.data.len()),
+                    (Some(message), _) => (message.data.len(), message.compressed),
+                    (None, _) => (0, header.rsv1),
                 };
-                if length > (self.max_message_size - before) as u64 {
+                // What counts of a compressed message is what it inflates to.
+                if !compressed && length > (self.max_message_size - before) as u64 {
                     return Err(Violation::too_big());
                 }
                 if kind != Data::Continue {
-                    self.begin_message(kind == Data::Text);
+                    self.begin_message(kind == Data::Text, compressed);
                 }
-                None
+                (None, compressed)
             }
         };
         Ok(Frame {
             is_final: header.is_final,
+            compressed,
             control,
         })
     }
 
-    fn begin_message(&mut self, text: bool) {
+    fn begin_message(&mut self, text: bool, compressed: bool) {
         self.message = Some(Assembly {
             data: BytesMut::new(),
             utf8: text.then(Utf8::default),
+            compressed,
         });
+    }
+
+    /// A piece of a compressed message, which may inflate to many.
+    fn compressed_piece(
+        &mut self,
+        complete: bool,
+        payload: &[u8],
+        arena: &mut Arena,
+    ) -> Result<Option<Message>, Violation> {
+        if payload.is_empty() && !complete {
+            return Ok(None);
+        }
+        let mut inflater = self
+            .inflater
+            .take()
+            .expect("only with an inflater is a message taken for compressed");
+        let mut spare = std::mem::take(&mut arena.spare);
+        let mut found = None;
+        let inflated = inflater.inflate(payload, complete, &mut spare, &mut |part, last| {
+            let message = self.message.as_ref();
+            let before = message.map_or(0, |message| message.data.len());
+            if part.len() > self.max_message_size - before {
+                return Err(Violation::too_big());
+            }
+            self.inflated += part.len();
+            found = self.data_piece(last, part, 0, arena)?;
+            Ok(())
+        });
+        arena.spare = spare;
+        self.inflater = Some(inflater);
+        inflated.map(|()| found)
     }
 
     fn data_piece(
         &mut self,
-        frame: Frame,
+        complete: bool,
         payload: &[u8],
         remaining: u64,
         arena: &mut Arena,
@@ -261,7 +329,6 @@ impl Decoder {
             .message
             .as_mut()
             .expect("a data frame is part of a message");
-        let complete = frame.is_final && remaining == 0;
         if complete && message.data.is_empty() && message.utf8.as_ref().is_none_or(Utf8::is_fresh) {
             // The whole message is here: no assembly.
             let found = match message.utf8 {
@@ -370,16 +437,22 @@ fn reserve(data: &mut BytesMut, here: usize, remaining: u64) {
 
 /// Appends a client's frame to `out`: header, mask and masked payload.
 pub(crate) fn encode(out: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
-    let mask = encode_header(out, opcode, payload.len() as u64);
+    let mask = encode_header(out, opcode, false, payload.len() as u64);
     encode_payload(out, payload, mask);
 }
 
 /// Appends the header of a client's frame and gives the mask in it.
-pub(crate) fn encode_header(out: &mut Vec<u8>, opcode: OpCode, length: u64) -> [u8; 4] {
+pub(crate) fn encode_header(
+    out: &mut Vec<u8>,
+    opcode: OpCode,
+    compressed: bool,
+    length: u64,
+) -> [u8; 4] {
     // From a cryptographically secure generator (RFC 6455, 5.3).
     let mask: [u8; 4] = rand::random();
     let header = FrameHeader {
         opcode,
+        rsv1: compressed,
         mask: Some(mask),
         ..FrameHeader::default()
     };

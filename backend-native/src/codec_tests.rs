@@ -121,7 +121,7 @@ fn a_small_message_pins_no_more_than_a_chunk() {
             for _ in 0..100 {
                 arena.copy(&[0; 40]);
             }
-            assert!(arena.0.capacity() <= CHUNK);
+            assert!(arena.chunk.capacity() <= CHUNK);
             message
         })
         .collect();

@@ -17,6 +17,7 @@ use crate::dial::{ATTEMPT_DELAY, Attempt, Dial};
 use crate::event_loop::{Action, Context};
 use crate::handshake::Handshake;
 use crate::options::{KeepAlive, NativeOptions};
+use crate::packer::Packer;
 use crate::proxy::Tunnel;
 use crate::resolve::resolve;
 use crate::stream::Stream;
@@ -314,6 +315,9 @@ impl Connection {
     /// The connection leaves the loop.
     pub(crate) fn release(mut self, context: &mut Context) {
         self.inner.set_key(ENDED);
+        if let Some(packer) = self.inner.packer.get() {
+            packer.release();
+        }
         let drained = {
             let mut outbox = self.inner.outbox();
             outbox.detach();
@@ -420,7 +424,8 @@ impl Connection {
             true => Some(Tls::new(native.tls, target.host())?),
         };
         self.stream = Some(Arc::new(Stream::new(tcp, tls)));
-        let (handshake, request) = Handshake::new(&target, subprotocols, &native.headers)?;
+        let (handshake, request) =
+            Handshake::new(&target, subprotocols, &native.headers, native.deflate)?;
         Ok(Opening { handshake, request })
     }
 
@@ -471,7 +476,7 @@ impl Connection {
             if short && stream.short_read_means_empty() {
                 break Next::Wait;
             }
-            budget = budget.saturating_sub(read);
+            budget = budget.saturating_sub(read.max(self.decoder.take_inflated()));
             if budget == 0 {
                 break Next::Yield;
             }
@@ -511,8 +516,13 @@ impl Connection {
         if let Phase::Opening(opening) = &mut self.phase {
             match opening.handshake.read(bytes) {
                 Ok(None) => return Next::Wait,
-                Ok(Some((established, used))) => {
+                Ok(Some((reply, used))) => {
                     bytes = &bytes[used..];
+                    if let Some(agreed) = &reply.agreed {
+                        self.decoder.set_inflater(agreed.inflater());
+                        let packer = Box::new(Packer::new(agreed));
+                        self.inner.packer.get_or_init(|| packer);
+                    }
                     self.phase = Phase::Open;
                     self.deadlines.clear(Timer::Connect);
                     if let Some(KeepAlive { interval, .. }) = self.keep_alive {
@@ -522,7 +532,7 @@ impl Connection {
                         self.inner.outbox().attach(stream.clone());
                     }
                     if let Some(turn) = turn.as_deref_mut() {
-                        turn.report(established);
+                        turn.report(reply.established);
                     }
                 }
                 Err(error) => return self.fail_in(turn, error),

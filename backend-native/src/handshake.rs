@@ -7,6 +7,7 @@ use tungstenite::handshake::client::{generate_key, generate_request};
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 
+use crate::deflate::{Agreed, Deflate, NegotiationError};
 use crate::target::Target;
 
 /// The longest head that is read, in bytes.
@@ -29,10 +30,17 @@ pub(crate) enum HandshakeError {
     Subprotocol,
     #[error("the server chose none of the offered subprotocols")]
     NoSubprotocol,
-    #[error("the server chose an extension that was not offered")]
-    Extension,
+    #[error(transparent)]
+    Extension(#[from] NegotiationError),
     #[error("the request cannot be written: {0}")]
     Request(String),
+}
+
+/// What a good reply says.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Reply {
+    pub(crate) established: Report,
+    pub(crate) agreed: Option<Agreed>,
 }
 
 /// A handshake under way.
@@ -40,6 +48,7 @@ pub(crate) enum HandshakeError {
 pub(crate) struct Handshake {
     accept: String,
     subprotocols: Vec<String>,
+    deflate: Deflate,
     head: Vec<u8>,
 }
 
@@ -49,6 +58,7 @@ impl Handshake {
         target: &Target,
         subprotocols: Vec<String>,
         headers: &HeaderMap,
+        deflate: Deflate,
     ) -> Result<(Self, Vec<u8>), HandshakeError> {
         let bad = |error: &dyn std::fmt::Display| HandshakeError::Request(error.to_string());
         let mut request = Request::builder()
@@ -61,6 +71,9 @@ impl Handshake {
         // S15, S19: in the order given, in one header; none requested, none sent.
         if !subprotocols.is_empty() {
             request = request.header(header::SEC_WEBSOCKET_PROTOCOL, subprotocols.join(", "));
+        }
+        if let Some(offer) = deflate.offer() {
+            request = request.header(header::SEC_WEBSOCKET_EXTENSIONS, offer);
         }
         if let Some(authorization) = target.authorization() {
             request = request.header(header::AUTHORIZATION, authorization);
@@ -77,14 +90,15 @@ impl Handshake {
         let handshake = Handshake {
             accept: derive_accept_key(key.as_bytes()),
             subprotocols,
+            deflate,
             head: Vec::new(),
         };
         Ok((handshake, request))
     }
 
     /// Takes in a part of the reply. Once its head is complete and valid, gives
-    /// the report and how much of `input` belonged to the head.
-    pub(crate) fn read(&mut self, input: &[u8]) -> Result<Option<(Report, usize)>, HandshakeError> {
+    /// what it says and how much of `input` belonged to the head.
+    pub(crate) fn read(&mut self, input: &[u8]) -> Result<Option<(Reply, usize)>, HandshakeError> {
         // A head ends with an empty line; the parser's work is done once.
         let known = self.head.len();
         self.head.extend_from_slice(input);
@@ -106,13 +120,13 @@ impl Handshake {
         if end > MAX_HEAD {
             return Err(HandshakeError::HeadTooLarge);
         }
-        let report = self.check(&self.head[..end])?;
+        let reply = self.check(&self.head[..end])?;
         self.head = Vec::new();
-        Ok(Some((report, end - known)))
+        Ok(Some((reply, end - known)))
     }
 
     /// RFC 6455, section 4.1, the client's checks 1 to 6.
-    fn check(&self, head: &[u8]) -> Result<Report, HandshakeError> {
+    fn check(&self, head: &[u8]) -> Result<Reply, HandshakeError> {
         let mut lines = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut reply = httparse::Response::new(&mut lines);
         let parsed = reply
@@ -144,16 +158,16 @@ impl Handshake {
         if headers.single("Sec-WebSocket-Accept") != Some(self.accept.as_bytes()) {
             return Err(HandshakeError::Missing("Sec-WebSocket-Accept"));
         }
-        // S32: none was offered, so a name is one too many.
-        if headers
-            .tokens("Sec-WebSocket-Extensions")
-            .any(|token| !token.is_empty())
-        {
-            return Err(HandshakeError::Extension);
-        }
-        Ok(Report::Established {
+        let agreed = self
+            .deflate
+            .agree(headers.all("Sec-WebSocket-Extensions"))?;
+        let established = Report::Established {
             protocol: self.check_subprotocol(&headers)?,
-            extensions: String::new(),
+            extensions: agreed.as_ref().map_or_else(String::new, Agreed::to_string),
+        };
+        Ok(Reply {
+            established,
+            agreed,
         })
     }
 

@@ -6,11 +6,14 @@
 
 mod codec;
 mod connection;
+#[cfg_attr(not(feature = "deflate"), path = "no_deflate.rs")]
+mod deflate;
 mod dial;
 mod event_loop;
 mod handshake;
 mod options;
 mod outbox;
+mod packer;
 mod proxy;
 mod resolve;
 mod stream;
@@ -20,15 +23,18 @@ mod tls;
 mod utf8;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, Transport};
 
 use crate::connection::{Connection, Setup};
 use crate::event_loop::{Action, Command, Reservation, submit};
 use crate::outbox::{Follow, Outbox};
+use crate::packer::Packer;
 use crate::target::Target;
 
+#[cfg(feature = "deflate")]
+pub use deflate::Deflate;
 #[cfg(feature = "native-tls")]
 pub use native_tls;
 pub use options::{BuilderExt, NativeOptions};
@@ -58,6 +64,8 @@ struct Inner {
     /// The connection's slot in the event loop, while it has one.
     key: AtomicUsize,
     outbox: Mutex<Outbox>,
+    /// There once compression was agreed on.
+    packer: OnceLock<Box<Packer>>,
 }
 
 impl Inner {
@@ -114,6 +122,7 @@ impl Transport for Native {
             inner: Arc::new(Inner {
                 key: AtomicUsize::new(NOT_BEGUN),
                 outbox: Mutex::new(Outbox::new(request.options.send_limit)),
+                packer: OnceLock::new(),
             }),
             setup: Mutex::new(Some((
                 Setup {
@@ -142,7 +151,10 @@ impl Transport for Native {
     }
 
     fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
-        let follow = self.inner.outbox().send(message)?;
+        let follow = match self.inner.packer.get() {
+            None => self.inner.outbox().send(message)?,
+            Some(packer) => packer.send(|| self.inner.outbox(), message)?,
+        };
         self.follow(follow);
         Ok(())
     }

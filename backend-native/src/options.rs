@@ -7,6 +7,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tungstenite::http::HeaderMap;
 
 use crate::Native;
+use crate::deflate::Deflate;
 use crate::handshake::check_header;
 use crate::proxy::{Proxy, from_environment};
 use crate::target::Target;
@@ -20,6 +21,7 @@ pub struct NativeOptions {
     invalid: Option<String>,
     pub(crate) tls: TlsChoice,
     pub(crate) receive_limit: usize,
+    pub(crate) deflate: Deflate,
     pub(crate) keep_alive: Option<KeepAlive>,
     pub(crate) proxy: Option<Proxy>,
     proxy_from_environment: bool,
@@ -47,6 +49,7 @@ impl Default for NativeOptions {
             invalid: None,
             tls: TlsChoice::default(),
             receive_limit: 4 << 20,
+            deflate: Deflate::default(),
             keep_alive: None,
             proxy: None,
             proxy_from_environment: false,
@@ -61,6 +64,7 @@ impl NativeOptions {
         if let Some(what) = self.invalid.take() {
             return Err(NewError::Option(what));
         }
+        self.deflate.check().map_err(NewError::Option)?;
         if self.proxy.is_none() && self.proxy_from_environment {
             let variable = |name: &str| std::env::var(name).ok();
             self.proxy =
@@ -132,6 +136,12 @@ pub trait BuilderExt: Sized {
     /// before the socket stops reading. Default: 4 MiB.
     fn receive_limit(self, bytes: usize) -> Self;
 
+    /// How messages are compressed, or that they are not: see [`Deflate`].
+    /// `connect` fails with [`NewError::Option`] for window bits and levels
+    /// that do not exist.
+    #[cfg(feature = "deflate")]
+    fn deflate(self, deflate: Deflate) -> Self;
+
     /// Has TCP itself probe a connection that was silent for `time`
     /// (`SO_KEEPALIVE`). Off by default.
     fn tcp_keepalive(self, time: Duration) -> Self;
@@ -180,6 +190,12 @@ impl BuilderExt for Builder<Native> {
 
     fn receive_limit(mut self, bytes: usize) -> Self {
         self.native_mut().receive_limit = bytes;
+        self
+    }
+
+    #[cfg(feature = "deflate")]
+    fn deflate(mut self, deflate: Deflate) -> Self {
+        self.native_mut().deflate = deflate;
         self
     }
 

@@ -7,6 +7,7 @@
 //! event loop writes many at once.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -121,25 +122,48 @@ impl Outbox {
 
     /// Queues a message, and writes it if that can be done at once.
     pub(crate) fn send(&mut self, message: MessageRef<'_>) -> Result<Follow, Refusal> {
+        self.admit(message)?;
+        let payload = message.as_bytes();
+        self.buffered += payload.len();
+        Ok(self.put(opcode(message), false, payload))
+    }
+
+    /// The same for a message whose payload was compressed to `packed`. What is
+    /// buffered is still the message's payload (S48).
+    pub(crate) fn send_compressed(
+        &mut self,
+        message: MessageRef<'_>,
+        packed: &[u8],
+    ) -> Result<Follow, Refusal> {
+        self.admit(message)?;
+        let size = message.as_bytes().len();
+        self.buffered += size;
+        self.cursor.compressed.push_back(size);
+        Ok(self.put(opcode(message), true, packed))
+    }
+
+    /// Whether a message may be sent now.
+    pub(crate) fn admit(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
         if self.closing {
             return Err(Refusal::Closing);
         }
-        let payload = message.as_bytes();
-        if self.buffered > 0 && self.buffered.saturating_add(payload.len()) > self.send_limit {
+        let size = message.as_bytes().len();
+        if self.buffered > 0 && self.buffered.saturating_add(size) > self.send_limit {
             return Err(Refusal::Full);
         }
-        let opcode = OpCode::Data(match message {
-            MessageRef::Text(_) => Data::Text,
-            MessageRef::Binary(_) => Data::Binary,
-        });
-        self.buffered += payload.len();
+        Ok(())
+    }
+
+    fn put(&mut self, opcode: OpCode, compressed: bool, payload: &[u8]) -> Follow {
         if self.pending.is_empty() && self.may_write_inline() {
-            return Ok(
-                SCRATCH.with_borrow_mut(|scratch| self.write_inline(scratch, opcode, payload))
-            );
+            return SCRATCH.with_borrow_mut(|scratch| {
+                self.write_inline(scratch, opcode, compressed, payload)
+            });
         }
-        encode(&mut self.pending, opcode, payload);
-        Ok(self.ask())
+        let length = payload.len() as u64;
+        let mask = encode_header(&mut self.pending, opcode, compressed, length);
+        encode_payload(&mut self.pending, payload, mask);
+        self.ask()
     }
 
     /// Queues a Close frame; nothing can be sent after it (S52).
@@ -238,12 +262,18 @@ impl Outbox {
     }
 
     /// Frames and writes a message. What is not taken becomes pending.
-    fn write_inline(&mut self, scratch: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) -> Follow {
+    fn write_inline(
+        &mut self,
+        scratch: &mut Vec<u8>,
+        opcode: OpCode,
+        compressed: bool,
+        payload: &[u8],
+    ) -> Follow {
         let Some(stream) = self.stream.clone() else {
             return Follow::Nothing;
         };
         scratch.clear();
-        let mask = encode_header(scratch, opcode, payload.len() as u64);
+        let mask = encode_header(scratch, opcode, compressed, payload.len() as u64);
         let mut rest = payload;
         loop {
             let (piece, after) = rest.split_at(rest.len().min(PIECE));
@@ -310,6 +340,13 @@ impl Outbox {
     }
 }
 
+fn opcode(message: MessageRef<'_>) -> OpCode {
+    OpCode::Data(match message {
+        MessageRef::Text(_) => Data::Text,
+        MessageRef::Binary(_) => Data::Binary,
+    })
+}
+
 /// Where in a sequence of client frames the network stands, to tell payload
 /// from framing (S48).
 #[derive(Debug, Default)]
@@ -317,6 +354,12 @@ struct FrameCursor {
     header_left: usize,
     payload_left: usize,
     counts: bool,
+    /// The sizes of the messages in the compressed frames to come: none can be
+    /// read from the frame.
+    compressed: VecDeque<usize>,
+    /// The size of the message in this frame, if it is compressed. It is taken
+    /// off `buffered` once all of the frame is gone.
+    owed: usize,
 }
 
 impl FrameCursor {
@@ -332,6 +375,8 @@ impl FrameCursor {
             self.payload_left -= payload;
             if self.counts {
                 *buffered -= payload;
+            } else if self.owed > 0 && self.header_left == 0 && self.payload_left == 0 {
+                *buffered -= std::mem::take(&mut self.owed);
             }
             written -= header + payload;
             frames = &frames[(header + payload).min(frames.len())..];
@@ -351,7 +396,12 @@ impl FrameCursor {
         };
         self.header_left = 2 + extra + 4;
         self.payload_left = length;
-        self.counts = frame[0] & 0x08 == 0;
+        // Neither a control frame nor, by its reserved bit, a compressed one.
+        self.counts = frame[0] & 0x48 == 0;
+        if frame[0] & 0x40 != 0 {
+            let size = self.compressed.pop_front();
+            self.owed = size.expect("the size of each compressed message is kept");
+        }
     }
 }
 
@@ -388,6 +438,34 @@ mod tests {
         outbox.pong(b"latest");
         assert!(outbox.unwritten() <= PONG_LIMIT + 200);
         assert_eq!(outbox.late_pong.as_deref(), Some(&b"latest"[..]));
+    }
+
+    #[test]
+    fn the_cursor_counts_a_compressed_message_by_its_own_size() {
+        let binary = OpCode::Data(Data::Binary);
+        let mut frames = Vec::new();
+        let mut mixed = |compressed, size| {
+            let mask = encode_header(&mut frames, binary, compressed, size as u64);
+            encode_payload(&mut frames, &vec![7; size], mask);
+            frames.len()
+        };
+        let ends = [mixed(true, 10), mixed(false, 20), mixed(true, 1)];
+        for step in [1, 7, frames.len()] {
+            let mut cursor = FrameCursor::default();
+            cursor.compressed.extend([1000, 300]);
+            let mut left = 1320;
+            for start in (0..frames.len()).step_by(step) {
+                let written = step.min(frames.len() - start);
+                cursor.advance(&frames[start..], written, &mut left);
+                if start + written < ends[0] {
+                    assert_eq!(left, 1320, "not before the frame is gone");
+                }
+                if start + written == ends[1] {
+                    assert_eq!(left, 300);
+                }
+            }
+            assert_eq!(left, 0, "in steps of {step}");
+        }
     }
 
     #[test]

@@ -11,6 +11,8 @@ cfg_if::cfg_if! {
         /// What only native sockets have.
         pub mod native {
             pub use isosocket_native::{BuilderExt, Proxy};
+            #[cfg(feature = "deflate")]
+            pub use isosocket_native::Deflate;
             #[cfg(feature = "native-tls")]
             pub use isosocket_native::native_tls;
             #[cfg(any(feature = "tls", feature = "webpki-roots"))]
