@@ -1,0 +1,83 @@
+//! The clients: each in a file of its own, which says how the crate is used.
+//!
+//! Each is used as its documentation shows, with `TCP_NODELAY` where its
+//! interface has it, and limits large enough for messages of 1 MiB.
+
+mod ewebsock;
+mod fastwebsockets;
+mod isosocket;
+mod raw;
+mod reqwest_websocket;
+mod tokio_tungstenite;
+mod tokio_tungstenite_wasm;
+mod tokio_websockets;
+mod tungstenite;
+mod yawc;
+
+use crate::job::{Job, Measured, Outcome};
+use crate::pull::{self, Park, Tokio};
+use crate::push;
+
+/// A client that can be measured.
+pub struct Client {
+    /// What it is called on the command line and in results.
+    pub id: &'static str,
+    /// What it is called in tables.
+    pub name: &'static str,
+    pub measure: fn(&Job) -> Outcome<Measured>,
+}
+
+const fn client(
+    id: &'static str,
+    name: &'static str,
+    measure: fn(&Job) -> Outcome<Measured>,
+) -> Client {
+    Client { id, name, measure }
+}
+
+/// All of them, in the order of tables.
+pub const ALL: &[Client] = &[
+    client("raw", "raw TCP", pull::measure::<raw::Raw, Park>),
+    client(
+        "isosocket",
+        "isosocket, handler",
+        push::measure::<isosocket::Handler>,
+    ),
+    client(
+        "isosocket-stream",
+        "isosocket, stream",
+        pull::measure::<isosocket::Stream, Park>,
+    ),
+    client(
+        "fastwebsockets",
+        "fastwebsockets",
+        pull::measure::<fastwebsockets::Client, Tokio>,
+    ),
+    client("yawc", "yawc", pull::measure::<yawc::Client, Tokio>),
+    client(
+        "tokio-websockets",
+        "tokio-websockets",
+        pull::measure::<tokio_websockets::Client, Tokio>,
+    ),
+    client(
+        "tokio-tungstenite",
+        "tokio-tungstenite",
+        pull::measure::<tokio_tungstenite::Client, Tokio>,
+    ),
+    client(
+        "tokio-tungstenite-wasm",
+        "tokio-tungstenite-wasm",
+        pull::measure::<tokio_tungstenite_wasm::Client, Tokio>,
+    ),
+    client(
+        "reqwest-websocket",
+        "reqwest-websocket",
+        pull::measure::<reqwest_websocket::Client, Tokio>,
+    ),
+    client(
+        "tungstenite",
+        "tungstenite, blocking",
+        pull::measure::<tungstenite::Client, Park>,
+    ),
+    client("ewebsock", "ewebsock", push::measure::<ewebsock::Client>),
+];

@@ -1,0 +1,107 @@
+//! One workload, many WebSocket clients. `cargo xtask bench native` runs this.
+//!
+//! Invariant: every client is driven by the same code, through `pull` or
+//! `push`, against the same server; what differs is in `clients`.
+
+mod buffer;
+mod clients;
+mod job;
+mod meter;
+mod process;
+mod pull;
+mod push;
+mod server;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use job::{Job, Outcome, Workload};
+
+const USAGE: &str = "\
+Usage: isosocket-bench COMMAND
+
+  list
+        The clients, one JSON object.
+  server CORE
+        Serve on a free loopback port, pinned to the core; print the address.
+  client CORE SERVER CLIENT WORKLOAD NUMBER [MILLISECONDS]
+        Measure one client; print one JSON object. CORE may be `any`.
+        WORKLOAD: ping, paced, pair, send, receive (NUMBER: bytes), crowd
+        (NUMBER: sockets), construct (NUMBER: calls).
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments[..] {
+        ["list"] => Ok(list()),
+        ["server", core] => serve(core),
+        ["client", core, server, client, workload, number] => {
+            measure(core, server, client, workload, number, "500")
+        }
+        [
+            "client",
+            core,
+            server,
+            client,
+            workload,
+            number,
+            milliseconds,
+        ] => measure(core, server, client, workload, number, milliseconds),
+        _ => Err(USAGE.into()),
+    };
+    match outcome {
+        Ok(answer) => {
+            println!("{answer}");
+            // Some clients wait for their sockets' ends when dropped; none is
+            // measured for that.
+            std::process::exit(0);
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn list() -> Value {
+    let entry = |client: &clients::Client| json!({ "id": client.id, "name": client.name });
+    json!(clients::ALL.iter().map(entry).collect::<Vec<_>>())
+}
+
+fn serve(core: &str) -> Outcome<Value> {
+    prepare(core)?;
+    server::run()
+}
+
+fn measure(
+    core: &str,
+    server: &str,
+    client: &str,
+    workload: &str,
+    number: &str,
+    milliseconds: &str,
+) -> Outcome<Value> {
+    prepare(core)?;
+    let client = clients::ALL
+        .iter()
+        .find(|known| known.id == client)
+        .ok_or_else(|| format!("there is no client `{client}`"))?;
+    let job = Job {
+        workload: Workload::parse(workload, number.parse()?)
+            .ok_or_else(|| format!("there is no workload `{workload}`"))?,
+        server: server.to_owned(),
+        budget: Duration::from_millis(milliseconds.parse()?),
+    };
+    Ok((client.measure)(&job)?.to_json())
+}
+
+fn prepare(core: &str) -> Outcome<()> {
+    process::raise_file_limit();
+    match core == "any" || process::pin(core.parse()?) {
+        true => Ok(()),
+        false => Err(format!("cannot stay on core {core}").into()),
+    }
+}
