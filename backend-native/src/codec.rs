@@ -1,11 +1,9 @@
 //! The message layer of RFC 6455, without I/O: bytes in, messages and control
 //! frames out. Compressed messages (RFC 7692) are inflated on the way.
 //!
-//! Frame headers are tungstenite's. Assembly, UTF-8, limits and close codes are
+//! Opcodes and frame headers are tungstenite's. Assembly, UTF-8, limits and close codes are
 //! decided here, by the rules (S56–S62, S80–S95), and every violation has the
 //! close code that goes on the wire.
-
-use std::io::Cursor;
 
 use bytes::{Bytes, BytesMut};
 use isosocket_core::Message;
@@ -22,8 +20,7 @@ const MAX_HEADER: usize = 14;
 /// Control frames carry at most this many bytes (RFC 6455, 5.5).
 const MAX_CONTROL: usize = 125;
 
-/// Messages up to this size share a chunk of memory with their neighbours, so
-/// that a small message costs no allocation and pins no more than a chunk.
+/// Messages up to this size share a chunk of memory with their neighbours.
 const SMALL: usize = 512;
 
 /// The size of such a chunk: the most that a small message can pin.
@@ -69,8 +66,8 @@ impl From<InvalidUtf8> for Violation {
     }
 }
 
-/// Memory that all sockets of an event loop share: a chunk for small messages,
-/// and what inflating takes.
+/// Memory that all sockets of an event loop share: a chunk for small messages
+/// that were inflated, and what inflating takes.
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
     chunk: BytesMut,
@@ -89,6 +86,43 @@ impl Arena {
         }
         self.chunk.extend_from_slice(bytes);
         self.chunk.split().freeze()
+    }
+}
+
+/// Where small messages get their memory: those that came together share a
+/// chunk, copied at one go, so that each costs no allocation of its own.
+struct Chunks<'a> {
+    input: &'a [u8],
+    chunk: Bytes,
+    /// Where in `input` the chunk begins.
+    start: usize,
+}
+
+impl<'a> Chunks<'a> {
+    fn new(input: &'a [u8]) -> Self {
+        Chunks {
+            input,
+            chunk: Bytes::new(),
+            start: 0,
+        }
+    }
+
+    /// A copy of the `length` bytes that end where `rest` of the input begins.
+    #[inline]
+    fn copy(&mut self, rest: usize, length: usize) -> Bytes {
+        let start = self.input.len() - rest - length;
+        if start >= self.start && start + length <= self.start + self.chunk.len() {
+            let start = start - self.start;
+            return self.chunk.slice(start..start + length);
+        }
+        let after = start + length;
+        if length > SMALL || after == self.input.len() {
+            return Bytes::copy_from_slice(&self.input[start..after]);
+        }
+        let end = self.input.len().min(start + CHUNK);
+        self.chunk = Bytes::copy_from_slice(&self.input[start..end]);
+        self.start = start;
+        self.chunk.slice(..length)
     }
 }
 
@@ -159,10 +193,12 @@ impl Decoder {
     /// before a violation is handed on first (S94).
     pub(crate) fn decode(
         &mut self,
-        mut input: &[u8],
+        input: &[u8],
         arena: &mut Arena,
         mut item: impl FnMut(Item),
     ) -> Result<(), Violation> {
+        let mut chunks = Chunks::new(input);
+        let mut input = input;
         while !self.closed {
             let (frame, remaining) = match self.frame {
                 Some(frame) => frame,
@@ -184,7 +220,9 @@ impl Decoder {
                 None => {
                     let complete = frame.is_final && remaining == 0;
                     let found = match frame.compressed {
-                        false => self.data_piece(complete, payload, remaining, arena)?,
+                        false => self.data_piece(complete, payload, remaining, |payload| {
+                            chunks.copy(input.len(), payload.len())
+                        })?,
                         true => self.compressed_piece(complete, payload, arena)?,
                     };
                     if let Some(found) = found {
@@ -310,7 +348,7 @@ impl Decoder {
                 return Err(Violation::too_big());
             }
             self.inflated += part.len();
-            found = self.data_piece(last, part, 0, arena)?;
+            found = self.data_piece(last, part, 0, |part| arena.copy(part))?;
             Ok(())
         });
         arena.spare = spare;
@@ -323,7 +361,7 @@ impl Decoder {
         complete: bool,
         payload: &[u8],
         remaining: u64,
-        arena: &mut Arena,
+        copy: impl FnOnce(&[u8]) -> Bytes,
     ) -> Result<Option<Message>, Violation> {
         let message = self
             .message
@@ -332,8 +370,8 @@ impl Decoder {
         if complete && message.data.is_empty() && message.utf8.as_ref().is_none_or(Utf8::is_fresh) {
             // The whole message is here: no assembly.
             let found = match message.utf8 {
-                Some(_) => Message::Text(utf8::text(payload, |text| arena.copy(text))?),
-                None => Message::Binary(arena.copy(payload)),
+                Some(_) => Message::Text(utf8::text(payload, copy)?),
+                None => Message::Binary(copy(payload)),
             };
             self.message = None;
             return Ok(Some(found));
@@ -384,24 +422,48 @@ impl Decoder {
     }
 }
 
-/// A header, its payload's length, and its own size in bytes.
+/// A header, its payload's length, and its own size in bytes (RFC 6455, 5.2).
+///
+/// Written out here, because tungstenite's reads through a cursor, a few bytes
+/// at a time, which takes longer than all else that is done with a small message.
+#[inline]
 fn parse_header(bytes: &[u8]) -> Result<Option<(FrameHeader, u64, usize)>, Violation> {
-    let mut cursor = Cursor::new(bytes);
-    let Some((header, length)) = FrameHeader::parse(&mut cursor)
-        .map_err(|_| Violation::protocol("the peer used a reserved opcode"))?
-    else {
+    let [first, second, rest @ ..] = bytes else {
         return Ok(None);
     };
-    let size = cursor.position() as usize;
+    let (length, size) = match (second & 0x7F, rest) {
+        (126, [a, b, ..]) => (u64::from(u16::from_be_bytes([*a, *b])), 4),
+        (127, [a, b, c, d, e, f, g, h, ..]) => {
+            (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), 10)
+        }
+        (126 | 127, _) => return Ok(None),
+        (length, _) => (u64::from(length), 2),
+    };
+    let opcode = OpCode::from(first & 0x0F);
+    if matches!(
+        opcode,
+        OpCode::Data(Data::Reserved(_)) | OpCode::Control(Control::Reserved(_))
+    ) {
+        return Err(Violation::protocol("the peer used a reserved opcode"));
+    }
     if length >> 63 != 0 {
         let what = "the peer sent a frame whose length has its top bit set";
         return Err(Violation::protocol(what));
     }
-    // S92: tungstenite writes the shortest form, so a longer one was not it.
-    if size != header.len(length) {
+    // S92
+    if matches!((size, length), (4, ..126) | (10, ..0x1_0000)) {
         let what = "the peer sent a length that is not in its shortest form";
         return Err(Violation::protocol(what));
     }
+    let header = FrameHeader {
+        is_final: first & 0x80 != 0,
+        rsv1: first & 0x40 != 0,
+        rsv2: first & 0x20 != 0,
+        rsv3: first & 0x10 != 0,
+        opcode,
+        // Its value does not matter: a masked frame is a violation (S93).
+        mask: (second & 0x80 != 0).then_some([0; 4]),
+    };
     Ok(Some((header, length, size)))
 }
 

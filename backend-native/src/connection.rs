@@ -384,7 +384,7 @@ impl Connection {
         let Phase::Tunnelling(tunnelling) = &mut self.phase else {
             return Next::Wait;
         };
-        match tunnelling.advance(&mut context.buffer) {
+        match tunnelling.advance(context.buffer.as_mut_slice()) {
             Ok(false) => Next::Wait,
             Ok(true) => match mem::replace(&mut self.phase, Phase::Ending) {
                 Phase::Tunnelling(open) => self.begin_opening(context, open.setup, open.tcp),
@@ -451,12 +451,13 @@ impl Connection {
             return Next::Wait;
         }
         // The buffer is lent to this call: handlers cannot come back here.
-        let mut buffer = mem::take(&mut context.buffer);
+        let mut lent = mem::take(&mut context.buffer);
+        let buffer = lent.as_mut_slice();
         let began = Instant::now();
         let mut turn = self.link.as_ref().and_then(Link::turn);
         let mut budget = READ_BUDGET;
         let next = loop {
-            let read = match stream.read(&mut buffer) {
+            let read = match stream.read(buffer) {
                 Ok(0) => break self.on_end_of_stream(turn.as_mut()),
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Next::Wait,
@@ -482,7 +483,7 @@ impl Connection {
             }
         };
         drop(turn);
-        context.buffer = buffer;
+        context.buffer = lent;
         let took = began.elapsed();
         if took > SLOW_TURN {
             log::warn!(
@@ -549,7 +550,7 @@ impl Connection {
             .decode(bytes, &mut context.arena, |item| match item {
                 Item::Message(message) => {
                     if let Some(turn) = turn.as_deref_mut() {
-                        turn.report(Report::Message(message));
+                        turn.message(message);
                     }
                 }
                 Item::Ping(payload) => inner.outbox().pong(&payload),

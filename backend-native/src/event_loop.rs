@@ -145,7 +145,7 @@ impl Shared {
 
 /// What connections use of the loop they live in.
 pub(crate) struct Context {
-    pub(crate) buffer: Box<[u8]>,
+    pub(crate) buffer: Buffer,
     pub(crate) arena: Arena,
     pub(crate) timers: Timers,
     registry: Registry,
@@ -170,6 +170,28 @@ impl Context {
     }
 }
 
+/// Memory to read into. It begins with a page: a large vector would begin a
+/// few bytes behind that, where the kernel copies at half the speed.
+#[derive(Default)]
+pub(crate) struct Buffer {
+    memory: Box<[u8]>,
+    start: usize,
+}
+
+impl Buffer {
+    fn new(size: usize) -> Self {
+        const PAGE: usize = 4096;
+        let memory = vec![0; size + PAGE].into_boxed_slice();
+        // Where alignment cannot be told, the beginning does as well.
+        let start = memory.as_ptr().align_offset(PAGE).min(PAGE);
+        Buffer { memory, start }
+    }
+
+    pub(crate) fn as_mut_slice(&mut self) -> &mut [u8] {
+        &mut self.memory[self.start..self.start + BUFFER]
+    }
+}
+
 struct EventLoop {
     poll: Poll,
     connections: Slab<Connection>,
@@ -184,7 +206,7 @@ impl EventLoop {
         let registry = poll.registry().try_clone();
         EventLoop {
             context: Context {
-                buffer: vec![0; BUFFER].into_boxed_slice(),
+                buffer: Buffer::new(BUFFER),
                 arena: Arena::default(),
                 timers: Timers::default(),
                 registry: registry.expect("a registry that works can be cloned"),

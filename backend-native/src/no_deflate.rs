@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::fmt;
 
+use isosocket_core::MessageRef;
 use thiserror::Error;
 
 use crate::codec::Violation;
@@ -75,7 +76,7 @@ impl Compressor {
         match self.0 {}
     }
 
-    pub(crate) fn compress(&mut self, _: &[u8], _: &mut Vec<u8>) -> bool {
+    pub(crate) fn compress(&mut self, _: MessageRef<'_>, _: &mut Vec<u8>) -> bool {
         match self.0 {}
     }
 

@@ -52,7 +52,7 @@ impl Packer {
         // A message that is refused is not compressed first.
         outbox().admit(message)?;
         let mut packed = PACKED.take();
-        let sent = match compressor.compress(message.as_bytes(), &mut packed) {
+        let sent = match compressor.compress(message, &mut packed) {
             true => outbox().send_compressed(message, &packed),
             false => outbox().send(message),
         };

@@ -228,7 +228,12 @@ impl Connection {
         let close = match event.code() {
             // So Deno calls a connection that was dropped.
             0 => CloseEvent::abnormal(),
-            code => CloseEvent::new(code, event.reason(), event.was_clean()),
+            // A code that can be sent came in the peer's Close frame. Chromium
+            // calls that unclean where data was still to be sent (S87).
+            code => {
+                let clean = event.was_clean() || !matches!(code, 1006 | 1015);
+                CloseEvent::new(code, event.reason(), clean)
+            }
         };
         self.end(self.closed(close));
     }

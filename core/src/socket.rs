@@ -15,8 +15,8 @@ use crate::events::Queue;
 use crate::machine::{Decision, Input, step};
 use crate::{
     Bind, Binding, Builder, CloseError, CloseEvent, Data, ErrorEvent, Event, EventKind, Events,
-    Home, MaybeSend, NewError, Open, ReadyState, Refusal, Report, Request, SendError, SendReady,
-    Transport,
+    Home, MaybeSend, Message, NewError, Open, ReadyState, Refusal, Report, Request, SendError,
+    SendReady, Transport,
 };
 
 /// A WebSocket, as the WHATWG standard has it.
@@ -473,17 +473,22 @@ pub struct Turn<T: Transport> {
 }
 
 impl<T: Transport> Turn<T> {
+    /// Tells the socket that a complete message arrived.
+    #[inline]
+    pub fn message(&mut self, message: Message) {
+        self.settle();
+        // A message never changes the state, so there is nothing to swap.
+        if let (_, Decision::DeliverMessage) = step(self.socket.ready_state(), Input::Message) {
+            self.deliver(Event::Message(message));
+        }
+    }
+
     /// Tells the socket a fact.
     pub fn report(&mut self, report: Report) {
         self.settle();
-        let shared = &*self.socket.shared;
+        let shared = self.socket.shared.clone();
         match report {
-            Report::Message(message) => {
-                // A message never changes the state, so there is nothing to swap.
-                if let (_, Decision::DeliverMessage) = step(shared.state(), Input::Message) {
-                    self.deliver(Event::Message(message));
-                }
-            }
+            Report::Message(message) => self.message(message),
             Report::Established {
                 protocol,
                 extensions,
@@ -538,12 +543,21 @@ impl<T: Transport> Turn<T> {
         self.changed = true;
     }
 
+    #[inline]
     fn deliver(&mut self, event: Event) {
         self.delivery.deliver(&self.socket, event);
     }
 
     /// Takes in mail and delivers what waited for it.
+    #[inline]
     fn settle(&mut self) {
+        if self.socket.shared.dirty.load(Ordering::SeqCst) {
+            self.take_mail();
+        }
+    }
+
+    #[cold]
+    fn take_mail(&mut self) {
         let shared = &self.socket.shared;
         while shared.dirty.load(Ordering::SeqCst) {
             shared.dirty.store(false, Ordering::SeqCst);

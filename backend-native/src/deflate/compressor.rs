@@ -6,11 +6,15 @@
 use std::cell::Cell;
 
 use flate2::{Compress, Compression, FlushCompress};
+use isosocket_core::MessageRef;
 
 use super::zlib_window;
 
 /// What a sync flush ends with, which is not sent (RFC 7692, 7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
+
+/// How many messages are not tried, at most, after one that did not shrink.
+const MOST_SKIPPED: u8 = 31;
 
 /// How much the output grows at a time beyond what is expected.
 const STEP: usize = 4 << 10;
@@ -36,6 +40,10 @@ pub(crate) struct Compressor {
     takes_over: bool,
     min_size: usize,
     zlib: Option<Zlib>,
+    /// How many binary messages are not to be tried after the next that does
+    /// not shrink, and how many are not to be tried now.
+    patience: u8,
+    skip: u8,
 }
 
 impl Compressor {
@@ -46,6 +54,8 @@ impl Compressor {
             takes_over,
             min_size,
             zlib: None,
+            patience: 0,
+            skip: 0,
         }
     }
 
@@ -56,7 +66,28 @@ impl Compressor {
 
     /// Compresses a message's payload into `out`, which it clears; `false` if
     /// the message is better sent as it is.
-    pub(crate) fn compress(&mut self, payload: &[u8], out: &mut Vec<u8>) -> bool {
+    pub(crate) fn compress(&mut self, message: MessageRef<'_>, out: &mut Vec<u8>) -> bool {
+        match message {
+            MessageRef::Text(text) => self.try_payload(text.as_bytes(), out),
+            // Images and the like come in rows, and trying costs much. A text
+            // always has something to gain.
+            MessageRef::Binary(_) if self.skip > 0 => {
+                self.skip -= 1;
+                false
+            }
+            MessageRef::Binary(data) => {
+                let smaller = self.try_payload(data, out);
+                self.patience = match smaller {
+                    true => 0,
+                    false => (self.patience * 2 + 1).min(MOST_SKIPPED),
+                };
+                self.skip = self.patience;
+                smaller
+            }
+        }
+    }
+
+    fn try_payload(&mut self, payload: &[u8], out: &mut Vec<u8>) -> bool {
         out.clear();
         if payload.is_empty() {
             return false;

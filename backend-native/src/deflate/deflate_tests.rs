@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
-use isosocket_core::Message;
+use isosocket_core::{Message, MessageRef};
 
 use super::negotiation::NegotiationError::*;
 use super::*;
@@ -578,7 +578,7 @@ fn flate2_inflates_what_we_compress() {
         let mut packed = Vec::new();
         for _ in 0..20 {
             let payload = random.payload();
-            if !compressor.compress(&payload, &mut packed) {
+            if !compressor.compress(MessageRef::Binary(&payload), &mut packed) {
                 // Sent as it is: the receiver learns nothing of it.
                 continue;
             }
@@ -609,7 +609,7 @@ fn every_level_and_size_fits_its_window() {
             let (mut packed, mut history) = (Vec::new(), Vec::new());
             for message in payload.chunks(6_001) {
                 assert!(
-                    compressor.compress(message, &mut packed),
+                    compressor.compress(MessageRef::Binary(message), &mut packed),
                     "{level} {window}"
                 );
                 packed.extend([0, 0, 0xFF, 0xFF]);
@@ -632,14 +632,35 @@ fn noise_is_sent_plain_and_the_compressor_goes_on() {
     let mut packed = Vec::new();
     for size in [1, 2, 3, 100, 70_000, 1 << 20] {
         assert!(
-            !compressor.compress(&random.noise(size), &mut packed),
+            !compressor.compress(MessageRef::Binary(&random.noise(size)), &mut packed),
             "{size}"
         );
         let text = "text that can be compressed, text that can be compressed";
-        assert!(compressor.compress(text.as_bytes(), &mut packed));
+        assert!(compressor.compress(MessageRef::Text(text), &mut packed));
         assert_eq!(receiver.inflate(&packed, 100, true), text.as_bytes());
     }
-    assert!(!compressor.compress(b"", &mut packed));
+    assert!(!compressor.compress(MessageRef::Text(""), &mut packed));
+}
+
+#[test]
+fn binary_noise_is_tried_ever_less_often() {
+    let mut random = Random::new(3);
+    let mut compressor = agreed(15, true).compressor();
+    let mut packed = Vec::new();
+    let mut tries = 0;
+    for _ in 0..100 {
+        packed.clear();
+        let noise = random.noise(500);
+        assert!(!compressor.compress(MessageRef::Binary(&noise), &mut packed));
+        tries += usize::from(!packed.is_empty());
+    }
+    assert_eq!(tries, 7);
+    // Until something shrinks again.
+    let shrinks = |compressor: &mut Compressor, packed: &mut Vec<u8>| {
+        (0..40).find(|_| compressor.compress(MessageRef::Binary(&[7; 500]), packed))
+    };
+    assert!(shrinks(&mut compressor, &mut packed).is_some());
+    assert_eq!(shrinks(&mut compressor, &mut packed), Some(0));
 }
 
 #[test]
@@ -648,7 +669,7 @@ fn nothing_is_kept_without_context_takeover() {
     let agreed = agreed(15, false);
     let mut compressor = agreed.compressor();
     let mut packed = Vec::new();
-    assert!(compressor.compress(&[7; 1000], &mut packed));
+    assert!(compressor.compress(MessageRef::Binary(&[7; 1000]), &mut packed));
     let debug = format!("{compressor:?}");
     assert!(debug.contains("zlib: None"), "{debug}");
     let mut inflater = agreed.inflater();
