@@ -498,6 +498,7 @@ fn reserve(data: &mut BytesMut, here: usize, remaining: u64) {
 }
 
 /// Appends a client's frame to `out`: header, mask and masked payload.
+#[cfg(test)]
 pub(crate) fn encode(out: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
     let mask = encode_header(out, opcode, false, payload.len() as u64);
     encode_payload(out, payload, mask);

@@ -14,6 +14,7 @@ mod handshake;
 mod options;
 mod outbox;
 mod packer;
+mod pending;
 mod proxy;
 mod resolve;
 mod stream;

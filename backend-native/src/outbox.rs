@@ -15,19 +15,20 @@ use std::time::{Duration, Instant};
 use isosocket_core::{MessageRef, Refusal};
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use crate::codec::{close_payload, encode, encode_header, encode_payload};
+use crate::codec::{close_payload, encode_header, encode_payload};
+use crate::pending::{CHUNK, Pending};
 use crate::stream::Stream;
 
 /// How many messages in a row are written inline.
 const INLINE_BURST: u8 = 8;
 /// After a pause of this length a burst is over.
 const BURST_PAUSE: Duration = Duration::from_micros(50);
-/// Large messages are masked and written in pieces of this size.
-const PIECE: usize = 512 << 10;
 /// Pongs are queued while no more than this waits to be written.
 const PONG_LIMIT: usize = 64 << 10;
-/// What a buffer may keep of its memory once it is empty.
-const KEPT_CAPACITY: usize = 4 << 10;
+/// What is left of this much of a message is moved, more than that is handed on.
+const MOVED: usize = 64 << 10;
+/// A client's header has at most this many bytes.
+const MAX_HEADER: usize = 14;
 
 thread_local! {
     /// Where frames are built that are written at once.
@@ -50,9 +51,7 @@ pub(crate) enum Follow {
 pub(crate) struct Outbox {
     stream: Option<Arc<Stream>>,
     /// Whole frames, but for the first, of which a part may be gone.
-    pending: Vec<u8>,
-    /// How much of `pending` is gone.
-    gone: usize,
+    pending: Pending,
     /// Where the first frame in `pending` stands.
     cursor: FrameCursor,
     /// The payload bytes of data frames that the network has not taken.
@@ -72,8 +71,7 @@ impl Outbox {
     pub(crate) fn new(send_limit: usize) -> Self {
         Outbox {
             stream: None,
-            pending: Vec::new(),
-            gone: 0,
+            pending: Pending::default(),
             cursor: FrameCursor::default(),
             buffered: 0,
             send_limit,
@@ -97,8 +95,7 @@ impl Outbox {
         self.stream = None;
         self.closing = true;
         self.broken = true;
-        self.pending = Vec::new();
-        self.gone = 0;
+        self.pending = Pending::default();
         self.cursor = FrameCursor::default();
     }
 
@@ -112,7 +109,7 @@ impl Outbox {
 
     /// The bytes that wait to be written, framing included.
     pub(crate) fn unwritten(&self) -> usize {
-        self.pending.len() - self.gone
+        self.pending.len()
     }
 
     /// Something was received: a conversation, not a burst.
@@ -160,9 +157,7 @@ impl Outbox {
                 self.write_inline(scratch, opcode, compressed, payload)
             });
         }
-        let length = payload.len() as u64;
-        let mask = encode_header(&mut self.pending, opcode, compressed, length);
-        encode_payload(&mut self.pending, payload, mask);
+        self.append(opcode, compressed, payload);
         self.ask()
     }
 
@@ -172,11 +167,7 @@ impl Outbox {
             return Follow::Nothing;
         }
         self.closing = true;
-        encode(
-            &mut self.pending,
-            OpCode::Control(Control::Close),
-            &close_payload(frame),
-        );
+        self.append_control(Control::Close, &close_payload(frame));
         self.ask()
     }
 
@@ -188,14 +179,14 @@ impl Outbox {
         if self.unwritten() > PONG_LIMIT {
             self.late_pong = Some(payload.into());
         } else if !self.closing {
-            encode(&mut self.pending, OpCode::Control(Control::Pong), payload);
+            self.append_control(Control::Pong, payload);
         }
     }
 
     /// Queues a ping without a payload. Not after the Close frame.
     pub(crate) fn ping(&mut self) {
         if !self.closing {
-            encode(&mut self.pending, OpCode::Control(Control::Ping), &[]);
+            self.append_control(Control::Ping, &[]);
         }
     }
 
@@ -225,9 +216,13 @@ impl Outbox {
             return Ok(());
         };
         loop {
-            while self.gone < self.pending.len() {
-                match stream.write(&self.pending[self.gone..]) {
-                    Ok(written) => self.advance(written),
+            while !self.pending.is_empty() {
+                match stream.write(self.pending.front()) {
+                    Ok(written) => {
+                        let front = self.pending.front();
+                        self.cursor.advance(front, written, &mut self.buffered);
+                        self.pending.advance(written);
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                     Err(error) => return Err(self.fail(error)),
                 }
@@ -276,7 +271,7 @@ impl Outbox {
         let mask = encode_header(scratch, opcode, compressed, payload.len() as u64);
         let mut rest = payload;
         loop {
-            let (piece, after) = rest.split_at(rest.len().min(PIECE));
+            let (piece, after) = rest.split_at(rest.len().min(CHUNK));
             encode_payload(scratch, piece, mask);
             rest = after;
             let mut written = 0;
@@ -289,9 +284,14 @@ impl Outbox {
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         // The loop hears when the stream can be written again.
-                        self.pending.reserve(scratch.len() - written + rest.len());
-                        self.pending.extend_from_slice(&scratch[written..]);
-                        encode_payload(&mut self.pending, rest, mask);
+                        if scratch.len() - written > MOVED {
+                            self.pending.adopt(std::mem::take(scratch), written);
+                        } else {
+                            let left = &scratch[written..];
+                            self.pending
+                                .append(left.len(), |chunk| chunk.extend_from_slice(left));
+                        }
+                        self.append_payload(rest, mask);
                         return Follow::Nothing;
                     }
                     Err(error) => {
@@ -314,27 +314,36 @@ impl Outbox {
         }
     }
 
-    fn advance(&mut self, written: usize) {
-        self.cursor
-            .advance(&self.pending[self.gone..], written, &mut self.buffered);
-        self.gone += written;
-        if self.gone == self.pending.len() {
-            self.pending.clear();
-            self.gone = 0;
-            if self.pending.capacity() > KEPT_CAPACITY {
-                self.pending = Vec::new();
-            }
-        } else if self.gone >= PIECE && self.gone * 2 >= self.pending.len() {
-            // Moved when at least half is gone, so that no byte moves often.
-            self.pending.drain(..self.gone);
-            self.gone = 0;
+    /// Queues a frame.
+    fn append(&mut self, opcode: OpCode, compressed: bool, payload: &[u8]) {
+        let (piece, rest) = payload.split_at(payload.len().min(CHUNK - MAX_HEADER));
+        // The mask goes on where it stopped only after whole words.
+        let (piece, rest) = match rest.is_empty() {
+            true => (piece, rest),
+            false => payload.split_at(piece.len() / 8 * 8),
+        };
+        let mask = self.pending.append(MAX_HEADER + piece.len(), |chunk| {
+            let mask = encode_header(chunk, opcode, compressed, payload.len() as u64);
+            encode_payload(chunk, piece, mask);
+            mask
+        });
+        self.append_payload(rest, mask);
+    }
+
+    fn append_payload(&mut self, payload: &[u8], mask: [u8; 4]) {
+        for piece in payload.chunks(CHUNK) {
+            self.pending
+                .append(piece.len(), |chunk| encode_payload(chunk, piece, mask));
         }
+    }
+
+    fn append_control(&mut self, control: Control, payload: &[u8]) {
+        self.append(OpCode::Control(control), false, payload);
     }
 
     fn fail(&mut self, error: io::Error) -> io::Error {
         self.broken = true;
-        self.pending = Vec::new();
-        self.gone = 0;
+        self.pending = Pending::default();
         self.stream = None;
         error
     }
@@ -408,6 +417,7 @@ impl FrameCursor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::encode;
 
     #[test]
     fn the_cursor_counts_payload_and_nothing_else() {
