@@ -20,7 +20,190 @@ pub struct Deviation {
 }
 
 /// All of them, by host and rule.
-pub const KNOWN: &[Deviation] = &[];
+pub const KNOWN: &[Deviation] = &[
+    // Node 22: undici.
+    known("node", "S12", "", "undici does not send user info"),
+    known(
+        "node",
+        "S29",
+        "Connection=close",
+        "undici waits on after such a reply; the connect timeout ends it",
+    ),
+    known(
+        "node",
+        "S30",
+        ",",
+        "undici takes the value of Connection for one token",
+    ),
+    known(
+        "node",
+        "S32",
+        "permessage-deflate%3B",
+        "undici ignores bad parameters of permessage-deflate",
+    ),
+    known(
+        "node",
+        "S46",
+        "\u{feff}",
+        "undici strips a leading byte order mark",
+    ),
+    known(
+        "node",
+        "S55",
+        "%EF%BB%BF",
+        "undici strips a leading byte order mark",
+    ),
+    known(
+        "node",
+        "S70",
+        "4001",
+        "undici strips a leading byte order mark",
+    ),
+    known(
+        "node",
+        "S80",
+        "a_close_is_echoed",
+        "undici answers with the code only",
+    ),
+    known(
+        "node",
+        "S82",
+        "",
+        "undici answers with the code only, and strips a leading byte order mark",
+    ),
+    known(
+        "node",
+        "S92",
+        "",
+        "undici accepts longer forms of the length",
+    ),
+    known(
+        "node",
+        "S94",
+        "len16",
+        "undici accepts longer forms of the length",
+    ),
+    // Deno 2.9: fastwebsockets.
+    known(
+        "deno",
+        "S27",
+        "",
+        "Deno does not compare the choice with the offer",
+    ),
+    known(
+        "deno",
+        "S30",
+        ",",
+        "Deno takes the value of Connection for one token",
+    ),
+    known("deno", "S31", "", "Deno does not look at the accept key"),
+    known("deno", "S32", "", "Deno does not look at the extensions"),
+    known(
+        "deno",
+        "S62",
+        "of_the_default_limit",
+        "Deno has a limit of its own just below 64 MiB",
+    ),
+    known(
+        "deno",
+        "S75",
+        "the_peer_reacts",
+        "Deno reports a dropped connection as closed cleanly after close()",
+    ),
+    known("deno", "S90", "pong:*126", "Deno accepts it"),
+    known("deno", "S90", "text:z:nofin", "Deno accepts it"),
+    known(
+        "deno",
+        "S91",
+        ":nofin;",
+        "Deno accepts text that ends inside a character, in fragments",
+    ),
+    known("deno", "S92", "", "Deno accepts longer forms of the length"),
+    known(
+        "deno",
+        "S94",
+        "len16",
+        "Deno accepts longer forms of the length",
+    ),
+    // Bun 1.4.
+    known(
+        "bun",
+        "S31",
+        "+Sec-WebSocket-Accept",
+        "Bun accepts a repeated header",
+    ),
+    known(
+        "bun",
+        "S48",
+        "",
+        "Bun hands data to the system inside send, and does not count it",
+    ),
+    known(
+        "bun",
+        "S49",
+        "until_the_caller_yields",
+        "Bun hands data to the system inside send, and does not count it",
+    ),
+    known("bun", "S92", "", "Bun accepts longer forms of the length"),
+    known(
+        "bun",
+        "S94",
+        "len16",
+        "Bun accepts longer forms of the length",
+    ),
+    // WebKitGTK 2.50.
+    known(
+        "webkit",
+        "S12",
+        "%C3%A9",
+        "WebKitGTK sends user info in Latin-1",
+    ),
+    known(
+        "webkit",
+        "S28",
+        "redirects",
+        "WebKitGTK waits on after a redirect; the connect timeout ends it",
+    ),
+    known(
+        "webkit",
+        "S31",
+        "=@swapped",
+        "WebKitGTK compares the accept key without case",
+    ),
+    known(
+        "webkit",
+        "S31",
+        "+Sec-WebSocket-Accept=@key",
+        "WebKitGTK accepts a repeated header",
+    ),
+    known(
+        "webkit",
+        "S70",
+        "3999",
+        "WebKitGTK cuts a reason off at a NUL",
+    ),
+    known(
+        "webkit",
+        "S81",
+        "",
+        "WebKitGTK answers an empty Close with 1000",
+    ),
+    known("webkit", "S90", "pong:*126", "WebKitGTK accepts it"),
+];
+
+const fn known(
+    host: &'static str,
+    rule: &'static str,
+    case: &'static str,
+    reason: &'static str,
+) -> Deviation {
+    Deviation {
+        host,
+        rule,
+        case,
+        reason,
+    }
+}
 
 /// Why this case may fail here.
 pub fn reason(rule: &str, case: &str) -> Option<&'static str> {

@@ -167,6 +167,11 @@ impl Record {
         self.0["client_end"].as_str().unwrap_or("none")
     }
 
+    /// Whether the peer's patience ended it.
+    pub fn timed_out(&self) -> bool {
+        self.0["timeout"] == true
+    }
+
     /// Whether the peer sent a 101.
     pub fn accepted(&self) -> bool {
         self.0["accepted"] == true

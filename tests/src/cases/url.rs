@@ -346,6 +346,8 @@ pub async fn user_info_is_sent_as_basic_authentication(
     ensure_eq!(socket.url(), address, "the url");
     // The case's own deadline bounds this.
     loop {
+        // Asked before: what the peer has seen by then it knows.
+        let over = socket.ready_state() == ReadyState::Closed;
         let headers: Vec<Vec<String>> = records_now(&id)
             .await?
             .iter()
@@ -356,7 +358,7 @@ pub async fn user_info_is_sent_as_basic_authentication(
             let when = if at == 0 { "at once" } else { "when asked" };
             return Ok(format!("{header} {when}"));
         }
-        if socket.ready_state() == ReadyState::Closed {
+        if over {
             return Err(format!("not in {} requests", headers.len()));
         }
         harness::sleep(5).await;
