@@ -24,6 +24,8 @@ pub enum Outcome {
     Recorded,
     /// It has no meaning on this host; the reason is the suite's.
     NotApplicable(String),
+    /// It fails because of the host; the reason is the suite's.
+    Deviation(String),
 }
 
 /// One case on one host.
@@ -36,6 +38,8 @@ pub struct Case {
     pub outcome: Outcome,
     /// What the case saw, in a few words.
     pub seen: String,
+    /// Whether that is other than the rule says.
+    pub deviates: bool,
 }
 
 impl Case {
@@ -64,11 +68,17 @@ impl Case {
                 "fail" => Outcome::Fail,
                 "recorded" => Outcome::Recorded,
                 other => {
-                    let reason = other.strip_prefix("not applicable: ")?.trim();
-                    Outcome::NotApplicable((!reason.is_empty()).then(|| reason.to_owned())?)
+                    let (word, reason) = other.split_once(": ")?;
+                    let reason = Some(reason.trim()).filter(|reason| !reason.is_empty())?;
+                    match word {
+                        "not applicable" => Outcome::NotApplicable(reason.to_owned()),
+                        "known deviation" => Outcome::Deviation(reason.to_owned()),
+                        _ => return None,
+                    }
                 }
             },
             seen: text("seen")?,
+            deviates: value["deviates"].as_bool().unwrap_or(false),
         })
     }
 
@@ -78,6 +88,7 @@ impl Case {
             Outcome::Fail => "fail".to_owned(),
             Outcome::Recorded => "recorded".to_owned(),
             Outcome::NotApplicable(reason) => format!("not applicable: {reason}"),
+            Outcome::Deviation(reason) => format!("known deviation: {reason}"),
         };
         json!({
             "rule": self.rule,
@@ -85,6 +96,7 @@ impl Case {
             "mark": format!("{:?}", self.mark),
             "result": result,
             "seen": self.seen,
+            "deviates": self.deviates,
         })
     }
 
@@ -99,7 +111,9 @@ impl Case {
 pub struct Tally {
     pub passed: usize,
     pub not_applicable: usize,
-    /// Those that did neither, whatever they did instead.
+    /// Those that the host is known to fail.
+    pub deviating: usize,
+    /// Those that did none of these, whatever they did instead.
     pub failed: usize,
 }
 
@@ -110,6 +124,7 @@ impl Tally {
             match case.outcome {
                 Outcome::Pass => tally.passed += 1,
                 Outcome::NotApplicable(_) => tally.not_applicable += 1,
+                Outcome::Deviation(_) => tally.deviating += 1,
                 Outcome::Fail | Outcome::Recorded => tally.failed += 1,
             }
         }
@@ -117,7 +132,7 @@ impl Tally {
     }
 
     pub fn total(self) -> usize {
-        self.passed + self.not_applicable + self.failed
+        self.passed + self.not_applicable + self.deviating + self.failed
     }
 }
 
@@ -157,6 +172,7 @@ mod tests {
             &line("X", "pass"),
             &line("M", "passed"),
             &line("M", "not applicable: "),
+            &line("M", "unknown: reason"),
         ] {
             assert!(Case::read(wrong).is_err(), "{wrong}");
         }
@@ -169,6 +185,7 @@ mod tests {
             ("M", "fail"),
             ("M", "recorded"),
             ("M", "not applicable: x"),
+            ("M", "known deviation: x"),
             ("U", "recorded"),
         ];
         let cases: Vec<Case> = results
@@ -176,11 +193,14 @@ mod tests {
             .map(|(mark, result)| Case::read(&line(mark, result)).expect("it is a report"))
             .collect();
         let tally = Tally::of(&cases);
-        assert_eq!(
-            (tally.passed, tally.not_applicable, tally.failed),
-            (1, 1, 2)
-        );
-        assert_eq!(tally.total(), 4);
+        let expected = Tally {
+            passed: 1,
+            not_applicable: 1,
+            deviating: 1,
+            failed: 2,
+        };
+        assert_eq!(tally, expected);
+        assert_eq!(tally.total(), 5);
     }
 
     #[test]

@@ -7,8 +7,10 @@
 mod agreement;
 mod cases;
 mod demo;
+mod evidence;
 mod hosts;
 mod http;
+mod lanes;
 mod log;
 mod page;
 mod parity;
@@ -30,12 +32,14 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  test-all [--install] [--allow-missing] [--hosts core] [--only HOST,..] [FILTER]
+  test-all [--install] [--allow-missing] [--hosts core] [--only HOST,..]
+           [--jobs N] [FILTER]
         Run the conformance suite on every host and print one table.
         --install        install what a host needs (rustup, cargo, npm, apt-get as root)
         --allow-missing  do not fail because of a host that is not installed
         --hosts core     a small set of hosts, for quick work
         --only           only these hosts, by id or by family; --list prints them
+        --jobs           how many JavaScript hosts run at a time, 2 unless given
         FILTER           only the cases whose name contains this
 
   parity [--last | what test-all takes]

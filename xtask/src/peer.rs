@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use isosocket_peer::{Peer, PeerOptions};
 
@@ -86,9 +86,12 @@ impl Running {
         new
     }
 
-    /// What cases reported since the last call: the host's name, and a line.
-    pub fn new_reports(&self) -> Vec<(String, String)> {
-        let reports = self.reports.lock();
-        reports.map_or_else(|_| Vec::new(), |mut reports| std::mem::take(&mut *reports))
+    /// Takes what cases reported under the names that are wanted.
+    pub fn take_reports(&self, wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+        let mut reports = self.reports.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = std::mem::take(&mut *reports);
+        let (taken, left) = all.into_iter().partition(|(from, _)| wanted(from));
+        *reports = left;
+        taken
     }
 }

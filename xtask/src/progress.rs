@@ -64,6 +64,14 @@ pub fn run(title: &str, command: &Invocation, log: &Path, limit: Duration) -> Re
     }
 }
 
+/// Says something that stays, below or above what lives on a terminal.
+pub fn say(line: &str) {
+    match std::io::stderr().is_terminal() {
+        true => eprintln!("\r\x1b[2K{line}"),
+        false => eprintln!("{line}"),
+    }
+}
+
 /// Prints the end of a log, for whoever must find out what went wrong.
 pub fn show_tail(log: &Path) {
     eprintln!("--- the end of {}", workspace::relative(log));

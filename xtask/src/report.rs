@@ -112,7 +112,7 @@ impl Row {
         };
         let tally = Tally::of(&self.cases);
         let (m, excused) = if self.host.websocket && tally.total() > 0 {
-            let asserted = tally.passed + tally.failed;
+            let asserted = tally.total() - tally.not_applicable;
             (
                 format!("{}/{asserted}", tally.passed),
                 tally.not_applicable.to_string(),
@@ -176,7 +176,7 @@ pub fn json(rows: &[Row]) -> String {
         .map(|row| {
             let tally = Tally::of(&row.cases);
             // Written field by field, because a map would sort them.
-            let fields: [(&str, Value); 12] = [
+            let fields: [(&str, Value); 13] = [
                 ("target", json!(row.target)),
                 ("host", json!(row.host.name)),
                 ("result", json!(row.verdict.word())),
@@ -188,6 +188,7 @@ pub fn json(rows: &[Row]) -> String {
                 ("version", json!(row.version)),
                 ("m_passed", json!(tally.passed)),
                 ("m_not_applicable", json!(tally.not_applicable)),
+                ("m_deviating", json!(tally.deviating)),
                 ("m_failed", json!(tally.failed)),
             ];
             let fields: Vec<String> = fields
@@ -284,7 +285,7 @@ mod tests {
             "[\n  {\"target\": \"wasm32\", \"host\": \"Deno\", \"result\": \"PASS\", \
              \"passed\": 2, \"failed\": 0, \"seconds\": 1.23, \
              \"id\": \"deno\", \"note\": \"\", \"version\": \"1.2.3\", \
-             \"m_passed\": 0, \"m_not_applicable\": 0, \"m_failed\": 0}\n]\n"
+             \"m_passed\": 0, \"m_not_applicable\": 0, \"m_deviating\": 0, \"m_failed\": 0}\n]\n"
         );
     }
 

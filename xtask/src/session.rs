@@ -8,13 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::cases::{Case, Mark, Outcome};
+use crate::evidence::{self, Ended};
 use crate::hosts::{Env, Host, Kind};
-use crate::log::{Counts, Test};
+use crate::log::Counts;
 use crate::process::Invocation;
 use crate::report::{Row, Verdict};
 use crate::tools::{self, Tool};
-use crate::{demo, page, peer, progress, wasm, workspace};
+use crate::{demo, lanes, page, peer, progress, wasm, workspace};
 
 /// A build takes no longer than this, on a cold machine with two cores.
 const BUILD_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -54,9 +54,51 @@ impl Session {
         })
     }
 
-    /// Runs one host and says on one line how it went.
-    pub fn run(&mut self, host: &'static Host) -> Row {
-        let mut row = Row::new(host);
+    /// Runs hosts, so many of the JavaScript ones at a time, and says on one
+    /// line how each went.
+    pub fn run(&mut self, hosts: &[&'static Host], lanes: usize) -> Vec<Row> {
+        let mut rows: Vec<Row> = hosts.iter().map(|host| Row::new(host)).collect();
+        let mut jobs = Vec::new();
+        for (index, row) in rows.iter_mut().enumerate() {
+            if !self.begin(row) {
+                say(row);
+                continue;
+            }
+            let log = self.log(row.host);
+            // What else runs beside native cases would count their threads
+            // and descriptors as its own.
+            let ended = match row.host.kind {
+                Kind::Page => self.page(&log),
+                Kind::Native { .. } | Kind::Wasm => match self.prepare(row.host, &log) {
+                    Ok(commands) => {
+                        let job = Job {
+                            index,
+                            host: row.host,
+                            commands,
+                            log,
+                        };
+                        if matches!(row.host.kind, Kind::Wasm) {
+                            jobs.push(job);
+                            continue;
+                        }
+                        job.run()
+                    }
+                    Err(problem) => Err(problem),
+                },
+            };
+            self.end(row, ended);
+        }
+        let work = |job: Job| (job.index, job.run());
+        lanes::run(jobs, lanes, work, |(index, ended)| {
+            self.end(&mut rows[index], ended);
+        });
+        evidence::unclaimed(&mut rows, &self.peer.take_reports(|_| true));
+        rows
+    }
+
+    /// Looks for what a host needs; whether its cases can be run.
+    fn begin(&mut self, row: &mut Row) -> bool {
+        let host = row.host;
         row.target = match host.kind {
             Kind::Native { .. } => self.native.clone(),
             Kind::Wasm | Kind::Page => tools::WASM_TRIPLE.to_owned(),
@@ -67,76 +109,42 @@ impl Session {
             .filter(|tool| self.provide(tool).is_err())
             .map(|tool| tool.name)
             .collect();
-        if missing.is_empty() {
-            row.version = self.version(host);
-            let log = self.output.join(format!("{}.log", host.id));
-            self.judge(&log, &mut row);
-            // Cases that failed tell more than the end of a log.
-            if row.verdict == Verdict::Fail && row.failures().next().is_none() {
-                progress::show_tail(&log);
-            }
-        } else {
+        if !missing.is_empty() {
             row.note = format!("needs {}", missing.join(", "));
+            return false;
         }
-        let Counts { passed, failed } = row.counts;
-        eprintln!(
-            "{:7} {}  {passed}/{} cases, {:.1} s{}{}",
-            row.verdict.word(),
-            host.name,
-            passed + failed,
-            row.took.as_secs_f64(),
-            if row.note.is_empty() { "" } else { "  " },
-            row.note
-        );
-        row
+        row.version = self.version(host);
+        // What an earlier run wrote must not be counted again.
+        match fs::write(self.log(host), "") {
+            Ok(()) => true,
+            Err(error) => {
+                row.judge(&[], Some(format!("cannot write the log: {error}")));
+                false
+            }
+        }
     }
 
-    /// Builds what a row needs, runs its cases, reads what they left.
-    fn judge(&mut self, log: &Path, row: &mut Row) {
-        let host = row.host;
-        // What an earlier run wrote must not be counted again.
-        if let Err(error) = fs::write(log, "") {
-            return row.judge(&[], Some(format!("cannot write the log: {error}")));
+    /// Reads what a host left, and says how it went.
+    fn end(&mut self, row: &mut Row, ended: Ended) {
+        let log = self.log(row.host);
+        let complaint = self.peer.new_complaints().into_iter().next();
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        let reports = self.peer.take_reports(|from| from == row.host.id);
+        let reports: Vec<String> = reports.into_iter().map(|(_, line)| line).collect();
+        evidence::judge(row, ended, complaint, &text, &reports);
+        // Cases that failed tell more than the end of a log.
+        if row.verdict == Verdict::Fail && row.failures().next().is_none() {
+            progress::show_tail(&log);
         }
-        let outcome = match host.kind {
-            Kind::Page => self.page(log),
-            Kind::Native { .. } | Kind::Wasm => self.suite_on(host, log),
-        };
-        let mut problem = match outcome {
-            Ok((took, problem)) => {
-                row.took = took;
-                problem
-            }
-            Err(problem) => Some(problem),
-        };
-        if let Some(complaint) = self.peer.new_complaints().first() {
-            problem.get_or_insert(format!(
-                "the peer was asked for what it has not: {complaint}"
-            ));
-        }
-        let log = fs::read_to_string(log).unwrap_or_default();
-        let tests = Test::read_all(&log);
-        let failed = tests.iter().filter(|test| !test.passed);
-        let failed: Vec<&str> = failed.map(Test::short_name).collect();
-        row.counts = Counts::read(&log);
-        row.judge(&failed, problem);
-        row.tests = tests
-            .iter()
-            .filter_map(|test| test.in_suite().map(str::to_owned))
-            .collect();
-        row.cases = match host.websocket {
-            false if host.runs_the_suite() => without_websocket(&tests),
-            _ => Vec::new(),
-        };
-        let (cases, problem) = reported(host, &self.peer.new_reports());
-        row.cases.extend(cases);
-        if let Some(problem) = problem {
-            row.blame(problem);
-        }
+        say(row);
+    }
+
+    fn log(&self, host: &Host) -> PathBuf {
+        self.output.join(format!("{}.log", host.id))
     }
 
     /// Drives the demo's page: how long it took, and what went wrong.
-    fn page(&mut self, log: &Path) -> Result<(Duration, Option<String>), String> {
+    fn page(&mut self, log: &Path) -> Ended {
         let wasm_bindgen = self.provide(&tools::WASM_BINDGEN)?;
         let driver = self.provide(&tools::CHROMIUM)?;
         let folder = demo::build(&wasm_bindgen, log)?;
@@ -144,25 +152,6 @@ impl Session {
         let filter = self.filter.as_deref();
         let outcome = page::run(&driver, folder, &self.peer, filter, log);
         Ok((start.elapsed(), outcome.err()))
-    }
-
-    /// Runs the suite on a host: how long it took, and what went wrong.
-    fn suite_on(
-        &mut self,
-        host: &'static Host,
-        log: &Path,
-    ) -> Result<(Duration, Option<String>), String> {
-        let commands = self.prepare(host, log)?;
-        let start = Instant::now();
-        let mut problem = None;
-        for command in &commands {
-            let title = format!("running {}", host.name);
-            // The other binaries' cases are run all the same.
-            if let Err(error) = progress::run(&title, command, log, RUN_LIMIT) {
-                problem.get_or_insert(error);
-            }
-        }
-        Ok((start.elapsed(), problem))
     }
 
     /// The commands that run a row's cases, with everything built for them.
@@ -269,43 +258,41 @@ impl Session {
     }
 }
 
-/// The cases among what the peer was told while a host ran, and what is wrong
-/// with the rest.
-fn reported(host: &Host, lines: &[(String, String)]) -> (Vec<Case>, Option<String>) {
-    let (mut cases, mut problem) = (Vec::new(), None);
-    for (from, line) in lines {
-        let case = if from == host.id && host.websocket {
-            Case::read(line)
-        } else {
-            Err(format!("a case reported under the name of `{from}`"))
-        };
-        match case {
-            Ok(case) => cases.push(case),
-            Err(error) => {
+/// A host's cases, ready to be run.
+struct Job {
+    index: usize,
+    host: &'static Host,
+    commands: Vec<Invocation>,
+    log: PathBuf,
+}
+
+impl Job {
+    fn run(&self) -> Ended {
+        let start = Instant::now();
+        let mut problem = None;
+        for command in &self.commands {
+            let title = format!("running {}", self.host.name);
+            // The other binaries' cases are run all the same.
+            if let Err(error) = progress::run(&title, command, &self.log, RUN_LIMIT) {
                 problem.get_or_insert(error);
             }
         }
+        Ok((start.elapsed(), problem))
     }
-    (cases, problem)
 }
 
-/// Without a WebSocket nobody can report; S103 is about that, and the harness
-/// says how its tests ended.
-fn without_websocket(tests: &[Test]) -> Vec<Case> {
-    let of_s103 = |test: &Test| {
-        let name = test.in_suite()?.strip_prefix("S103::")?;
-        Some(Case {
-            rule: "S103".to_owned(),
-            name: name.to_owned(),
-            mark: Mark::M,
-            outcome: match test.passed {
-                true => Outcome::Pass,
-                false => Outcome::Fail,
-            },
-            seen: "as the harness says".to_owned(),
-        })
-    };
-    tests.iter().filter_map(of_s103).collect()
+/// Says how a row went.
+fn say(row: &Row) {
+    let Counts { passed, failed } = row.counts;
+    progress::say(&format!(
+        "{:7} {}  {passed}/{} cases, {:.1} s{}{}",
+        row.verdict.word(),
+        row.host.name,
+        passed + failed,
+        row.took.as_secs_f64(),
+        if row.note.is_empty() { "" } else { "  " },
+        row.note
+    ));
 }
 
 /// The search path with one more folder at its front.
@@ -323,32 +310,4 @@ fn native_triple() -> Result<String, String> {
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned)
         .ok_or_else(|| "rustc does not name its host".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{reported, without_websocket};
-    use crate::hosts;
-    use crate::log::Test;
-
-    #[test]
-    fn a_report_under_another_name_is_a_problem() {
-        let line = r#"{"rule":"S1","case":"a","mark":"M","result":"pass","seen":""}"#;
-        let from = |name: &str| vec![(name.to_owned(), line.to_owned())];
-        let deno = hosts::called("deno").expect("it is a host");
-        let (cases, problem) = reported(deno, &from("deno"));
-        assert_eq!((cases.len(), problem), (1, None));
-        let (cases, problem) = reported(deno, &from("node"));
-        assert!(cases.is_empty() && problem.is_some());
-        let node_20 = hosts::called("node20").expect("it is a host");
-        assert!(reported(node_20, &from("node20")).1.is_some());
-    }
-
-    #[test]
-    fn without_a_websocket_the_harness_is_believed() {
-        let log = "test mounted::S103::a ... ok\ntest mounted::S1::b ... ok\n";
-        let cases = without_websocket(&Test::read_all(log));
-        assert_eq!(cases.len(), 1);
-        assert_eq!(cases[0].title(), "S103 a");
-    }
 }

@@ -16,12 +16,16 @@ use crate::{agreement, workspace};
 /// How many failed cases are shown; the matrix has them all.
 const SHOWN_FAILURES: usize = 30;
 
+/// How many JavaScript hosts run at a time unless `--jobs` says otherwise.
+const JOBS: usize = 2;
+
 #[derive(Debug, Default, PartialEq)]
 struct Options {
     install: bool,
     allow_missing: bool,
     list: bool,
     core: bool,
+    jobs: Option<usize>,
     only: Vec<String>,
     filter: Option<String>,
 }
@@ -43,7 +47,7 @@ pub fn run(arguments: &[String]) -> Result<(Option<Run>, bool), String> {
     }
     let everything = hosts.len() == HOSTS.len() && options.filter.is_none();
     let mut session = Session::start(options.install, options.filter)?;
-    let mut rows: Vec<Row> = hosts.into_iter().map(|host| session.run(host)).collect();
+    let mut rows = session.run(&hosts, options.jobs.unwrap_or(JOBS));
     agreement::check(&mut rows, everything);
     let run = Run::new(rows, everything);
     run.save()?;
@@ -64,6 +68,10 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
                 Some("all") => options.core = false,
                 _ => return Err("--hosts is `core` or `all`".to_owned()),
             },
+            "--jobs" => {
+                let jobs = arguments.next().and_then(|jobs| jobs.parse().ok());
+                options.jobs = Some(jobs.ok_or("--jobs needs a number")?);
+            }
             "--only" => {
                 let names = arguments.next().ok_or("--only needs a host")?;
                 options.only.extend(names.split(',').map(str::to_owned));
@@ -164,15 +172,23 @@ mod tests {
 
     #[test]
     fn arguments_are_read_in_any_order() {
-        let parsed = options("close --only deno,bun --install").expect("they are right");
+        let parsed = options("close --only deno,bun --jobs 1 --install").expect("they are right");
         assert_eq!(parsed.only, ["deno", "bun"]);
         assert_eq!(parsed.filter.as_deref(), Some("close"));
+        assert_eq!(parsed.jobs, Some(1));
         assert!(parsed.install && !parsed.allow_missing && !parsed.core);
     }
 
     #[test]
     fn wrong_arguments_are_refused() {
-        for line in ["--instal", "--hosts some", "--hosts", "--only", "a b"] {
+        for line in [
+            "--instal",
+            "--hosts some",
+            "--hosts",
+            "--only",
+            "--jobs x",
+            "a b",
+        ] {
             assert!(options(line).is_err(), "{line}");
         }
         assert!(choose(&options("--only netscape").expect("parses")).is_err());

@@ -18,8 +18,8 @@ const SCRIPT: &str = include_str!("page.js");
 /// The kinds with what the legend says of them, as far as they occur in cells.
 const LEGEND: &[(Kind, &str)] = &[
     (Kind::Pass, "holds"),
-    (Kind::Same, "recorded, the same as natively"),
-    (Kind::Deviation, "recorded, otherwise than natively"),
+    (Kind::Same, "recorded, as natively"),
+    (Kind::Deviation, "otherwise than natively"),
     (Kind::NotApplicable, "not applicable, for a stated reason"),
     (Kind::Fail, "fails"),
     (Kind::Silent, "not reported"),
@@ -136,16 +136,18 @@ fn columns(out: &mut String, matrix: &Matrix) {
             let kind = kind.unwrap_or(row.host.name).trim();
             let class = if place == 0 { " class=\"first\"" } else { "" };
             let tally = Tally::of(&row.cases);
+            let Tally { passed, .. } = tally;
             let verdict = match row.verdict {
                 Verdict::Pass => String::new(),
                 _ => format!(" {}: {}", row.verdict.word(), row.note),
             };
             let title = format!(
-                "{}: {} of {} M cases passed, {} not applicable.{verdict}",
+                "{}: {passed} of {} M cases passed, {} not applicable, \
+                 {} known to fail.{verdict}",
                 row.host.name,
-                tally.passed,
                 tally.total(),
-                tally.not_applicable
+                tally.not_applicable,
+                tally.deviating
             );
             add!(
                 out,
@@ -218,6 +220,9 @@ fn details(out: &mut String, matrix: &Matrix, case: &CaseLine) {
     for group in case.groups() {
         let seen = match group.case.map(|case| (&case.outcome, &case.seen)) {
             Some((Outcome::NotApplicable(reason), _)) => escape(reason),
+            Some((Outcome::Deviation(reason), seen)) => {
+                format!("<code>{}</code> ({})", escape(seen), escape(reason))
+            }
             Some((_, seen)) if seen.is_empty() => String::new(),
             Some((_, seen)) => format!("<code>{}</code>", escape(seen)),
             None => "not reported".to_owned(),
@@ -318,7 +323,7 @@ mod tests {
     fn a_page_has_a_cell_for_each_rule_and_host_and_marks_differences() {
         let run = run(&[
             ("native", &["S84 N pass error"]),
-            ("chromium-window", &["S84 N recorded close(999)"]),
+            ("chromium-window", &["S84 N recorded open"]),
             ("chromium-shared", &["S84 N recorded error"]),
             ("node20", &["S103 M pass ok"]),
         ]);
@@ -327,7 +332,7 @@ mod tests {
         let line = page.split("id=\"S84\"").nth(1).expect("S84 has a line");
         let line = line.split("</tr>").next().expect("it ends");
         assert_eq!(line.matches("<td").count(), 4);
-        assert!(line.contains("S84, Chromium window: recorded, otherwise than natively"));
+        assert!(line.contains("S84, Chromium window: otherwise than natively"));
         assert!(page.contains("<tr class=\"line differs\" id=\"S84\">"));
     }
 }

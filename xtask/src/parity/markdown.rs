@@ -23,8 +23,7 @@ disagree, and what happens is recorded.
 ";
 
 const LEGEND: &str = "\
-✓ holds · = recorded, the same as natively · ≠ recorded, and otherwise than
-natively (told below) · – not applicable (told below) · ✗ fails · ? not
+✓ holds · = recorded, as natively · ≠ otherwise than natively (told below) · – not applicable (told below) · ✗ fails · ? not
 reported. A browser's column stands for its window, dedicated, shared and
 service worker; where they differ, the worst is shown.
 ";
@@ -89,10 +88,11 @@ fn counts(out: &mut String, matrix: &Matrix) {
     for (hosts, tally) in same {
         line!(
             out,
-            "- {}: {} passed, {} not applicable, {} failed",
+            "- {}: {} passed, {} not applicable, {} known to fail, {} failed",
             matrix.names(&hosts),
             tally.passed,
             tally.not_applicable,
+            tally.deviating,
             tally.failed
         );
     }
@@ -100,7 +100,11 @@ fn counts(out: &mut String, matrix: &Matrix) {
 
 fn table(out: &mut String, matrix: &Matrix) {
     line!(out, "\n## The rules\n\n{LEGEND}");
-    let families = matrix.families();
+    let families: Vec<Vec<usize>> = matrix
+        .families()
+        .into_iter()
+        .filter(|family| matrix.hosts[family[0]].host.websocket)
+        .collect();
     let names: Vec<&str> = families
         .iter()
         .map(|family| family_name(matrix.hosts[family[0]]))
@@ -142,15 +146,20 @@ fn table(out: &mut String, matrix: &Matrix) {
 fn differences(out: &mut String, matrix: &Matrix) {
     line!(out, "\n## Where hosts differ");
     for rule in matrix.rules.iter().filter(|rule| rule.differs()) {
-        line!(
-            out,
-            "\n**S{}** {} ({:?})\n",
-            rule.number,
-            rule.rule.text,
-            rule.rule.mark
-        );
-        for (what, cases) in collapsed(matrix, rule) {
-            line!(out, "- {}: {what}", code_list(&cases));
+        let (text, mark) = (rule.rule.text, rule.rule.mark);
+        line!(out, "\n**S{}** {text} ({mark:?})\n", rule.number);
+        for (ways, cases) in collapsed(matrix, rule) {
+            line!(out, "- {}", code_list(&cases));
+            for way in ways {
+                line!(out, "  - {way}");
+            }
+        }
+        for (index, row) in matrix.hosts.iter().enumerate() {
+            let silent = rule.cases.iter().map(|case| case.cells[index].0);
+            let silent = silent.filter(|kind| *kind == Kind::Silent).count();
+            if silent > 0 {
+                line!(out, "- {}: {silent} cases not reported", row.host.name);
+            }
         }
     }
     if !matrix.rules.iter().any(RuleLine::differs) {
@@ -159,32 +168,37 @@ fn differences(out: &mut String, matrix: &Matrix) {
 }
 
 /// What the hosts did in the cases of a rule that differ. Cases that differ
-/// alike, but for the value that a table gave them, are told once.
-fn collapsed(matrix: &Matrix, rule: &RuleLine) -> Vec<(String, Vec<String>)> {
-    let mut told: Vec<(String, Vec<String>)> = Vec::new();
+/// alike, but for the number that a table gave them, are told once.
+fn collapsed(matrix: &Matrix, rule: &RuleLine) -> Vec<(Vec<String>, Vec<String>)> {
+    let mut told: Vec<(Vec<String>, Vec<String>)> = Vec::new();
     for case in &rule.cases {
-        if case.cells.iter().all(|(kind, _)| *kind < Kind::Deviation) {
+        let differs = |(kind, _): &(Kind, _)| matches!(kind, Kind::Deviation | Kind::Fail);
+        if !case.cells.iter().any(differs) {
             continue;
         }
-        let value = case.name.split_once(": ").map(|(_, value)| value);
+        let value = case.name.split_once(": ").map_or("", |(_, value)| value);
         let mut ways = Vec::new();
         for group in case.groups() {
-            let saw = match group.case.map(|case| (&case.outcome, &case.seen)) {
-                Some((Outcome::NotApplicable(_), _)) => continue,
-                Some((_, seen)) => format!("`{}`", plain(&observed(seen)).replace('`', "'")),
-                None => "not reported".to_owned(),
+            let seen = match group.case.map(|case| (&case.outcome, &case.seen)) {
+                Some((Outcome::NotApplicable(_), _)) | None => continue,
+                Some((_, seen)) => without(&code(&plain(&observed(seen))), value),
             };
             let failed = match group.kind {
-                Kind::Fail => " FAILED:",
+                Kind::Fail => "**fails**, ",
                 _ => "",
             };
-            let saw = value.map_or(saw.clone(), |value| without(&saw, value));
-            ways.push(format!("{}{failed} {saw}", matrix.names(&group.hosts)));
+            let reason = match group.case.map(|case| &case.outcome) {
+                Some(Outcome::Deviation(reason)) => format!(" ({reason})"),
+                _ => String::new(),
+            };
+            ways.push(format!(
+                "{}: {failed}{seen}{reason}",
+                matrix.names(&group.hosts)
+            ));
         }
-        let what = ways.join("; ");
-        match told.iter_mut().find(|(other, _)| *other == what) {
+        match told.iter_mut().find(|(other, _)| *other == ways) {
             Some((_, cases)) => cases.push(case.name.to_owned()),
-            None => told.push((what, vec![case.name.to_owned()])),
+            None => told.push((ways, vec![case.name.to_owned()])),
         }
     }
     told
@@ -209,21 +223,39 @@ fn without(text: &str, value: &str) -> String {
     out.trim_end_matches('\n').to_owned()
 }
 
-/// Names of cases as code; those of one table name it once.
+/// Names of cases; those of one table name it once.
 fn code_list(names: &[String]) -> String {
-    let table = |name: &str| name.split_once(": ").map(|(table, _)| table.to_owned());
-    let first = table(&names[0]);
-    let one_table = first.is_some() && names.iter().all(|name| table(name) == first);
-    match (first, names.len()) {
-        (Some(first), 2..) if one_table => {
-            let values: Vec<&str> = names.iter().map(|name| &name[first.len() + 2..]).collect();
-            format!(
-                "`{first}`, N = `{}`",
-                values.join("` `").replace('|', "\\|")
-            )
+    let words = |name: &str| name.replace('_', " ");
+    let split = |name: &String| {
+        let (table, value) = name.split_once(": ")?;
+        Some((words(table), code(value)))
+    };
+    let of_tables: Option<Vec<(String, String)>> = names.iter().map(split).collect();
+    match of_tables {
+        Some(all) if all.iter().all(|(table, _)| *table == all[0].0) => {
+            let values: Vec<&str> = all.iter().map(|(_, value)| value.as_str()).collect();
+            format!("{}: {}", all[0].0, values.join(" "))
         }
-        _ => format!("`{}`", names.join("`, `")),
+        _ => names
+            .iter()
+            .map(|name| words(name))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
+}
+
+/// Text as code, of which no character is taken for anything else.
+fn code(text: &str) -> String {
+    let mut code = String::from("`");
+    for c in text.chars() {
+        match c {
+            '`' => code.push('\''),
+            c if c.is_control() => code.extend(c.escape_unicode()),
+            c => code.push(c),
+        }
+    }
+    code.push('`');
+    code
 }
 
 /// Which cases do not apply where, by their reasons.
@@ -237,7 +269,7 @@ fn excuses(out: &mut String, matrix: &Matrix) {
                     continue;
                 };
                 let key = format!("{}: {reason}", matrix.names(&group.hosts));
-                let title = format!("S{} `{}`", rule.number, case.name);
+                let title = format!("S{} {}", rule.number, code_list(&[case.name.to_owned()]));
                 match reasons.iter_mut().find(|(other, _)| *other == key) {
                     Some((_, titles)) => titles.push(title),
                     None => reasons.push((key, vec![title])),
@@ -246,7 +278,21 @@ fn excuses(out: &mut String, matrix: &Matrix) {
         }
     }
     line!(out, "\n## What does not apply\n");
-    line!(out, "Where there is no WebSocket, all but S103.\n");
+    let without = matrix.hosts.iter().filter(|row| !row.host.websocket);
+    let without: Vec<String> = without
+        .map(|row| {
+            let failed = row.failures().count();
+            let passed = row.cases.len() - failed;
+            format!("{} ({passed} passed, {failed} failed)", row.host.name)
+        })
+        .collect();
+    if !without.is_empty() {
+        line!(
+            out,
+            "Without a WebSocket S103 is all there is to show: {}.\n",
+            without.join("; ")
+        );
+    }
     for (reason, titles) in reasons {
         line!(out, "- {reason}. {}", titles.join(", "));
     }
@@ -254,21 +300,28 @@ fn excuses(out: &mut String, matrix: &Matrix) {
 
 #[cfg(test)]
 mod tests {
-    use super::{summary, without};
+    use super::{code, summary, without};
     use crate::parity::matrix::{Matrix, tests::run};
 
     #[test]
     fn a_summary_tells_what_each_host_did() {
         let run = run(&[
             ("native", &["S84 N pass error", "S39 U recorded []"]),
-            ("deno", &["S84 N recorded close(999)", "S39 U recorded []"]),
+            ("deno", &["S84 N recorded open", "S39 U recorded []"]),
+            ("node20", &["S103 M pass ok"]),
         ]);
         let text = summary(&Matrix::new(&run));
         assert!(text.contains("The run of 2026-01-02 03:04 UTC"));
         assert!(text.contains("| Deno | deno 1.2 |"));
-        assert!(text.contains("- `c: 999`: native `error`; Deno `close(N)`\n"));
+        assert!(text.contains("- c: `999`\n  - native: `error`\n  - Deno: `open`\n"));
         assert!(text.contains("| S84 | N | An unassigned code fails the connection | 1 | ✓ | ≠ |"));
+        assert!(text.contains("all there is to show: Node 20, no WebSocket (1 passed, 0 failed)."));
         assert!(text.contains("| S39 | U | The Origin header | 1 | = | = |"));
+    }
+
+    #[test]
+    fn code_is_shown_as_it_is() {
+        assert_eq!(code("a`b|\u{0}"), "`a'b|\\u{0}`");
     }
 
     #[test]
