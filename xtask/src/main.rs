@@ -1,10 +1,11 @@
-//! Everything a contributor runs: `cargo xtask test-all`, `parity`, `demo`,
-//! `tidy`.
+//! Everything a contributor runs: `cargo xtask test-all`, `parity`, `bench`,
+//! `demo`, `tidy`.
 //!
 //! Invariant: a subcommand either does all it says and exits 0, or says what
 //! is wrong and exits with something else.
 
 mod agreement;
+mod bench;
 mod cases;
 mod demo;
 mod evidence;
@@ -49,6 +50,12 @@ Usage: cargo xtask COMMAND
   demo [--port N] [--no-open]
         Build the example for the browser; serve it and an echo server on loopback.
 
+  bench native [--quick] [--only WORKLOAD|CLIENT,..]
+        Measure isosocket beside other clients; tables and pictures in
+        target/xtask/bench.
+        --quick          few rounds, no size of programs: two minutes
+        --only           only these workloads (ping, send-32, size ..) and clients
+
   tidy
         Check the structural rules of the repository.
 ";
@@ -60,6 +67,7 @@ fn main() -> ExitCode {
     let outcome = match command.as_deref() {
         Some("test-all") => test_all::main(&rest),
         Some("parity") => parity::main(&rest),
+        Some("bench") => bench::main(&rest),
         Some("demo") => demo::main(&rest),
         Some("tidy") => tidy::main(&rest),
         Some("help" | "--help" | "-h") => {

@@ -1,0 +1,61 @@
+//! `cargo xtask bench`: isosocket beside the alternatives, as tables and pictures.
+//!
+//! Invariant: what is printed was measured in this very run, by one command.
+
+mod native;
+mod plan;
+mod plot;
+mod results;
+mod size;
+mod table;
+
+/// What is asked of a run.
+#[derive(Debug, Default, PartialEq)]
+pub struct Options {
+    /// Few rounds of the short workloads, for a first impression.
+    pub quick: bool,
+    /// Only these workloads and clients; empty for all.
+    pub only: Vec<String>,
+}
+
+pub fn main(arguments: &[String]) -> Result<bool, String> {
+    match arguments.split_first() {
+        Some((half, rest)) if half == "native" => native::main(&parse(rest)?),
+        Some((other, _)) => Err(format!("there is no bench `{other}`; there is `native`")),
+        None => Err("bench what? There is `native`".to_owned()),
+    }
+}
+
+fn parse(arguments: &[String]) -> Result<Options, String> {
+    let mut options = Options::default();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--quick" => options.quick = true,
+            "--only" => {
+                let names = arguments.next().ok_or("--only needs names")?;
+                options.only.extend(names.split(',').map(str::to_owned));
+            }
+            other => return Err(format!("bench knows no `{other}`")),
+        }
+    }
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Options, parse};
+
+    #[test]
+    fn arguments_are_checked() {
+        let words =
+            |line: &str| -> Vec<String> { line.split_whitespace().map(str::to_owned).collect() };
+        let expected = Options {
+            quick: true,
+            only: vec!["ping".to_owned(), "yawc".to_owned()],
+        };
+        assert_eq!(parse(&words("--quick --only ping,yawc")), Ok(expected));
+        assert!(parse(&words("--only")).is_err());
+        assert!(parse(&words("--quik")).is_err());
+    }
+}

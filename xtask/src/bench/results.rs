@@ -1,0 +1,212 @@
+//! What a run of `cargo xtask bench native` found: medians and ratios.
+//!
+//! Invariant: a ratio is between two measurements of the same round.
+
+use serde_json::{Map, Value, json};
+
+use crate::bench::plan::{Client, FLOOR, Kind, Step};
+
+/// Everything that was measured.
+#[derive(Debug)]
+pub struct Results {
+    pub circumstances: Vec<(&'static str, String)>,
+    pub clients: Vec<Client>,
+    pub steps: Vec<StepResults>,
+    pub sizes: Vec<Size>,
+}
+
+/// A step, and what came of it for each of `Results::clients`.
+#[derive(Debug)]
+pub struct StepResults {
+    pub step: Step,
+    pub outcomes: Vec<Outcome>,
+}
+
+/// A client's measurements, round by round.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The median of each round, in nanoseconds for each operation.
+    pub rounds: Vec<Option<f64>>,
+    pub crowd: Option<Crowd>,
+    /// Why there are no figures.
+    pub missing: Option<String>,
+}
+
+/// What many idle sockets cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Crowd {
+    pub bytes_each: f64,
+    pub threads: u64,
+    pub opened_per_second: f64,
+    pub wakeups_per_second: f64,
+}
+
+/// A minimal program.
+#[derive(Debug)]
+pub struct Size {
+    pub client: String,
+    pub bytes: u64,
+    /// Other crates that it is built of.
+    pub crates: usize,
+}
+
+impl StepResults {
+    /// The median over the rounds, in nanoseconds for each operation.
+    pub fn nanoseconds(&self, client: usize) -> Option<f64> {
+        median(self.outcomes[client].rounds.iter().flatten().copied())
+    }
+
+    /// The median of the ratios to the floor, of time to time.
+    pub fn ratio(&self, client: usize, clients: &[Client]) -> Option<f64> {
+        let floor = clients.iter().position(|client| client.id == FLOOR)?;
+        let floor = &self.outcomes[floor].rounds;
+        let pairs = self.outcomes[client].rounds.iter().zip(floor);
+        median(pairs.filter_map(|(mine, floor)| Some((*mine)? / (*floor)?)))
+    }
+}
+
+impl Outcome {
+    /// Takes in what one process of the bench binary printed.
+    pub fn add(&mut self, printed: Option<&str>) {
+        let answer: Value = match printed.map(serde_json::from_str) {
+            Some(Ok(answer)) => answer,
+            _ => {
+                self.rounds.push(None);
+                self.missing = Some("failed".to_owned());
+                return;
+            }
+        };
+        if let Some(why) = answer["not_applicable"].as_str() {
+            self.missing = Some(why.to_owned());
+        } else if let Some(samples) = answer["nanoseconds"].as_array() {
+            let samples = samples.iter().filter_map(Value::as_f64);
+            self.rounds.push(median(samples));
+        } else if let Some(crowd) = crowd(&answer) {
+            self.crowd = Some(crowd);
+        }
+    }
+
+    pub fn is_applicable(&self) -> bool {
+        self.missing.as_deref().is_none_or(|why| why == "failed")
+    }
+}
+
+fn crowd(answer: &Value) -> Option<Crowd> {
+    Some(Crowd {
+        bytes_each: answer["bytes_each"].as_f64()?,
+        threads: answer["threads"].as_u64()?,
+        opened_per_second: answer["opened_per_second"].as_f64()?,
+        wakeups_per_second: answer["wakeups_per_second"].as_f64()?,
+    })
+}
+
+/// The middle value, or the mean of the two.
+pub fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => None,
+        length if length % 2 == 1 => Some(values[middle]),
+        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
+    }
+}
+
+impl Results {
+    pub fn to_json(&self) -> Value {
+        let circumstances: Map<String, Value> = self
+            .circumstances
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!(value)))
+            .collect();
+        let steps: Map<String, Value> = self
+            .steps
+            .iter()
+            .map(|results| (results.step.id(), self.step_to_json(results)))
+            .collect();
+        let sizes: Map<String, Value> = self
+            .sizes
+            .iter()
+            .map(|size| {
+                let figures = json!({ "bytes": size.bytes, "crates": size.crates });
+                (size.client.clone(), figures)
+            })
+            .collect();
+        json!({ "circumstances": circumstances, "workloads": steps, "sizes": sizes })
+    }
+
+    fn step_to_json(&self, results: &StepResults) -> Value {
+        let figures = |(index, client): (usize, &Client)| {
+            let outcome = &results.outcomes[index];
+            let value = match (&outcome.crowd, results.step.kind) {
+                (Some(crowd), _) => json!({
+                    "bytes_each": crowd.bytes_each,
+                    "threads": crowd.threads,
+                    "opened_per_second": crowd.opened_per_second,
+                    "wakeups_per_second": crowd.wakeups_per_second,
+                }),
+                (None, Kind::Crowd) => json!({ "missing": outcome.missing }),
+                (None, _) => json!({
+                    "nanoseconds": results.nanoseconds(index),
+                    "ratio_to_floor": results.ratio(index, &self.clients),
+                    "rounds": outcome.rounds,
+                    "missing": outcome.missing,
+                }),
+            };
+            (client.id.clone(), value)
+        };
+        let clients: Map<String, Value> = self.clients.iter().enumerate().map(figures).collect();
+        Value::Object(clients)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, StepResults, median};
+    use crate::bench::plan::{Client, Kind, Step};
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median([3.0, 1.0, 2.0].into_iter()), Some(2.0));
+        assert_eq!(median([4.0, 1.0].into_iter()), Some(2.5));
+        assert_eq!(median(std::iter::empty()), None);
+    }
+
+    #[test]
+    fn ratios_are_between_rounds() {
+        let outcome = |rounds: &[f64]| Outcome {
+            rounds: rounds.iter().copied().map(Some).collect(),
+            ..Outcome::default()
+        };
+        let client = |id: &str| Client {
+            id: id.to_owned(),
+            name: id.to_owned(),
+        };
+        let results = StepResults {
+            step: Step {
+                workload: "ping",
+                number: 32,
+                rounds: 3,
+                milliseconds: 1,
+                kind: Kind::Latency,
+            },
+            // The second round had a slow machine.
+            outcomes: vec![outcome(&[10.0, 100.0, 10.0]), outcome(&[11.0, 120.0, 12.0])],
+        };
+        let clients = [client("raw"), client("isosocket")];
+        assert_eq!(results.nanoseconds(1), Some(12.0));
+        assert_eq!(results.ratio(1, &clients), Some(1.2));
+    }
+
+    #[test]
+    fn what_a_process_prints_is_taken_in() {
+        let mut outcome = Outcome::default();
+        outcome.add(Some(r#"{"nanoseconds":[1.0,5.0,2.0]}"#));
+        outcome.add(None);
+        assert_eq!(outcome.rounds, [Some(2.0), None]);
+        assert!(outcome.is_applicable());
+        let mut outcome = Outcome::default();
+        outcome.add(Some(r#"{"not_applicable":"it has none"}"#));
+        assert!(!outcome.is_applicable());
+    }
+}
