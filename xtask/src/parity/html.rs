@@ -134,6 +134,7 @@ fn columns(out: &mut String, matrix: &Matrix) {
             let row = matrix.hosts[*index];
             let kind = row.host.name.strip_prefix(family_name(row));
             let kind = kind.unwrap_or(row.host.name).trim();
+            let kind = kind.strip_suffix(" worker").unwrap_or(kind);
             let class = if place == 0 { " class=\"first\"" } else { "" };
             let tally = Tally::of(&row.cases);
             let Tally { passed, .. } = tally;
