@@ -10,18 +10,18 @@ use std::rc::Rc;
 use std::thread::LocalKey;
 
 use isosocket_core::{CloseEvent, ErrorEvent, Link, MessageRef, Options, Refusal, Report};
+use js_sys::Function;
 use slab::Slab;
 use wasm_bindgen::prelude::*;
+use web_sys::BinaryType;
 
 use crate::Web;
 use crate::drain::Drain;
-use crate::js::{Event, Listener, Socket};
+use crate::js::{self, Event, Listener, Socket};
 use crate::local::{Resident, Slots};
 use crate::microtask::{self, Job};
 use crate::receive;
 use crate::timer::{Timer, milliseconds};
-
-const OPEN: u32 = 1;
 
 /// How Deno's error event words that the peer dropped TCP without a Close.
 const DENO_END_OF_FILE: &str = "Unexpected EOF";
@@ -56,7 +56,7 @@ impl Resident for Connection {
 impl Connection {
     pub(crate) fn new(socket: Option<Socket>, options: Options) -> Self {
         if let Some(socket) = &socket {
-            socket.set_binary_type("arraybuffer");
+            socket.set_binary_type(BinaryType::Arraybuffer);
         }
         Connection {
             socket,
@@ -85,7 +85,7 @@ impl Connection {
         let message = Listener::new(move |event: Event| connection.on_message(&event));
         let connection = self.clone();
         let other = Listener::new(move |event: Event| connection.on_event(&event));
-        set_listeners(socket, message.as_ref(), other.as_ref());
+        set_listeners(socket, Some(&message), Some(&other));
         self.listeners.replace(Some([message, other]));
         if let Some(delay) = milliseconds(self.options.connect_timeout) {
             self.set_deadline(delay);
@@ -98,7 +98,7 @@ impl Connection {
         };
         // The peer has closed already and the event is on its way: the host
         // would drop the message without a word (S50).
-        if socket.ready_state() != OPEN {
+        if socket.ready_state() != Socket::OPEN {
             return Err(Refusal::Closing);
         }
         // S54. The host is asked only when the messages since the last answer
@@ -113,8 +113,8 @@ impl Connection {
             }
         }
         let sent = match message {
-            MessageRef::Text(text) => socket.send_text(text),
-            MessageRef::Binary(data) => socket.send_binary(data),
+            MessageRef::Text(text) => socket.send_with_str(text),
+            MessageRef::Binary(data) => js::send_binary(socket, data),
         };
         // A host throws where it has no memory for the message.
         sent.map_err(|_| Refusal::Full)?;
@@ -159,7 +159,7 @@ impl Connection {
         let link = self.link.take()?;
         self.deadline.take();
         if let Some(socket) = &self.socket {
-            set_listeners(socket, &JsValue::NULL, &JsValue::NULL);
+            set_listeners(socket, None, None);
         }
         // One of them may be running: the glue keeps it until it returns.
         self.listeners.take();
@@ -272,7 +272,7 @@ impl Connection {
             // Core has checked what `close` throws for; nothing is left to do
             // with an exception, as the deadline ends the connection anyway.
             let _ = match frame {
-                Some((code, reason)) => socket.close_with(code, reason),
+                Some((code, reason)) => socket.close_with_code_and_reason(code, reason),
                 None => socket.close(),
             };
         }
@@ -302,9 +302,11 @@ fn tell(link: Option<Link<Web>>, report: Report, in_call: bool) {
     microtask::push(Job::Report(link, report));
 }
 
-fn set_listeners(socket: &Socket, message: &JsValue, other: &JsValue) {
-    socket.set_onmessage(message);
-    socket.set_onopen(other);
-    socket.set_onerror(other);
-    socket.set_onclose(other);
+fn set_listeners(socket: &Socket, message: Option<&Listener>, other: Option<&Listener>) {
+    let function = |listener: &Listener| listener.as_ref().unchecked_ref::<Function>().clone();
+    let (message, other) = (message.map(function), other.map(function));
+    socket.set_onmessage(message.as_ref());
+    socket.set_onopen(other.as_ref());
+    socket.set_onerror(other.as_ref());
+    socket.set_onclose(other.as_ref());
 }

@@ -1,9 +1,12 @@
-//! The JavaScript that this crate uses, declared item by item: web-sys would
-//! bring more code and a check of the type at every turn.
+//! The JavaScript that this crate uses: web-sys's WebSocket, and, declared here,
+//! the few items that web-sys does not have, has for some hosts only, or has
+//! with one more crossing for each message.
 //!
 //! What can throw is marked `catch`; nothing else here can.
 
+use js_sys::Array;
 use wasm_bindgen::prelude::*;
+pub(crate) use web_sys::WebSocket as Socket;
 
 /// What a listener for any event is.
 pub(crate) type Listener = Closure<dyn Fn(Event)>;
@@ -20,56 +23,22 @@ extern "C" {
     fn web_socket(this: &Global) -> JsValue;
 }
 
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_name = WebSocket)]
-    pub(crate) type Socket;
-
-    #[wasm_bindgen(constructor, js_class = "WebSocket", catch)]
-    pub(crate) fn new(url: &str, subprotocols: Vec<String>) -> Result<Socket, JsValue>;
-
-    #[wasm_bindgen(method, setter, js_name = binaryType)]
-    pub(crate) fn set_binary_type(this: &Socket, kind: &str);
-
-    #[wasm_bindgen(method, setter, js_name = onopen)]
-    pub(crate) fn set_onopen(this: &Socket, listener: &JsValue);
-    #[wasm_bindgen(method, setter, js_name = onmessage)]
-    pub(crate) fn set_onmessage(this: &Socket, listener: &JsValue);
-    #[wasm_bindgen(method, setter, js_name = onerror)]
-    pub(crate) fn set_onerror(this: &Socket, listener: &JsValue);
-    #[wasm_bindgen(method, setter, js_name = onclose)]
-    pub(crate) fn set_onclose(this: &Socket, listener: &JsValue);
-
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn protocol(this: &Socket) -> String;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn extensions(this: &Socket) -> String;
-    #[wasm_bindgen(method, getter, js_name = readyState)]
-    pub(crate) fn ready_state(this: &Socket) -> u32;
-    #[wasm_bindgen(method, getter, js_name = bufferedAmount)]
-    pub(crate) fn buffered_amount(this: &Socket) -> f64;
-
-    #[wasm_bindgen(method, js_name = send, catch)]
-    pub(crate) fn send_text(this: &Socket, text: &str) -> Result<(), JsValue>;
-    #[cfg(not(target_feature = "atomics"))]
-    #[wasm_bindgen(method, js_name = send, catch)]
-    pub(crate) fn send_binary(this: &Socket, data: &[u8]) -> Result<(), JsValue>;
-    #[cfg(target_feature = "atomics")]
-    #[wasm_bindgen(method, js_name = send, catch)]
-    pub(crate) fn send_array(this: &Socket, data: &Uint8Array) -> Result<(), JsValue>;
-
-    #[wasm_bindgen(method, js_name = close, catch)]
-    pub(crate) fn close(this: &Socket) -> Result<(), JsValue>;
-    #[wasm_bindgen(method, js_name = close, catch)]
-    pub(crate) fn close_with(this: &Socket, code: u16, reason: &str) -> Result<(), JsValue>;
+/// Opens a socket of the host. Called only where there is one.
+pub(crate) fn open(url: &str, subprotocols: Vec<String>) -> Result<Socket, JsValue> {
+    let subprotocols: Array = subprotocols.into_iter().map(JsValue::from).collect();
+    Socket::new_with_str_sequence(url, &subprotocols)
 }
 
+/// Sends a view of the program's own memory, without a copy in JavaScript.
+#[cfg(not(target_feature = "atomics"))]
+pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), JsValue> {
+    socket.send_with_u8_array(data)
+}
+
+/// A view of shared memory cannot be sent, so the bytes are copied first.
 #[cfg(target_feature = "atomics")]
-impl Socket {
-    /// A view of shared memory cannot be sent, so the bytes are copied first.
-    pub(crate) fn send_binary(&self, data: &[u8]) -> Result<(), JsValue> {
-        self.send_array(&Uint8Array::of(data))
-    }
+pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), JsValue> {
+    socket.send_with_js_u8_array(&js_sys::Uint8Array::from(data))
 }
 
 #[wasm_bindgen]
@@ -117,10 +86,6 @@ extern "C" {
     // allocation of exactly its size: one crossing, no buffer to clear before.
     #[wasm_bindgen(method, js_name = valueOf)]
     pub(crate) fn to_vec(this: &Uint8Array) -> Vec<u8>;
-
-    #[cfg(target_feature = "atomics")]
-    #[wasm_bindgen(constructor)]
-    pub(crate) fn of(data: &[u8]) -> Uint8Array;
 
     pub(crate) type TextEncoder;
 

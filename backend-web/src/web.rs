@@ -7,7 +7,7 @@ use std::rc::Rc;
 use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, SyntaxError, Transport};
 
 use crate::connection::Connection;
-use crate::js::{self, Socket, Url};
+use crate::js::{self, Url};
 use crate::local::Local;
 use crate::microtask::{self, Job};
 use crate::ports;
@@ -51,7 +51,7 @@ impl Transport for Web {
         let socket = if ports::is_blocked(&url.port()) {
             None
         } else {
-            match Socket::new(&request.url, request.subprotocols) {
+            match js::open(&request.url, request.subprotocols) {
                 Ok(socket) => Some(socket),
                 Err(thrown) => {
                     let thrown: js::Thrown = thrown.into();
