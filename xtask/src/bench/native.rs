@@ -91,7 +91,7 @@ fn measure(
         let mut outcomes: Vec<Outcome> = clients.iter().map(|_| Outcome::default()).collect();
         for _ in 0..step.rounds {
             for (client, outcome) in clients.iter().zip(&mut outcomes) {
-                if outcome.is_applicable() {
+                if step.concerns(client) && outcome.is_applicable() {
                     let printed = server.measure(binary, client, step);
                     if printed.is_none() {
                         eprintln!("      {} failed", client.id);

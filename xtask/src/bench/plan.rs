@@ -36,6 +36,12 @@ impl Step {
         format!("{}-{}", self.workload, self.number)
     }
 
+    /// Whether there is something to measure: what raw sockets cost many times
+    /// over is the kernel's, and not in a process's memory.
+    pub fn concerns(&self, client: &Client) -> bool {
+        self.kind != Kind::Crowd || client.id != FLOOR
+    }
+
     /// Whether the client's threads may use every core: a constructor that
     /// hands its work to another thread is measured without that work.
     pub fn is_unpinned(&self) -> bool {
