@@ -188,10 +188,12 @@ list! {
     S45 {
         M sending::binary_of_any_size_round_trips over SIZES;
         M sending::text_of_any_size_round_trips over SIZES;
+        M sending::compressed_binary_round_trips over SIZES;
     }
     S46 {
         M sending::text_is_exact over TEXTS;
         M sending::long_text_is_exact over TEXTS;
+        M sending::compressed_text_is_exact over TEXTS;
     }
     S47 { M sending::order_is_kept; }
     S48 { M sending::the_buffered_amount_counts_payload_bytes; }
@@ -305,6 +307,7 @@ list! {
     // Protocol errors and drops, after open.
     S90 {
         M faults::a_violation_fails over VIOLATIONS;
+        M faults::a_violation_fails_with_compression over COMPRESSED;
         N faults::a_reserved_opcode_that_goes_on_fails;
     }
     S91 {

@@ -50,6 +50,27 @@ pub async fn a_violation_fails(steps: &'static str) -> Seen {
     check_opened(&format!("{steps};wait:end"), expected).await
 }
 
+/// Where compression was accepted, if the host offers it: RSV1 elsewhere than
+/// on a message's first frame, the other bits, and data that is not deflate.
+pub const COMPRESSED: &[&str] = &[
+    "text:x:rsv2",
+    "text:x:rsv3",
+    "ping:x:rsv1",
+    "close:1000::rsv1",
+    "text:x:nofin;continuation:y:rsv1",
+    "text:%ff%ff%ff%ff:rsv1",
+    "binary:0x06:rsv1",
+];
+
+pub async fn a_violation_fails_with_compression(steps: &'static str) -> Seen {
+    let path = format!("/script?do=accept:deflate;wait:message;limit:2000;{steps};wait:end");
+    let mut probe = Probe::path(&path)?;
+    probe.opened().await?;
+    let sent = probe.socket.send("go on");
+    sent.map_err(|error| error.to_string())?;
+    probe.ends("open FAIL").await
+}
+
 /// What Firefox waits for the rest of.
 pub async fn a_reserved_opcode_that_goes_on_fails() -> Seen {
     check_opened("frame:3:x:nofin;close:1000", "open FAIL").await

@@ -151,6 +151,43 @@ pub async fn long_text_is_exact(text: &'static str) -> Seen {
     round_trip(text.repeat(3000).into()).await
 }
 
+/// The same where the peer accepts compression and echoes compressed frames as
+/// they are. Not every host offers it; the message is the same.
+async fn compressed(message: Message) -> Seen {
+    let mut probe = Probe::path("/echo-deflate")?;
+    probe.opened().await?;
+    let extensions = probe.socket.extensions().to_owned();
+    // Twice, so that the second may refer to the first.
+    for _ in 0..2 {
+        send(&probe, &message)?;
+        let echo = probe.message().await?;
+        ensure!(echo == message, "another message of {} bytes", echo.len());
+    }
+    probe.socket.close();
+    probe.finish().await?;
+    let record = probe.record().await?;
+    let offered = record.header("Sec-WebSocket-Extensions").join(", ");
+    ensure_eq!(
+        extensions.contains("permessage-deflate"),
+        offered.contains("permessage-deflate"),
+        "in use, and offered"
+    );
+    let sent: u64 = record.messages().iter().map(|message| message.1).sum();
+    Ok(format!(
+        "{sent} bytes for twice {}, {extensions:?}",
+        message.len()
+    ))
+}
+
+pub async fn compressed_binary_round_trips(size: usize) -> Seen {
+    compressed(bytes(size).into()).await
+}
+
+pub async fn compressed_text_is_exact(text: &'static str) -> Seen {
+    compressed(text.into()).await?;
+    compressed(text.repeat(3000).into()).await
+}
+
 pub async fn order_is_kept() -> Seen {
     let mut probe = Probe::path("/echo")?;
     probe.opened().await?;
