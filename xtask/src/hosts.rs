@@ -4,8 +4,8 @@
 //! else; one wasm binary runs on all of them.
 
 use crate::tools::{
-    BUN, CHROMIUM, DENO, FIREFOX, GECKODRIVER, NODE, NODE_20, Tool, WASM_BINDGEN, WASM_TARGET,
-    WEBKIT,
+    BUN, CHROMIUM, DENO, FIREFOX, GECKODRIVER, NODE, NODE_20, ON_DISPLAY, Tool, WASM_BINDGEN,
+    WASM_TARGET, WEBKIT,
 };
 
 /// One row of `cargo xtask test-all`.
@@ -344,8 +344,7 @@ const fn webkit(id: &'static str, name: &'static str, environment: &'static [Env
         kind: Kind::Wasm,
         needs: FOR_WEBKIT,
         environment,
-        // WebKitGTK has no headless mode of its own.
-        wrapper: &["xvfb-run", "-a"],
+        wrapper: ON_DISPLAY,
         websocket: true,
         engine: Some(&WEBKIT),
     }

@@ -89,16 +89,16 @@ pub static GECKODRIVER: Tool = Tool {
 
 pub static WEBKIT: Tool = Tool {
     name: "WebKitGTK with its driver and Xvfb",
-    source: Source::Debian(&["webkit2gtk-driver", "xvfb", "xauth"]),
+    source: Source::Debian(&["webkit2gtk-driver", "xvfb"]),
     locate: || {
-        on_path("xvfb-run")?;
-        on_path("xauth")?;
+        on_path("Xvfb")?;
         on_path("WebKitWebDriver")
     },
     ask: |_| {
         // The driver tells no version; the browser it starts does, on a display.
         let browser = mini_browser()?;
-        let command = Invocation::new("xvfb-run").arg("-a").arg(browser);
+        let (program, rest) = ON_DISPLAY.split_first()?;
+        let command = Invocation::new(program).args(rest).arg(browser);
         Some(command.arg("--version"))
     },
 };
@@ -133,6 +133,9 @@ pub static BUN: Tool = Tool {
 
 /// The target of everything that runs in a browser or another JavaScript host.
 pub const WASM_TRIPLE: &str = "wasm32-unknown-unknown";
+
+/// What gives a command a display, from the workspace's root.
+pub const ON_DISPLAY: &[&str] = &["sh", "xtask/shims/webkit/on-display"];
 
 /// Asking a program for its version takes no longer than this.
 const PROBE_LIMIT: Duration = Duration::from_secs(20);
