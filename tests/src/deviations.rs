@@ -83,6 +83,12 @@ pub const KNOWN: &[Deviation] = &[
         "len16",
         "undici accepts longer forms of the length",
     ),
+    known(
+        "node",
+        "S90",
+        "with_compression",
+        "undici takes RSV1 anywhere once compression is agreed on",
+    ),
     // Deno 2.9: fastwebsockets.
     known(
         "deno",
@@ -158,12 +164,7 @@ pub const KNOWN: &[Deviation] = &[
         "%C3%A9",
         "WebKitGTK sends user info in Latin-1",
     ),
-    known(
-        "webkit",
-        "S28",
-        "redirects",
-        "WebKitGTK waits on after a redirect; the connect timeout ends it",
-    ),
+    known("webkit", "S28", "redirects", "WebKitGTK follows redirects"),
     known(
         "webkit",
         "S31",
@@ -189,6 +190,32 @@ pub const KNOWN: &[Deviation] = &[
         "WebKitGTK answers an empty Close with 1000",
     ),
     known("webkit", "S90", "pong:*126", "WebKitGTK accepts it"),
+    known(
+        "webkit",
+        "S27",
+        "protocol=A",
+        "WebKitGTK compares the choice without case",
+    ),
+    known(
+        "webkit",
+        "S27",
+        "+Sec-WebSocket-Protocol",
+        "WebKitGTK accepts a repeated header",
+    ),
+    known(
+        "webkit",
+        "S82",
+        "%00",
+        "WebKitGTK cuts a reason off at a NUL",
+    ),
+    known("webkit", "S82", "1012", "WebKitGTK does not know the code"),
+    known("webkit", "S82", "1013", "WebKitGTK does not know the code"),
+    known(
+        "webkit",
+        "S90",
+        "with_compression",
+        "WebKitGTK delivers what it cannot decompress, and takes RSV1 anywhere",
+    ),
 ];
 
 const fn known(
