@@ -68,11 +68,7 @@ impl Host {
     /// Whether the suite runs here, be it only to show that there is no
     /// WebSocket.
     pub fn runs_the_suite(&self) -> bool {
-        match self.kind {
-            Kind::Native { run, .. } => run.contains(&"isosocket-tests"),
-            Kind::Wasm => true,
-            Kind::Page => false,
-        }
+        !matches!(self.kind, Kind::Page)
     }
 
     /// Whether a name given to `--only` means this host: its id or its family.
@@ -286,39 +282,6 @@ pub static HOSTS: &[Host] = &[
         websocket: true,
         engine: Some(&BUN),
     },
-    beside(
-        "servers",
-        "native, servers not ours",
-        &[
-            &[
-                "build",
-                "-p",
-                "isosocket-native",
-                "--example",
-                "deflate_echo",
-            ],
-            &["build", "-p", "xtask"],
-        ],
-        &["run", "-q", "-p", "xtask", "--", "servers"],
-        crate::servers::NEEDS,
-    ),
-    beside(
-        "autobahn",
-        "native, Autobahn Testsuite",
-        &[
-            &[
-                "build",
-                "--release",
-                "-p",
-                "isosocket",
-                "--example",
-                "autobahn",
-            ],
-            &["build", "-p", "xtask"],
-        ],
-        &["run", "-q", "-p", "xtask", "--", "autobahn"],
-        crate::autobahn::NEEDS,
-    ),
 ];
 
 const FOR_CHROMIUM: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &CHROMIUM];
@@ -339,27 +302,6 @@ const PREFERENCES: Env = Env::File(
     "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
     "xtask/shims/firefox/webdriver.json",
 );
-
-/// What runs natively beside the suite: a command of our own that counts.
-const fn beside(
-    id: &'static str,
-    name: &'static str,
-    builds: &'static [&'static [&'static str]],
-    run: &'static [&'static str],
-    needs: &'static [&'static Tool],
-) -> Host {
-    Host {
-        id,
-        name,
-        set: Set::All,
-        kind: Kind::Native { builds, run },
-        needs,
-        environment: &[],
-        wrapper: &[],
-        websocket: false,
-        engine: None,
-    }
-}
 
 const fn chromium(
     id: &'static str,
