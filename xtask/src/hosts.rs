@@ -68,7 +68,11 @@ impl Host {
     /// Whether the suite runs here, be it only to show that there is no
     /// WebSocket.
     pub fn runs_the_suite(&self) -> bool {
-        !matches!(self.kind, Kind::Page)
+        match self.kind {
+            Kind::Native { run, .. } => run.contains(&"isosocket-tests"),
+            Kind::Wasm => true,
+            Kind::Page => false,
+        }
     }
 
     /// Whether a name given to `--only` means this host: its id or its family.
@@ -282,6 +286,39 @@ pub static HOSTS: &[Host] = &[
         websocket: true,
         engine: Some(&BUN),
     },
+    beside(
+        "servers",
+        "native, servers not ours",
+        &[
+            &[
+                "build",
+                "-p",
+                "isosocket-native",
+                "--example",
+                "deflate_echo",
+            ],
+            &["build", "-p", "xtask"],
+        ],
+        &["run", "-q", "-p", "xtask", "--", "servers"],
+        crate::servers::NEEDS,
+    ),
+    beside(
+        "autobahn",
+        "native, Autobahn Testsuite",
+        &[
+            &[
+                "build",
+                "--release",
+                "-p",
+                "isosocket",
+                "--example",
+                "autobahn",
+            ],
+            &["build", "-p", "xtask"],
+        ],
+        &["run", "-q", "-p", "xtask", "--", "autobahn"],
+        crate::autobahn::NEEDS,
+    ),
 ];
 
 const FOR_CHROMIUM: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &CHROMIUM];
@@ -302,6 +339,27 @@ const PREFERENCES: Env = Env::File(
     "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
     "xtask/shims/firefox/webdriver.json",
 );
+
+/// What runs natively beside the suite: a command of our own that counts.
+const fn beside(
+    id: &'static str,
+    name: &'static str,
+    builds: &'static [&'static [&'static str]],
+    run: &'static [&'static str],
+    needs: &'static [&'static Tool],
+) -> Host {
+    Host {
+        id,
+        name,
+        set: Set::All,
+        kind: Kind::Native { builds, run },
+        needs,
+        environment: &[],
+        wrapper: &[],
+        websocket: false,
+        engine: None,
+    }
+}
 
 const fn chromium(
     id: &'static str,

@@ -5,6 +5,7 @@
 //! is wrong and exits with something else.
 
 mod agreement;
+mod autobahn;
 mod bench;
 mod cases;
 mod demo;
@@ -20,6 +21,7 @@ mod process;
 mod progress;
 mod record;
 mod report;
+mod servers;
 mod session;
 mod test_all;
 mod tidy;
@@ -56,6 +58,12 @@ Usage: cargo xtask COMMAND
         --quick          few rounds, no size of programs: two minutes
         --only           only these workloads (ping, send-32, size ..) and clients
 
+  autobahn
+        Run the Autobahn Testsuite's 517 cases, plain and over TLS.
+
+  servers [--install]
+        Talk compressed with servers that are not ours: ws and websockets.
+
   tidy
         Check the structural rules of the repository.
 ";
@@ -69,6 +77,8 @@ fn main() -> ExitCode {
         Some("parity") => parity::main(&rest),
         Some("bench") => bench::main(&rest),
         Some("demo") => demo::main(&rest),
+        Some("autobahn") => autobahn::main(&rest),
+        Some("servers") => servers::main(&rest),
         Some("tidy") => tidy::main(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

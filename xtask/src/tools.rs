@@ -30,6 +30,12 @@ enum Source {
     Cargo(&'static str, Option<&'static str>),
     /// An npm package, installed into a folder of its own below `target/tools`.
     Npm(&'static str, &'static str),
+    /// A PyPI package of this version, in an environment of its own.
+    Python(&'static str, &'static str),
+    /// The same for Python 2.7, which today's tools no longer serve.
+    Python27(&'static str, &'static str),
+    /// What a contributor has or gets in a way of their own.
+    Host(&'static str),
 }
 
 pub static WASM_TARGET: Tool = Tool {
@@ -131,6 +137,38 @@ pub static BUN: Tool = Tool {
     ask: itself,
 };
 
+/// Node of any version, for servers.
+pub static NODE_ANY: Tool = Tool {
+    name: "Node",
+    source: Source::Host("Node from nodejs.org, or `apt-get install nodejs npm`"),
+    locate: || on_path("node"),
+    ask: itself,
+};
+
+pub static WS: Tool = Tool {
+    name: "npm's ws",
+    source: Source::Npm("ws", "ws@8"),
+    locate: || {
+        let folder = workspace::tools().ok()?.join("npm/ws/node_modules/ws");
+        folder.join("package.json").is_file().then_some(folder)
+    },
+    ask: |_| None,
+};
+
+pub static WEBSOCKETS: Tool = Tool {
+    name: "PyPI's websockets",
+    source: Source::Python("websockets", "websockets==17.*"),
+    locate: || from_pypi("websockets", "websockets"),
+    ask: |_| None,
+};
+
+pub static AUTOBAHN: Tool = Tool {
+    name: "the Autobahn Testsuite, which needs Python 2.7",
+    source: Source::Python27("autobahn", "autobahntestsuite==25.10.1"),
+    locate: || from_pypi("autobahn/27", "wstest"),
+    ask: |_| None,
+};
+
 /// The target of everything that runs in a browser or another JavaScript host.
 pub const WASM_TRIPLE: &str = "wasm32-unknown-unknown";
 
@@ -214,8 +252,70 @@ impl Tool {
                         .arg(package),
                 ]
             }
+            Source::Python(folder, package) => {
+                let folder = workspace::folder(&format!("target/tools/python/{folder}"))?;
+                let python = folder.join("bin/python");
+                vec![
+                    Invocation::new("python3").args(["-m", "venv"]).arg(folder),
+                    Invocation::new(python).args(PIP_INSTALL).arg(package),
+                ]
+            }
+            Source::Python27(folder, package) => {
+                let old = python27().ok_or_else(|| {
+                    let name = self.name;
+                    format!("{name}: there is no python2.7, nor one by `pyenv install 2.7.18`")
+                })?;
+                let folder = workspace::folder(&format!("target/tools/python/{folder}"))?;
+                let python = folder.join("bin/python");
+                let virtualenv = Invocation::new(&python).args(["-m", "virtualenv", "-p"]);
+                vec![
+                    Invocation::new("python3").args(["-m", "venv"]).arg(&folder),
+                    // The last that knows Python 2.7.
+                    Invocation::new(python)
+                        .args(PIP_INSTALL)
+                        .arg("virtualenv==20.21.1"),
+                    virtualenv.arg(old).arg(folder.join("27")),
+                    Invocation::new(folder.join("27/bin/python"))
+                        .args(PIP_INSTALL)
+                        .arg(package),
+                ]
+            }
+            Source::Host(how) => return Err(format!("{}: {how}", self.name)),
         })
     }
+}
+
+const PIP_INSTALL: [&str; 4] = ["-m", "pip", "install", "-q"];
+
+/// A Python 2.7 that runs: on the path, where pyenv may have a stand-in for it,
+/// or pyenv's own.
+fn python27() -> Option<PathBuf> {
+    let runs = |program: &PathBuf| itself_runs(program);
+    let versions = std::env::home_dir()?.join(".pyenv/versions");
+    let folders = std::fs::read_dir(versions).into_iter().flatten().flatten();
+    let mut of_pyenv = folders
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().contains("/2.7."))
+        .filter_map(|path| executable(&path.join("bin"), "python2.7"));
+    on_path("python2.7")
+        .filter(runs)
+        .or_else(|| of_pyenv.find(runs))
+}
+
+fn itself_runs(program: &Path) -> bool {
+    let command = Invocation::new(program).args(["-c", "import sys"]);
+    command.output(PROBE_LIMIT).is_some()
+}
+
+/// The Python of an environment of ours, if pip put a program there.
+fn from_pypi(folder: &str, program: &str) -> Option<PathBuf> {
+    let programs = workspace::tools()
+        .ok()?
+        .join("python")
+        .join(folder)
+        .join("bin");
+    executable(&programs, program)?;
+    executable(&programs, "python")
 }
 
 /// Natively the host is what rustc makes.
