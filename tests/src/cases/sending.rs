@@ -343,8 +343,10 @@ pub async fn sending_after_a_failure_only_counts() -> Seen {
 pub async fn what_was_sent_precedes_the_close_frame() -> Seen {
     let mut probe = Probe::script("rcvbuf:65536;delay:50;wait:close;answer")?;
     probe.opened().await?;
+    // More than the systems between hold, so that some of it still waits here
+    // when `close` is called.
     for number in 0..100 {
-        send(&probe, bytes(number * 300))?;
+        send(&probe, bytes(number * 3000))?;
     }
     probe
         .socket
@@ -355,7 +357,7 @@ pub async fn what_was_sent_precedes_the_close_frame() -> Seen {
     let messages = record.messages();
     ensure_eq!(messages.len(), 100, "messages");
     for (number, (op, length, _)) in messages.iter().enumerate() {
-        let expected = (2, number as u64 * 300);
+        let expected = (2, number as u64 * 3000);
         ensure_eq!((*op, *length), expected, "message {number}");
     }
     ensure_eq!(record.closes(), r#"4000 "last""#, "the Close frame");
