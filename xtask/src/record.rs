@@ -31,7 +31,8 @@ const LIBRARIES: &[&str] = &[
 pub struct Run {
     /// When it ended, in UTC: `2026-11-21 04:30`.
     pub date: String,
-    /// Whether all cases were to run on all hosts, and all hosts were there.
+    /// Whether all cases were to run on all hosts, and all hosts of the suite
+    /// were there.
     pub complete: bool,
     /// Crates and their versions in `Cargo.lock`.
     pub libraries: Vec<(String, String)>,
@@ -43,13 +44,14 @@ impl Run {
     pub fn new(rows: Vec<Row>, everything: bool) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let present = |row: &Row| row.verdict != Verdict::Missing;
+        let suite = || rows.iter().filter(|row| row.host.runs_the_suite());
         let version = |name: &&str| {
             let version = workspace::locked_version(name).ok()?;
             Some(((*name).to_owned(), version))
         };
         Self {
             date: utc(since.unwrap_or_default()),
-            complete: everything && rows.iter().all(present),
+            complete: everything && suite().all(present),
             libraries: LIBRARIES.iter().filter_map(version).collect(),
             rows,
         }

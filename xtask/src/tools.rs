@@ -237,7 +237,9 @@ impl Tool {
             Source::Cargo(package, locked) => {
                 // A debug build takes a third of the time of a release build,
                 // and makes a run of the suite a second slower.
-                let mut command = Invocation::new("cargo").args(["install", package, "--debug"]);
+                let mut command = Invocation::new("cargo")
+                    .env("CARGO_PROFILE_DEV_DEBUG", "0")
+                    .args(["install", package, "--debug"]);
                 if let Some(locked) = locked {
                     command = command.args(["--version", &workspace::locked_version(locked)?]);
                 }
