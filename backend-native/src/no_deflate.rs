@@ -9,9 +9,12 @@ use thiserror::Error;
 
 use crate::codec::Violation;
 
+/// Takes inflated data, and is told whether it is the message's last.
+type Take<'a> = dyn FnMut(&[u8], bool) -> Result<(), Violation> + 'a;
+
 /// No options, because there is nothing to be had.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Deflate;
+pub(crate) struct Deflate(());
 
 /// Why the server's choice of extensions cannot be used.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -95,7 +98,7 @@ impl Inflater {
         _: &[u8],
         _: bool,
         _: &mut Spare,
-        _: &mut dyn FnMut(&[u8], bool) -> Result<(), Violation>,
+        _: &mut Take<'_>,
     ) -> Result<(), Violation> {
         match self.0 {}
     }
