@@ -23,9 +23,10 @@ disagree, and what happens is recorded.
 ";
 
 const LEGEND: &str = "\
-✓ holds · = recorded, as natively · ≠ otherwise than natively (told below) · – not applicable (told below) · ✗ fails · ? not
-reported. A browser's column stands for its window, dedicated, shared and
-service worker; where they differ, the worst is shown.
+✓ holds · = recorded, as natively · ≠ otherwise than natively (told below) ·
+– not applicable (told below) · ✗ fails · ? not reported. A browser's column
+stands for its window, dedicated, shared and service worker; where they differ,
+the worst is shown.
 ";
 
 pub fn summary(matrix: &Matrix) -> String {
@@ -177,25 +178,29 @@ fn collapsed(matrix: &Matrix, rule: &RuleLine) -> Vec<(Vec<String>, Vec<String>)
             continue;
         }
         let value = case.name.split_once(": ").map_or("", |(_, value)| value);
-        let mut ways = Vec::new();
+        // As asserted natively and as recorded elsewhere may be the same.
+        let mut ways: Vec<(String, Vec<usize>)> = Vec::new();
         for group in case.groups() {
             let seen = match group.case.map(|case| (&case.outcome, &case.seen)) {
                 Some((Outcome::NotApplicable(_), _)) | None => continue,
                 Some((_, seen)) => without(&code(&plain(&observed(seen))), value),
             };
-            let failed = match group.kind {
-                Kind::Fail => "**fails**, ",
-                _ => "",
+            let way = match group.case.map(|case| &case.outcome) {
+                Some(Outcome::Deviation(reason)) => format!("{seen} ({reason})"),
+                Some(Outcome::Fail) => format!("**fails**, {seen}"),
+                _ => seen,
             };
-            let reason = match group.case.map(|case| &case.outcome) {
-                Some(Outcome::Deviation(reason)) => format!(" ({reason})"),
-                _ => String::new(),
-            };
-            ways.push(format!(
-                "{}: {failed}{seen}{reason}",
-                matrix.names(&group.hosts)
-            ));
+            match ways.iter_mut().find(|(other, _)| *other == way) {
+                Some((_, hosts)) => hosts.extend(group.hosts),
+                None => ways.push((way, group.hosts)),
+            }
         }
+        let name = |(way, hosts): (String, Vec<usize>)| {
+            let mut hosts = hosts;
+            hosts.sort_unstable();
+            format!("{}: {way}", matrix.names(&hosts))
+        };
+        let ways: Vec<String> = ways.into_iter().map(name).collect();
         match told.iter_mut().find(|(other, _)| *other == ways) {
             Some((_, cases)) => cases.push(case.name.to_owned()),
             None => told.push((ways, vec![case.name.to_owned()])),
