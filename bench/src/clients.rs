@@ -24,6 +24,8 @@ pub struct Client {
     pub id: &'static str,
     /// What it is called in tables.
     pub name: &'static str,
+    /// Whether each socket has a thread of its own.
+    pub has_thread_each: bool,
     pub measure: fn(&Job) -> Outcome<Measured>,
 }
 
@@ -32,7 +34,19 @@ const fn client(
     name: &'static str,
     measure: fn(&Job) -> Outcome<Measured>,
 ) -> Client {
-    Client { id, name, measure }
+    Client {
+        id,
+        name,
+        has_thread_each: false,
+        measure,
+    }
+}
+
+const fn with_thread_each(client: Client) -> Client {
+    Client {
+        has_thread_each: true,
+        ..client
+    }
 }
 
 /// All of them, in the order of tables.
@@ -74,10 +88,14 @@ pub const ALL: &[Client] = &[
         "reqwest-websocket",
         pull::measure::<reqwest_websocket::Client, Tokio>,
     ),
-    client(
+    with_thread_each(client(
         "tungstenite",
         "tungstenite, blocking",
         pull::measure::<tungstenite::Client, Park>,
-    ),
-    client("ewebsock", "ewebsock", push::measure::<ewebsock::Client>),
+    )),
+    with_thread_each(client(
+        "ewebsock",
+        "ewebsock",
+        push::measure::<ewebsock::Client>,
+    )),
 ];

@@ -67,7 +67,13 @@ fn main() -> ExitCode {
 }
 
 fn list() -> Value {
-    let entry = |client: &clients::Client| json!({ "id": client.id, "name": client.name });
+    let entry = |client: &clients::Client| {
+        json!({
+            "id": client.id,
+            "name": client.name,
+            "has_thread_each": client.has_thread_each,
+        })
+    };
     json!(clients::ALL.iter().map(entry).collect::<Vec<_>>())
 }
 

@@ -69,6 +69,7 @@ fn clients(binary: &Path) -> Result<Vec<Client>, String> {
     let client = |entry: &serde_json::Value| Client {
         id: text(&entry["id"]),
         name: text(&entry["name"]),
+        has_thread_each: entry["has_thread_each"] == true,
     };
     Ok(entries.iter().map(client).collect())
 }

@@ -36,10 +36,12 @@ impl Step {
         format!("{}-{}", self.workload, self.number)
     }
 
-    /// Whether there is something to measure: what raw sockets cost many times
-    /// over is the kernel's, and not in a process's memory.
+    /// Whether there is something to measure. What raw sockets cost many times
+    /// over is the kernel's, and not in a process's memory; and ten thousand
+    /// threads that wake up by themselves stop the machine.
     pub fn concerns(&self, client: &Client) -> bool {
-        self.kind != Kind::Crowd || client.id != FLOOR
+        let too_many = client.has_thread_each && self.number > MOST_THREADS;
+        self.kind != Kind::Crowd || (client.id != FLOOR && !too_many)
     }
 
     /// Whether the client's threads may use every core: a constructor that
@@ -59,6 +61,9 @@ const STEPS: &[(&str, &[usize], Kind, usize, u64)] = &[
     ("construct", &[400], Kind::Latency, 3, 0),
     ("crowd", &[100, 1_000, 10_000], Kind::Crowd, 1, 1_500),
 ];
+
+/// More sockets than this are not for clients with a thread for each.
+const MOST_THREADS: usize = 1_000;
 
 /// More sockets than this are not for a first impression.
 const QUICK_CROWD: usize = 1_000;
@@ -119,6 +124,8 @@ pub fn clients<'a>(options: &Options, all: &'a [Client]) -> Result<Vec<&'a Clien
 pub struct Client {
     pub id: String,
     pub name: String,
+    /// Whether each socket has a thread of its own.
+    pub has_thread_each: bool,
 }
 
 #[cfg(test)]
@@ -137,6 +144,7 @@ mod tests {
         let client = |id: &str| Client {
             id: id.to_owned(),
             name: id.to_owned(),
+            has_thread_each: false,
         };
         vec![client("raw"), client("isosocket"), client("yawc")]
     }

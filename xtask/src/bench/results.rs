@@ -181,6 +181,7 @@ mod tests {
         let client = |id: &str| Client {
             id: id.to_owned(),
             name: id.to_owned(),
+            has_thread_each: false,
         };
         let results = StepResults {
             step: Step {
