@@ -22,6 +22,9 @@ const BUILD_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// A row's cases take no longer than this together.
 const RUN_LIMIT: Duration = Duration::from_secs(10 * 60);
 
+/// What runs beside the suite is ours and has limits of its own below this.
+const BESIDE_LIMIT: Duration = Duration::from_secs(60 * 60);
+
 /// More rows than this are not held up by a busy machine: they are broken.
 const SECOND_TRIES: usize = 4;
 
@@ -301,7 +304,11 @@ impl Job {
         for command in &self.commands {
             let title = format!("running {}", self.host.name);
             // The other binaries' cases are run all the same.
-            if let Err(error) = progress::run(&title, command, &self.log, RUN_LIMIT) {
+            let limit = match self.host.kind {
+                Kind::Native { .. } if !self.host.runs_the_suite() => BESIDE_LIMIT,
+                _ => RUN_LIMIT,
+            };
+            if let Err(error) = progress::run(&title, command, &self.log, limit) {
                 problem.get_or_insert(error);
             }
         }
