@@ -33,8 +33,9 @@ pub fn main(options: &Options) -> Result<bool, String> {
     let binary = build(&log).inspect_err(|_| progress::show_tail(&log))?;
     let all = clients(&binary)?;
     let clients: Vec<Client> = plan::clients(options, &all)?.into_iter().cloned().collect();
+    let circumstances = circumstances(options);
     let mut results = Results {
-        circumstances: circumstances(options),
+        circumstances,
         steps: measure(&binary, &folder, &log, options, &clients)?,
         sizes: size::measure(options, &clients, &log)?,
         clients,
@@ -207,6 +208,7 @@ fn circumstances(options: &Options) -> Vec<(&'static str, String)> {
         ),
         ("rustc", says("rustc", &["--version"])),
         ("clients", versions().join(", ")),
+        ("load before", format!("{:.1}", load())),
     ]
 }
 
@@ -228,13 +230,15 @@ fn versions() -> Vec<String> {
         .collect()
 }
 
-fn warn_if_busy() {
+/// How many others wanted to run in the last minute.
+fn load() -> f64 {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load: f64 = load
-        .split(' ')
-        .next()
-        .and_then(|load| load.parse().ok())
-        .unwrap_or(0.0);
+    let first = load.split(' ').next();
+    first.and_then(|load| load.parse().ok()).unwrap_or(0.0)
+}
+
+fn warn_if_busy() {
+    let load = load();
     if load > 0.7 {
         eprintln!("The machine is busy (load {load}): expect worse figures and wider ratios.");
     }

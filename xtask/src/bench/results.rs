@@ -56,6 +56,17 @@ impl StepResults {
         median(self.outcomes[client].rounds.iter().flatten().copied())
     }
 
+    /// How far the floor's own rounds lie apart, in percent of the least: how
+    /// much the machine was busy with other things.
+    pub fn unrest(&self, clients: &[Client]) -> Option<f64> {
+        let floor = clients.iter().position(|client| client.id == FLOOR)?;
+        let rounds = self.outcomes[floor].rounds.iter().flatten();
+        let (least, most) = rounds.fold((f64::MAX, 0.0_f64), |(least, most), round| {
+            (least.min(*round), most.max(*round))
+        });
+        (most > 0.0).then(|| (most / least - 1.0) * 100.0)
+    }
+
     /// The median of the ratios to the floor, of time to time.
     pub fn ratio(&self, client: usize, clients: &[Client]) -> Option<f64> {
         let floor = clients.iter().position(|client| client.id == FLOOR)?;
@@ -197,6 +208,7 @@ mod tests {
         let clients = [client("raw"), client("isosocket")];
         assert_eq!(results.nanoseconds(1), Some(12.0));
         assert_eq!(results.ratio(1, &clients), Some(1.2));
+        assert_eq!(results.unrest(&clients), Some(900.0));
     }
 
     #[test]

@@ -112,6 +112,16 @@ fn times_table(page: &mut String, results: &Results, steps: &[&StepResults]) {
         }
         page.push('\n');
     }
+    let unrest = steps
+        .iter()
+        .filter_map(|step| step.unrest(&results.clients))
+        .fold(0.0, f64::max);
+    if unrest > 0.0 {
+        let _ = writeln!(
+            page,
+            "\nRaw TCP's own rounds differ by up to {unrest:.0} %."
+        );
+    }
 }
 
 fn crowd_table(page: &mut String, results: &Results, steps: &[&StepResults]) {
