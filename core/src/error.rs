@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{CloseEvent, ErrorEvent, Message};
+use crate::{ErrorEvent, Message};
 
 /// Why a socket could not be constructed.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -59,10 +59,6 @@ pub enum OpenError {
     /// The connection could not be established.
     #[error("the WebSocket connection could not be established")]
     Failed(#[source] ErrorEvent),
-    /// The connection was established and closed again before the program
-    /// came to look.
-    #[error("the connection is already {0}")]
-    Closed(CloseEvent),
 }
 
 /// Why a message was not sent. The message is in it, so nothing is lost.

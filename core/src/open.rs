@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::{CloseEvent, NewError, OpenError, ReadyState, Transport, WebSocket};
+use crate::{ErrorEvent, NewError, OpenError, ReadyState, Transport, WebSocket};
 
 /// The future of [`WebSocket::open`]. Dropping it gives the socket up.
 #[must_use = "futures do nothing unless awaited"]
@@ -32,26 +32,20 @@ impl<T: Transport> Future for Open<T> {
             Err(error) => return Poll::Ready(Err(error.into())),
         };
         // Registered before the look, so that no change is missed.
-        if socket.ready_state() == ReadyState::Connecting {
-            socket.shared().wait(context.waker());
+        socket.shared().wait(context.waker());
+        if socket.shared().was_established() {
+            // Also when it has ended since: its events tell, and none is lost.
+            return Poll::Ready(Ok(socket));
         }
         match socket.ready_state() {
-            ReadyState::Connecting => {
+            ReadyState::Closing | ReadyState::Closed => {
+                let failure = socket.shared().failure().cloned();
+                let failure = failure.unwrap_or_else(ErrorEvent::unknown);
+                Poll::Ready(Err(OpenError::Failed(failure)))
+            }
+            ReadyState::Connecting | ReadyState::Open => {
                 self.0 = Some(Ok(socket));
                 Poll::Pending
-            }
-            ReadyState::Open => Poll::Ready(Ok(socket)),
-            ReadyState::Closing | ReadyState::Closed => {
-                Poll::Ready(Err(match socket.shared().failure() {
-                    Some(failure) => OpenError::Failed(failure.clone()),
-                    None => OpenError::Closed(
-                        socket
-                            .shared()
-                            .end()
-                            .cloned()
-                            .unwrap_or_else(CloseEvent::abnormal),
-                    ),
-                }))
             }
         }
     }

@@ -95,7 +95,6 @@ impl<T: Transport> WebSocket<T> {
             url,
             accepted: OnceLock::new(),
             failure: OnceLock::new(),
-            end: OnceLock::new(),
             unsent: AtomicUsize::new(0),
             handles: AtomicUsize::new(1),
             abandoned: AtomicBool::new(false),
@@ -294,7 +293,6 @@ pub(crate) struct Shared<T: Transport> {
     url: String,
     accepted: OnceLock<(String, String)>,
     failure: OnceLock<ErrorEvent>,
-    end: OnceLock<CloseEvent>,
     /// Payload bytes refused because the socket was closing or closed.
     unsent: AtomicUsize,
     /// The handles, counted apart from the `Arc`, which links and streams hold too.
@@ -320,9 +318,9 @@ impl<T: Transport> Shared<T> {
         self.failure.get()
     }
 
-    /// How the connection ended, once it has.
-    pub(crate) fn end(&self) -> Option<&CloseEvent> {
-        self.end.get()
+    /// Whether the connection came to be, be it open still or not.
+    pub(crate) fn was_established(&self) -> bool {
+        self.state() != ReadyState::Connecting && self.accepted.get().is_some()
     }
 
     /// Has `waker` woken at the next change of state or drain.
@@ -529,13 +527,11 @@ impl<T: Transport> Turn<T> {
         match decision {
             Decision::Fail => {
                 let _ = shared.failure.set(error.clone());
-                let _ = shared.end.set(CloseEvent::abnormal());
                 self.deliver(Event::Error(error));
                 self.settle();
                 self.deliver(Event::Close(CloseEvent::abnormal()));
             }
             Decision::DeliverClose => {
-                let _ = shared.end.set(close.clone());
                 self.deliver(Event::Close(close));
             }
             _ => return,

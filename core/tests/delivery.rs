@@ -488,6 +488,29 @@ fn open_resolves_at_open_or_with_why_not() {
 }
 
 #[test]
+fn open_loses_nothing_of_a_connection_that_ended_at_once() {
+    let log = Log::default();
+    let mut builder = WebSocket::<Script>::builder("ws://peer/");
+    *builder.native_mut() = log.clone();
+    let mut open = pin!(builder.open());
+    let context = &mut Context::from_waker(Waker::noop());
+    assert!(open.as_mut().poll(context).is_pending());
+    log.report([established(), message("a"), closed()]);
+    let Poll::Ready(Ok(socket)) = open.poll(context) else {
+        panic!("it was open");
+    };
+    let mut events = socket.events();
+    log.run();
+    let kinds: Vec<_> = std::iter::from_fn(|| events.try_next())
+        .map(|event| event.kind())
+        .collect();
+    assert_eq!(
+        kinds,
+        [EventKind::Open, EventKind::Message, EventKind::Close]
+    );
+}
+
+#[test]
 fn send_ready_waits_for_open_and_for_room() {
     let (socket, log) = socket();
     let context = &mut Context::from_waker(Waker::noop());

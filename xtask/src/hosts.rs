@@ -31,6 +31,8 @@ pub struct Host {
 pub enum Set {
     Core,
     All,
+    /// Beside the suite: run when asked for, because it takes long.
+    Beside,
 }
 
 /// How a row is run.
@@ -351,7 +353,7 @@ const fn beside(
     Host {
         id,
         name,
-        set: Set::All,
+        set: Set::Beside,
         kind: Kind::Native { builds, run },
         needs,
         environment: &[],
