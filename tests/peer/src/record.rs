@@ -106,7 +106,11 @@ impl Recorder {
         entry.frame_count += 1;
         entry.masked &= head.mask.is_some();
         if entry.frames.len() < MAX_FRAMES {
-            let room = MAX_PAYLOADS - entry.kept;
+            // A control frame's few bytes are always kept: they are what is asked for.
+            let room = match head.op >= 8 {
+                true => MAX_PAYLOAD,
+                false => MAX_PAYLOADS.saturating_sub(entry.kept),
+            };
             let payload = payload[..payload.len().min(MAX_PAYLOAD).min(room)].to_vec();
             entry.kept += payload.len();
             let (at, after) = (self.start.elapsed(), entry.sent_frames);
