@@ -108,6 +108,12 @@ mod native {
         }
     }
 
+    /// What tells this run from one that began at the same moment.
+    pub fn salt() -> u64 {
+        use std::hash::{BuildHasher, RandomState};
+        RandomState::new().hash_one(0)
+    }
+
     /// Milliseconds since some moment.
     pub fn now() -> f64 {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -326,6 +332,11 @@ mod web {
             .map_err(failed)?;
         text.as_string()
             .ok_or_else(|| format!("GET {path}: no text"))
+    }
+
+    /// What tells this run from one that began at the same moment.
+    pub fn salt() -> u64 {
+        js_sys::Math::random().to_bits()
     }
 
     /// Milliseconds since some moment.

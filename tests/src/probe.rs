@@ -45,13 +45,11 @@ pub fn url(path: &str) -> String {
 
 /// A token that no other connection has, of this run or another.
 pub fn fresh_id() -> String {
-    use std::hash::{BuildHasher, RandomState};
     use std::sync::atomic::{AtomicU32, Ordering};
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    // Natively the hasher tells processes apart, on the web the time does.
-    let salt = RandomState::new().hash_one(harness::now().to_bits());
-    format!("{count}-{salt:x}")
+    // Two hosts may run at a time, and have begun in the same millisecond.
+    format!("{count}-{:x}", harness::salt())
 }
 
 /// A path with an id.
