@@ -57,7 +57,7 @@ pub(crate) fn script(request: &Request) -> Result<String, String> {
             format!("reply:{status}:Location=/{}", path.join("/"))
         }
         ["garbage"] => "http:0x000102fffe0d0a0d0a".into(),
-        ["no-reply"] => "nohandshake;wait:end".into(),
+        ["no-reply"] => "nohandshake;limit:2500;wait:end".into(),
         ["drop"] => "nohandshake;fin".into(),
         ["drop", "rst"] => "nohandshake;rst".into(),
         ["silent"] => "quiet;wait:end".into(),
