@@ -1,9 +1,10 @@
 //! The one thread that serves all sockets: started with the first, gone with
 //! the last, asleep when there is nothing to do.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Instant;
@@ -32,6 +33,26 @@ pub(crate) enum Command {
     Do(Arc<Inner>, Action),
     /// A turn for a socket, whether or not its connection has ended.
     Turn(Link<Native>),
+    /// Call something.
+    Call(Call),
+}
+
+/// Something to be called on the loop's thread.
+pub(crate) struct Call(pub(crate) Box<dyn FnOnce() + Send>);
+
+impl Call {
+    /// Calls it; whatever it does, the loop goes on.
+    fn run(self) {
+        if catch_unwind(AssertUnwindSafe(self.0)).is_err() {
+            log::error!("a call on the event loop panicked");
+        }
+    }
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Call")
+    }
 }
 
 /// What is to be done for a connection.
@@ -61,6 +82,11 @@ struct Shared {
     notified: bool,
     /// Sockets that were made and not yet started: the thread waits for them.
     reserved: usize,
+    /// What is to be called later, by the time and a number of its own. The
+    /// thread waits for it.
+    calls: BTreeMap<(Instant, u64), Call>,
+    /// The number of the next call.
+    number: u64,
 }
 
 static SHARED: Mutex<Shared> = Mutex::new(Shared {
@@ -68,6 +94,8 @@ static SHARED: Mutex<Shared> = Mutex::new(Shared {
     waker: None,
     notified: false,
     reserved: 0,
+    calls: BTreeMap::new(),
+    number: 0,
 });
 
 thread_local! {
@@ -114,7 +142,39 @@ pub(crate) fn submit(command: Command) {
     shared.notify();
 }
 
+/// Has the loop call something at this time, unless it is cancelled before.
+pub(crate) fn call_at(when: Instant, call: Call) -> io::Result<(Instant, u64)> {
+    let mut shared = shared();
+    shared.ensure_running()?;
+    shared.number += 1;
+    let key = (when, shared.number);
+    shared.calls.insert(key, call);
+    // A later one than the first changes nothing about how long the loop sleeps.
+    if shared.first_call() == Some(when) {
+        shared.notify();
+    }
+    Ok(key)
+}
+
+/// Forgets a call. What it owns is dropped here.
+pub(crate) fn cancel_call(key: (Instant, u64)) {
+    let call = {
+        let mut shared = shared();
+        let call = shared.calls.remove(&key);
+        if call.is_some() && shared.calls.is_empty() {
+            // The loop may have waited for this call alone.
+            shared.notify();
+        }
+        call
+    };
+    drop(call);
+}
+
 impl Shared {
+    fn first_call(&self) -> Option<Instant> {
+        self.calls.keys().next().map(|(when, _)| *when)
+    }
+
     fn ensure_running(&mut self) -> io::Result<()> {
         if self.waker.is_none() {
             let poll = Poll::new()?;
@@ -223,11 +283,15 @@ impl EventLoop {
         ON_LOOP.set(true);
         let mut events = Events::with_capacity(256);
         loop {
-            if !self.take_commands() {
+            let Some(first_call) = self.take_commands() else {
                 return;
-            }
+            };
             let timeout = if self.yielded.is_empty() {
-                self.next_deadline()
+                let deadlines = [self.next_deadline(), first_call];
+                deadlines
+                    .into_iter()
+                    .flatten()
+                    .min()
                     .map(|when| when.saturating_duration_since(Instant::now()))
             } else {
                 Some(std::time::Duration::ZERO)
@@ -255,23 +319,29 @@ impl EventLoop {
                 }
             }
             self.expire();
+            if first_call.is_some() {
+                make_calls();
+            }
         }
     }
 
-    /// Does what was asked until nothing is left; `false` when nobody can ask
-    /// any more, and the thread ends.
-    fn take_commands(&mut self) -> bool {
+    /// Does what was asked until nothing is left, and tells when the first call
+    /// is due, if there is one; `None` when nobody can ask any more, and the
+    /// thread ends.
+    fn take_commands(&mut self) -> Option<Option<Instant>> {
         loop {
             let commands = {
                 let mut shared = shared();
                 shared.notified = false;
                 let commands = std::mem::take(&mut shared.mailbox);
                 if commands.is_empty() {
-                    if self.connections.is_empty() && shared.reserved == 0 {
+                    let first_call = shared.first_call();
+                    let idle = self.connections.is_empty() && shared.reserved == 0;
+                    if idle && first_call.is_none() {
                         shared.waker = None;
-                        return false;
+                        return None;
                     }
-                    return true;
+                    return Some(first_call);
                 }
                 commands
             };
@@ -297,6 +367,7 @@ impl EventLoop {
                 }
             }
             Command::Turn(link) => drop(link.turn()),
+            Command::Call(call) => call.run(),
         }
     }
 
@@ -350,5 +421,20 @@ impl EventLoop {
                 connection.on_deadline(context, timer)
             });
         }
+    }
+}
+
+/// Makes the calls that are due. One at a time, as one may cancel another.
+fn make_calls() {
+    let now = Instant::now();
+    loop {
+        let call = {
+            let mut shared = shared();
+            match shared.calls.first_entry() {
+                Some(first) if first.key().0 <= now => first.remove(),
+                _ => return,
+            }
+        };
+        call.run();
     }
 }

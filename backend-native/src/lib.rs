@@ -11,6 +11,7 @@ mod deflate;
 mod dial;
 mod event_loop;
 mod handshake;
+mod host;
 mod options;
 mod outbox;
 mod packer;
@@ -36,6 +37,7 @@ use crate::target::Target;
 
 #[cfg(feature = "deflate")]
 pub use deflate::Deflate;
+pub use host::{NativeHost, NativeTimer};
 #[cfg(feature = "native-tls")]
 pub use native_tls;
 pub use options::{BuilderExt, NativeOptions};
@@ -108,6 +110,11 @@ impl Native {
 
 impl Transport for Native {
     type Options = NativeOptions;
+    type Host = NativeHost;
+
+    fn host() -> NativeHost {
+        NativeHost::default()
+    }
 
     fn supported() -> bool {
         true

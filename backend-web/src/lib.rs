@@ -16,6 +16,7 @@
 
 mod connection;
 mod drain;
+mod host;
 mod js;
 mod local;
 mod microtask;
@@ -25,5 +26,6 @@ mod run;
 mod timer;
 mod web;
 
+pub use host::{WebHost, WebTimer};
 pub use run::run;
 pub use web::Web;

@@ -24,6 +24,8 @@ pub(crate) enum Job {
     Drained(Link<Web>),
     /// A future was woken.
     Poll(Arc<Task>),
+    /// Something is to be called.
+    Call(Box<dyn FnOnce()>),
 }
 
 impl Job {
@@ -37,6 +39,7 @@ impl Job {
             }
             Job::Drained(link) => link.drained(),
             Job::Poll(task) => task.poll(),
+            Job::Call(call) => call(),
         }
     }
 }

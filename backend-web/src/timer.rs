@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::*;
 use crate::js;
 
 /// The longest delay that a host's timer can have, in milliseconds.
-const LONGEST: f64 = 2_147_483_647.0;
+pub(crate) const LONGEST: f64 = 2_147_483_647.0;
 
 pub(crate) struct Timer {
     id: JsValue,

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, SyntaxError, Transport};
 
 use crate::connection::Connection;
+use crate::host::WebHost;
 use crate::js::{self, Url};
 use crate::local::Local;
 use crate::microtask::{self, Job};
@@ -33,6 +34,11 @@ impl Web {
 
 impl Transport for Web {
     type Options = ();
+    type Host = WebHost;
+
+    fn host() -> WebHost {
+        WebHost::default()
+    }
 
     fn supported() -> bool {
         js::has_web_socket()

@@ -1,6 +1,6 @@
 //! The contract between core and a backend.
 
-use crate::{CloseEvent, ErrorEvent, Link, Message, MessageRef, NewError, Refusal, Request};
+use crate::{CloseEvent, ErrorEvent, Host, Link, Message, MessageRef, NewError, Refusal, Request};
 
 /// One connection of a backend, owned by the socket that uses it.
 ///
@@ -18,6 +18,12 @@ use crate::{CloseEvent, ErrorEvent, Link, Message, MessageRef, NewError, Refusal
 pub trait Transport: Sized + Send + Sync + 'static {
     /// What only this backend's sockets can be told.
     type Options: Clone + Default + Send + 'static;
+
+    /// Where its sockets live.
+    type Host: Host;
+
+    /// The host of a socket that is made here and now.
+    fn host() -> Self::Host;
 
     /// Whether there is a WebSocket on this host (S103).
     fn supported() -> bool;

@@ -13,6 +13,9 @@ pub enum Unsupported {}
 
 impl Transport for Unsupported {
     type Options = ();
+    type Host = ();
+
+    fn host() {}
 
     fn supported() -> bool {
         false

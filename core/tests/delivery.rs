@@ -36,6 +36,9 @@ impl Script {
 
 impl Transport for Script {
     type Options = Log;
+    type Host = ();
+
+    fn host() {}
 
     fn supported() -> bool {
         true

@@ -1,0 +1,133 @@
+//! The host of native sockets: the event loop's thread, its deadlines, and the
+//! system's randomness.
+//!
+//! Invariant: a call that is due later keeps the thread alive and asleep; once
+//! it is cancelled nothing is left of it.
+
+use std::time::{Duration, Instant};
+
+use isosocket_core::{Host, MaybeSend, NewError};
+
+use crate::event_loop::{Call, Command, call_at, cancel_call, submit};
+
+/// The event loop, for calls without a socket.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NativeHost(());
+
+/// A call that is due later; dropping it cancels the call.
+#[derive(Debug)]
+pub struct NativeTimer(Option<(Instant, u64)>);
+
+impl Host for NativeHost {
+    type Timer = NativeTimer;
+
+    fn soon(&self, task: impl FnOnce() + MaybeSend + 'static) {
+        submit(Command::Call(Call(Box::new(task))));
+    }
+
+    fn after(
+        &self,
+        delay: Duration,
+        task: impl FnOnce() + MaybeSend + 'static,
+    ) -> Result<NativeTimer, NewError> {
+        // A deadline beyond the clock's range is none.
+        let Some(when) = Instant::now().checked_add(delay) else {
+            return Ok(NativeTimer(None));
+        };
+        match call_at(when, Call(Box::new(task))) {
+            Ok(key) => Ok(NativeTimer(Some(key))),
+            Err(error) => Err(NewError::Resources(error.to_string())),
+        }
+    }
+
+    fn random(&self) -> u64 {
+        rand::random()
+    }
+}
+
+impl Drop for NativeTimer {
+    fn drop(&mut self) {
+        if let Some(key) = self.0 {
+            cancel_call(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::thread;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(3600);
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn calls_come_in_order_on_the_loops_thread() {
+        let host = NativeHost::default();
+        let (sender, calls) = mpsc::channel();
+        let note = |name: &'static str| {
+            let sender = sender.clone();
+            move || {
+                let thread = thread::current().name().map(str::to_owned);
+                sender.send((name, thread)).unwrap();
+            }
+        };
+        let _late = host.after(Duration::from_millis(20), note("late")).unwrap();
+        let _early = host.after(Duration::from_millis(1), note("early")).unwrap();
+        host.soon(note("soon"));
+        host.soon(note("next"));
+        for expected in ["soon", "next", "early", "late"] {
+            let (name, thread) = calls.recv_timeout(LIMIT).unwrap();
+            assert_eq!((name, thread.as_deref()), (expected, Some("isosocket")));
+        }
+    }
+
+    #[test]
+    fn a_cancelled_call_is_dropped_at_once() {
+        let host = NativeHost::default();
+        let witness = Arc::new(());
+        let captured = witness.clone();
+        let timer = host.after(LONG, move || drop(captured)).unwrap();
+        assert_eq!(Arc::strong_count(&witness), 2);
+        drop(timer);
+        assert_eq!(Arc::strong_count(&witness), 1);
+    }
+
+    #[test]
+    fn a_call_may_cancel_another_that_is_due() {
+        let host = NativeHost::default();
+        let (sender, calls) = mpsc::channel();
+        let (fail, end) = (sender.clone(), sender);
+        let (keep, kept) = mpsc::channel();
+        // Both are set on the loop's thread, so that they are due together.
+        host.soon(move || {
+            let now = Duration::ZERO;
+            let slot = Arc::new(std::sync::Mutex::new(None));
+            let other = slot.clone();
+            let first = host.after(now, move || drop(other.lock().unwrap().take()));
+            let second = host.after(now, move || fail.send("cancelled").unwrap());
+            *slot.lock().unwrap() = second.ok();
+            let last = host.after(now, move || end.send("last").unwrap());
+            keep.send((first, last)).unwrap();
+        });
+        assert_eq!(calls.recv_timeout(LIMIT), Ok("last"));
+        drop(kept);
+    }
+
+    #[test]
+    fn a_panic_in_a_call_stops_nothing() {
+        let host = NativeHost::default();
+        let (sender, calls) = mpsc::channel();
+        host.soon(|| panic!("on purpose"));
+        host.soon(move || sender.send(()).unwrap());
+        assert_eq!(calls.recv_timeout(LIMIT), Ok(()));
+    }
+
+    #[test]
+    fn a_delay_beyond_the_clock_never_ends() {
+        let timer = NativeHost::default().after(Duration::MAX, || {}).unwrap();
+        assert!(timer.0.is_none());
+    }
+}
