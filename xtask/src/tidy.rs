@@ -29,7 +29,7 @@ const SAFE: &[&str] = &["core/src/lib.rs", "facade/src/lib.rs"];
 /// ARCHITECTURE.md is read in one sitting.
 const ARCHITECTURE_LINES: usize = 200;
 
-/// Folders that hold nothing of ours.
+/// What holds nothing of ours; `.git` is a file in a worktree.
 const SKIPPED: &[&str] = &["target", ".git", "node_modules"];
 
 /// A file of the repository: its path from the root, with `/`, and its text.
@@ -65,10 +65,11 @@ fn collect(folder: &Path, prefix: &str, sources: &mut Vec<Source>) -> std::io::R
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
         let kind = entry.file_type()?;
+        if SKIPPED.contains(&name.as_str()) {
+            continue;
+        }
         if kind.is_dir() {
-            if !SKIPPED.contains(&name.as_str()) {
-                collect(&entry.path(), &format!("{path}/"), sources)?;
-            }
+            collect(&entry.path(), &format!("{path}/"), sources)?;
         } else if kind.is_file() {
             // What is not text (an image) has no lines to check.
             if let Ok(text) = fs::read_to_string(entry.path()) {
