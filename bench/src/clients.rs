@@ -26,6 +26,8 @@ pub struct Client {
     pub name: &'static str,
     /// Whether each socket has a thread of its own.
     pub has_thread_each: bool,
+    /// Whether it is one for the workloads of compression, and for them alone.
+    pub is_for_compression: bool,
     pub measure: fn(&Job) -> Outcome<Measured>,
 }
 
@@ -38,6 +40,7 @@ const fn client(
         id,
         name,
         has_thread_each: false,
+        is_for_compression: false,
         measure,
     }
 }
@@ -45,6 +48,13 @@ const fn client(
 const fn with_thread_each(client: Client) -> Client {
     Client {
         has_thread_each: true,
+        ..client
+    }
+}
+
+const fn for_compression(client: Client) -> Client {
+    Client {
+        is_for_compression: true,
         ..client
     }
 }
@@ -97,5 +107,35 @@ pub const ALL: &[Client] = &[
         "ewebsock",
         "ewebsock",
         push::measure::<ewebsock::Client>,
+    )),
+    for_compression(client(
+        "isosocket-plain",
+        "isosocket, not compressing",
+        push::measure::<isosocket::Handler<isosocket::Plain>>,
+    )),
+    for_compression(client(
+        "isosocket-deflate",
+        "isosocket, level 6",
+        push::measure::<isosocket::Handler>,
+    )),
+    for_compression(client(
+        "isosocket-deflate-1",
+        "isosocket, level 1",
+        push::measure::<isosocket::Handler<isosocket::Fast>>,
+    )),
+    for_compression(client(
+        "isosocket-deflate-alone",
+        "isosocket, each alone",
+        push::measure::<isosocket::Handler<isosocket::Alone>>,
+    )),
+    for_compression(client(
+        "yawc-plain",
+        "yawc, not compressing",
+        pull::measure::<yawc::Client, Tokio>,
+    )),
+    for_compression(client(
+        "yawc-deflate",
+        "yawc, level 6",
+        pull::measure::<yawc::Deflating, Tokio>,
     )),
 ];

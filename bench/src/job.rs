@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
+
+use crate::content::{Content, Payloads};
 
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub type Outcome<T> = Result<T, Error>;
@@ -13,11 +16,12 @@ pub type Outcome<T> = Result<T, Error>;
 pub const IN_FLIGHT: usize = 64;
 
 /// The payload of what is sent by sockets that have nothing to say.
-pub const SMALL: usize = 32;
+const SMALL: usize = 32;
 
 /// One measurement.
 #[derive(Clone, Debug)]
 pub struct Job {
+    pub content: Content,
     pub workload: Workload,
     /// The server, as `host:port`.
     pub server: String,
@@ -58,6 +62,11 @@ impl Workload {
         })
     }
 
+    /// Whether the server counts the bytes of the messages.
+    pub fn is_counted(self) -> bool {
+        matches!(self, Workload::Send(_) | Workload::Receive(_))
+    }
+
     /// Where the server does its part.
     fn path(self) -> &'static str {
         match self {
@@ -71,7 +80,22 @@ impl Workload {
 
 impl Job {
     pub fn url(&self) -> String {
-        format!("ws://{}/{}", self.server, self.workload.path())
+        let (content, path) = (self.content.prefix(), self.workload.path());
+        format!("ws://{}/{content}{path}", self.server)
+    }
+
+    /// The messages of this size.
+    pub fn payloads(&self, size: usize) -> Payloads {
+        Payloads::new(self.content, size)
+    }
+
+    /// The message of a socket that has nothing to say.
+    pub fn small(&self) -> Bytes {
+        let size = match self.content {
+            Content::Plain | Content::Small => SMALL,
+            Content::Feed | Content::Noise => 10 * SMALL,
+        };
+        self.payloads(size).next().clone()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod buffer;
 mod clients;
+mod content;
 mod job;
 mod meter;
 mod process;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use content::Content;
 use job::{Job, Outcome, Workload};
 
 const USAGE: &str = "\
@@ -29,7 +31,9 @@ Usage: isosocket-bench COMMAND
   client CORE SERVER CLIENT WORKLOAD NUMBER [MILLISECONDS]
         Measure one client; print one JSON object. CORE may be `any`.
         WORKLOAD: ping, paced, pair, send, receive (NUMBER: bytes), crowd
-        (NUMBER: sockets), construct (NUMBER: calls).
+        (NUMBER: sockets), construct (NUMBER: calls). With small-, feed- or
+        noise- before it compression is agreed on if the client offers it, and
+        the messages are as small as ever, a JSON feed, or noise.
 ";
 
 fn main() -> ExitCode {
@@ -72,6 +76,7 @@ fn list() -> Value {
             "id": client.id,
             "name": client.name,
             "has_thread_each": client.has_thread_each,
+            "is_for_compression": client.is_for_compression,
         })
     };
     json!(clients::ALL.iter().map(entry).collect::<Vec<_>>())
@@ -95,13 +100,19 @@ fn measure(
         .iter()
         .find(|known| known.id == client)
         .ok_or_else(|| format!("there is no client `{client}`"))?;
+    let (content, workload) = Content::split(workload);
     let job = Job {
+        content,
         workload: Workload::parse(workload, number.parse()?)
             .ok_or_else(|| format!("there is no workload `{workload}`"))?,
         server: server.to_owned(),
         budget: Duration::from_millis(milliseconds.parse()?),
     };
-    Ok((client.measure)(&job)?.to_json())
+    let mut answer = (client.measure)(&job)?.to_json();
+    if content != Content::Plain && job.workload.is_counted() {
+        answer["wire"] = json!(server::bytes_on_the_wire(server)?);
+    }
+    Ok(answer)
 }
 
 fn prepare(core: &str) -> Outcome<()> {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_channel::mpsc::UnboundedReceiver;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use crate::job::{Crowd, Job, Measured, Outcome, SMALL, Workload};
+use crate::job::{Crowd, Job, Measured, Outcome, Workload};
 use crate::meter::{LONG_BATCH, Meter};
 use crate::push::{PACE, watch};
 use crate::server::{blast_request, swallow_request};
@@ -82,12 +82,12 @@ pub fn measure<S: Socket, R: Runtime>(job: &Job) -> Outcome<Measured> {
 }
 
 async fn ping<S: Socket>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
-    let payload = Bytes::from(vec![b'x'; size]);
+    let mut payloads = job.payloads(size);
     let mut socket = S::open(&job.url()).await?;
     let mut meter = Meter::new(job.budget);
     while let Some(count) = meter.begin() {
         for _ in 0..count {
-            socket.send(&payload).await?;
+            socket.send(payloads.next()).await?;
             expect(socket.receive().await?, size)?;
         }
         meter.end();
@@ -96,14 +96,14 @@ async fn ping<S: Socket>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
 }
 
 async fn pair<S: Socket>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
-    let payload = Bytes::from(vec![b'x'; size]);
+    let mut payloads = job.payloads(size);
     let first = swallow_request(1);
     let mut socket = S::open(&job.url()).await?;
     let mut meter = Meter::new(job.budget);
     while let Some(count) = meter.begin() {
         for _ in 0..count {
             socket.send(&first).await?;
-            socket.send(&payload).await?;
+            socket.send(payloads.next()).await?;
             socket.receive().await?;
         }
         meter.end();
@@ -112,7 +112,7 @@ async fn pair<S: Socket>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
 }
 
 async fn paced<S: Socket>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
-    let payload = Bytes::from(vec![b'x'; size]);
+    let mut payloads = job.payloads(size);
     let mut socket = S::open(&job.url()).await?;
     let mut samples = Vec::new();
     let begin = Instant::now();
@@ -120,7 +120,7 @@ async fn paced<S: Socket>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
         // Nothing is on its way meanwhile, so nobody misses the thread.
         thread::sleep(PACE);
         let sent = Instant::now();
-        socket.send(&payload).await?;
+        socket.send(payloads.next()).await?;
         expect(socket.receive().await?, size)?;
         samples.push(sent.elapsed().as_nanos() as f64);
     }
@@ -128,13 +128,13 @@ async fn paced<S: Socket>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
 }
 
 async fn send<S: Socket>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
-    let payload = Bytes::from(vec![b'x'; size]);
+    let mut payloads = job.payloads(size);
     let mut socket = S::open(&job.url()).await?;
     let mut meter = Meter::new(job.budget).with_batch(LONG_BATCH);
     while let Some(count) = meter.begin() {
         socket.send(&swallow_request(count)).await?;
         for _ in 0..count {
-            socket.send(&payload).await?;
+            socket.send(payloads.next()).await?;
         }
         socket.receive().await?;
         meter.end();
@@ -157,12 +157,12 @@ async fn receive<S: Socket>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
 /// each on its own where waiting blocks.
 fn crowd<S: Socket, R: Runtime>(job: &Job, sockets: usize) -> Outcome<Crowd> {
     let (ready, readiness) = mpsc::channel();
-    let url = job.url();
+    let (url, small) = (job.url(), job.small());
     if S::BLOCKS {
         return watch(sockets, job.budget, &readiness, || {
-            let (url, ready) = (url.clone(), ready.clone());
+            let (url, small, ready) = (url.clone(), small.clone(), ready.clone());
             let live = move || {
-                let outcome = R::run(live::<S>(&url, &ready));
+                let outcome = R::run(live::<S>(&url, &small, &ready));
                 // Nobody listens any more when the measurement is over.
                 let _ = ready.send(outcome);
             };
@@ -171,7 +171,7 @@ fn crowd<S: Socket, R: Runtime>(job: &Job, sockets: usize) -> Outcome<Crowd> {
         });
     }
     let (want, wanted) = futures_channel::mpsc::unbounded();
-    thread::spawn(move || R::run(live_on_demand::<S>(&url, wanted, &ready)));
+    thread::spawn(move || R::run(live_on_demand::<S>(&url, &small, wanted, &ready)));
     watch(sockets, job.budget, &readiness, || {
         Ok(want.unbounded_send(())?)
     })
@@ -180,6 +180,7 @@ fn crowd<S: Socket, R: Runtime>(job: &Job, sockets: usize) -> Outcome<Crowd> {
 /// Opens a socket for each wish, and lives with all of them.
 async fn live_on_demand<S: Socket>(
     url: &str,
+    small: &Bytes,
     mut wanted: UnboundedReceiver<()>,
     ready: &mpsc::Sender<Outcome<()>>,
 ) {
@@ -188,7 +189,7 @@ async fn live_on_demand<S: Socket>(
         loop {
             let mut idle = true;
             while let Poll::Ready(Some(())) = wanted.poll_next_unpin(context) {
-                crowd.push(live::<S>(url, ready));
+                crowd.push(live::<S>(url, small, ready));
                 idle = false;
             }
             if let Poll::Ready(Some(outcome)) = crowd.poll_next_unpin(context) {
@@ -205,10 +206,14 @@ async fn live_on_demand<S: Socket>(
 }
 
 /// Opens a socket, uses it once, and waits for what never comes.
-async fn live<S: Socket>(url: &str, ready: &mpsc::Sender<Outcome<()>>) -> Outcome<()> {
+async fn live<S: Socket>(
+    url: &str,
+    small: &Bytes,
+    ready: &mpsc::Sender<Outcome<()>>,
+) -> Outcome<()> {
     let mut socket = S::open(url).await?;
-    socket.send(&Bytes::from_static(&[b'x'; SMALL])).await?;
-    expect(socket.receive().await?, SMALL)?;
+    socket.send(small).await?;
+    expect(socket.receive().await?, small.len())?;
     let _ = ready.send(Ok(()));
     socket.receive().await?;
     Err("an idle socket received something".into())

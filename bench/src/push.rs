@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::job::{Crowd, IN_FLIGHT, Job, Measured, Outcome, SMALL, Workload};
+use crate::content::Payloads;
+use crate::job::{Crowd, IN_FLIGHT, Job, Measured, Outcome, Workload};
 use crate::meter::{LONG_BATCH, Meter};
 use crate::process;
 use crate::server::{blast_request, swallow_request};
@@ -19,31 +20,33 @@ pub const PACE: Duration = Duration::from_millis(3);
 /// Longer is not waited for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A client's socket, as far as the workloads go.
-pub trait Handle: Clone + Send + 'static {
+/// A client in one of its ways, as far as the workloads go.
+pub trait Handle: 'static {
+    type Socket: Send;
+
     /// Calls the constructor, which must not block; the handlers are called
     /// later, `on_message` with the message's length.
     fn open(
         url: &str,
-        on_open: impl FnMut(&Self) + Send + 'static,
-        on_message: impl FnMut(&Self, usize) + Send + 'static,
-    ) -> Outcome<Self>;
+        on_open: impl FnMut(&Self::Socket) + Send + 'static,
+        on_message: impl FnMut(&Self::Socket, usize) + Send + 'static,
+    ) -> Outcome<Self::Socket>;
 
     /// The constructor alone, for its cost.
-    fn construct(url: &str) -> Outcome<Self> {
+    fn construct(url: &str) -> Outcome<Self::Socket> {
         Self::open(url, |_| {}, |_, _| {})
     }
 
     /// Sends one binary message in the way the crate calls sending; waits only
     /// where the crate says that it takes no more.
-    fn send(&self, payload: &Bytes);
+    fn send(socket: &Self::Socket, payload: &Bytes);
 }
 
 pub fn measure<H: Handle>(job: &Job) -> Outcome<Measured> {
     let samples = match job.workload {
-        Workload::Ping(size) => converse::<H>(job, vec![b'x'; size].into(), None),
+        Workload::Ping(size) => converse::<H>(job, job.payloads(size), None),
         Workload::Pair(size) => {
-            converse::<H>(job, swallow_request(1), Some(vec![b'x'; size].into()))
+            converse::<H>(job, swallow_request(1).into(), Some(job.payloads(size)))
         }
         Workload::Paced(size) => paced::<H>(job, size),
         Workload::Send(size) => send::<H>(job, size),
@@ -55,9 +58,12 @@ pub fn measure<H: Handle>(job: &Job) -> Outcome<Measured> {
 }
 
 /// Opens a socket and waits until it is open.
-fn opened<H: Handle>(job: &Job, on_message: impl FnMut(&H, usize) + Send + 'static) -> Outcome<H> {
+fn opened<H: Handle>(
+    job: &Job,
+    on_message: impl FnMut(&H::Socket, usize) + Send + 'static,
+) -> Outcome<H::Socket> {
     let (sender, opened) = mpsc::channel();
-    let on_open = move |_: &H| {
+    let on_open = move |_: &H::Socket| {
         let _ = sender.send(());
     };
     let socket = H::open(&job.url(), on_open, on_message)?;
@@ -66,16 +72,20 @@ fn opened<H: Handle>(job: &Job, on_message: impl FnMut(&H, usize) + Send + 'stat
 }
 
 /// Sends the messages, waits for the one answer, again: all inside the handler.
-fn converse<H: Handle>(job: &Job, first: Bytes, second: Option<Bytes>) -> Outcome<Vec<f64>> {
+fn converse<H: Handle>(
+    job: &Job,
+    mut first: Payloads,
+    mut second: Option<Payloads>,
+) -> Outcome<Vec<f64>> {
     let (sender, done) = mpsc::channel();
     let mut meter = Some(Meter::new(job.budget));
-    let speak = move |socket: &H| {
-        socket.send(&first);
-        if let Some(second) = &second {
-            socket.send(second);
+    let mut speak = move |socket: &H::Socket| {
+        H::send(socket, first.next());
+        if let Some(second) = &mut second {
+            H::send(socket, second.next());
         }
     };
-    let begin = speak.clone();
+    let mut begin = speak.clone();
     // Before the first batch: one exchange that is not timed.
     let mut round_trips = 1;
     let socket = opened::<H>(job, move |socket, _| {
@@ -99,7 +109,7 @@ fn converse<H: Handle>(job: &Job, first: Bytes, second: Option<Bytes>) -> Outcom
 }
 
 fn paced<H: Handle>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
-    let payload = Bytes::from(vec![b'x'; size]);
+    let mut payloads = job.payloads(size);
     let (sender, arrivals) = mpsc::channel();
     let socket = opened::<H>(job, move |_, _| {
         let _ = sender.send(Instant::now());
@@ -109,7 +119,7 @@ fn paced<H: Handle>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
     while begin.elapsed() < job.budget {
         thread::sleep(PACE);
         let sent = Instant::now();
-        socket.send(&payload);
+        H::send(&socket, payloads.next());
         let arrived = arrivals.recv_timeout(PATIENCE)?;
         samples.push((arrived - sent).as_nanos() as f64);
     }
@@ -117,16 +127,16 @@ fn paced<H: Handle>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
 }
 
 fn send<H: Handle>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
-    let payload = Bytes::from(vec![b'x'; size]);
+    let mut payloads = job.payloads(size);
     let (sender, acknowledged) = mpsc::channel();
     let socket = opened::<H>(job, move |_, _| {
         let _ = sender.send(());
     })?;
     let mut meter = Meter::new(job.budget).with_batch(LONG_BATCH);
     while let Some(count) = meter.begin() {
-        socket.send(&swallow_request(count));
+        H::send(&socket, &swallow_request(count));
         for _ in 0..count {
-            socket.send(&payload);
+            H::send(&socket, payloads.next());
         }
         acknowledged.recv_timeout(PATIENCE)?;
         meter.end();
@@ -149,12 +159,12 @@ fn receive<H: Handle>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
         match running.begin() {
             Some(count) => {
                 missing = count;
-                socket.send(&blast_request(count, size));
+                H::send(socket, &blast_request(count, size));
             }
             None => drop(sender.send(meter.take())),
         }
     })?;
-    socket.send(&blast_request(1, size));
+    H::send(&socket, &blast_request(1, size));
     finish(&done)
 }
 
@@ -181,13 +191,13 @@ fn construct<H: Handle>(job: &Job, calls: usize) -> Outcome<Vec<f64>> {
 
 fn crowd<H: Handle>(job: &Job, sockets: usize) -> Outcome<Crowd> {
     let (ready, readiness) = mpsc::channel();
-    let url = job.url();
+    let (url, small) = (job.url(), job.small());
     let mut crowd = Vec::with_capacity(sockets);
     watch(sockets, job.budget, &readiness, || {
-        let ready = ready.clone();
+        let (ready, small) = (ready.clone(), small.clone());
         crowd.push(H::open(
             &url,
-            |socket| socket.send(&Bytes::from_static(&[b'x'; SMALL])),
+            move |socket| H::send(socket, &small),
             move |_, _| drop(ready.send(Ok(()))),
         )?);
         Ok(())

@@ -1,13 +1,16 @@
 //! The peer of every client: little work for each message, and nothing that
 //! could tell one client from another.
 //!
-//! Invariant: what it does depends on the URL's path and on what is sent alone.
+//! Invariant: what it does depends on the URL's path and on what is sent alone,
+//! and, where the path is one for compression, on what is offered.
 
 mod crowd;
 mod frames;
+mod packed;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -15,8 +18,10 @@ use bytes::Bytes;
 use serde_json::Value;
 use tungstenite::handshake::derive_accept_key;
 
+use crate::content::Content;
 use crate::job::Outcome;
-use frames::{Frames, push_header};
+use frames::Frames;
+use packed::{Agreed, Block};
 
 /// The message that has the server under `/swallow` swallow this many messages
 /// and then answer with one.
@@ -32,6 +37,30 @@ pub fn blast_request(count: u64, size: usize) -> Bytes {
     request.into()
 }
 
+/// How many messages went over the wire last, for whoever swallows or is sent
+/// many, and in how many bytes, headers included.
+static MESSAGES: AtomicU64 = AtomicU64::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// The path that is told of both.
+const WIRE: &str = "/wire";
+
+/// Asks the server how many bytes a message had in the last batch.
+pub fn bytes_on_the_wire(server: &str) -> Outcome<f64> {
+    let mut stream = TcpStream::connect(server)?;
+    stream.write_all(format!("GET {WIRE} HTTP/1.1\r\n\r\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (bytes, messages) = answer.split_once(' ').ok_or("no answer")?;
+    let (bytes, messages): (f64, f64) = (bytes.parse()?, messages.parse()?);
+    Ok(bytes / messages)
+}
+
+fn went_over_the_wire(messages: u64, bytes: u64) {
+    MESSAGES.store(messages, Ordering::Relaxed);
+    BYTES.store(bytes, Ordering::Relaxed);
+}
+
 /// Serves until the process is ended.
 pub fn run() -> Outcome<Value> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
@@ -41,48 +70,73 @@ pub fn run() -> Outcome<Value> {
         let mut stream = stream?;
         stream.set_nodelay(true)?;
         match shake_hands(&mut stream) {
-            Ok(path) if path == "/crowd" => crowd.take(stream)?,
-            Ok(path) => drop(thread::spawn(move || serve(stream, &path))),
+            Ok(request) if request.path == WIRE => {
+                let (bytes, messages) = (&BYTES, &MESSAGES);
+                let [bytes, messages] = [bytes, messages].map(|n| n.load(Ordering::Relaxed));
+                write!(stream, "{bytes} {messages}")?;
+            }
+            Ok(request) if request.path.ends_with("crowd") => crowd.take(stream)?,
+            Ok(request) => drop(thread::spawn(move || serve(stream, &request))),
             Err(error) => eprintln!("opening handshake: {error}"),
         }
     }
     Ok(Value::Null)
 }
 
-/// Reads the request and accepts it; its path.
-fn shake_hands(stream: &mut TcpStream) -> io::Result<String> {
+/// What a client wants, and gets.
+struct Request {
+    path: String,
+    content: Content,
+    agreed: Agreed,
+}
+
+/// Reads the request and accepts it.
+fn shake_hands(stream: &mut TcpStream) -> io::Result<Request> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     // A client sends nothing more before it has the answer.
     let mut lines = BufReader::new(&*stream).lines();
     let request = lines.next().unwrap_or_else(|| Ok(String::new()))?;
     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-    let mut accept = None;
+    let (content, _) = Content::split(path.trim_start_matches('/'));
+    let (mut accept, mut agreed) = (None, Agreed::Nothing);
     for line in lines {
         let line = line?;
         if line.is_empty() {
             break;
         }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("sec-websocket-key")
-        {
+        let (name, value) = line.split_once(':').unwrap_or_default();
+        if name.eq_ignore_ascii_case("sec-websocket-key") {
             accept = Some(derive_accept_key(value.trim().as_bytes()));
         }
+        if name.eq_ignore_ascii_case("sec-websocket-extensions") && content != Content::Plain {
+            agreed = Agreed::to(value);
+        }
+    }
+    let wanted = Request {
+        path,
+        content,
+        agreed,
+    };
+    if wanted.path == WIRE {
+        return Ok(wanted);
     }
     let accept = accept.ok_or_else(|| io::Error::other(format!("no key in `{request}`")))?;
     let response = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+         Sec-WebSocket-Accept: {accept}\r\n{}\r\n",
+        agreed.line()
     );
     stream.write_all(response.as_bytes())?;
     stream.set_read_timeout(None)?;
-    Ok(path)
+    Ok(wanted)
 }
 
-fn serve(stream: TcpStream, path: &str) {
-    let served = match path {
-        "/echo" => echo(stream),
-        "/swallow" => swallow(stream),
-        "/blast" => blast(stream),
+fn serve(stream: TcpStream, request: &Request) {
+    let path = &request.path;
+    let served = match Content::split(path.trim_start_matches('/')).1 {
+        "echo" => echo(stream),
+        "swallow" => swallow(stream),
+        "blast" => blast(stream, request),
         _ => Err(io::Error::other(format!("what is {path}?"))),
     };
     match served {
@@ -113,40 +167,32 @@ fn swallow(stream: TcpStream) -> io::Result<()> {
     let mut frames = Frames::new(&stream);
     loop {
         let count = number(frames.next_payload()?, 0)?;
-        frames.skip(count)?;
+        went_over_the_wire(count, frames.skip(count)?);
         (&stream).write_all(&[0x82, 1, b'!'])?;
     }
 }
 
-fn blast(stream: TcpStream) -> io::Result<()> {
+fn blast(stream: TcpStream, wanted: &Request) -> io::Result<()> {
     let mut frames = Frames::new(&stream);
-    // As many whole frames as a write should have; the same ones for every
-    // request of the same size.
-    let (mut block, mut block_size, mut frame) = (Vec::new(), usize::MAX, 0);
+    // The same ones for every request of the same size.
+    let (mut block, mut block_size) = (Block::default(), usize::MAX);
     loop {
         let request = frames.next_payload()?;
         let (count, size) = (number(request, 0)?, number(request, 8)? as usize);
         if size != block_size {
-            block.clear();
-            loop {
-                push_header(&mut block, size);
-                block.resize(block.len() + size, b'x');
-                if frame == 0 || block_size != size {
-                    frame = block.len();
-                    block_size = size;
-                }
-                if block.len() + frame > 256 << 10 {
-                    break;
-                }
-            }
+            block = Block::new(wanted.content, size, wanted.agreed);
+            block_size = size;
         }
-        let whole = block.len() / frame;
-        let mut left = count as usize;
+        let (mut left, mut from, mut bytes) = (count as usize, 0, 0);
         while left > 0 {
-            let now = left.min(whole);
-            (&stream).write_all(&block[..now * frame])?;
+            let now = left.min(block.fitting(from));
+            let some = block.frames(from, now);
+            (&stream).write_all(some)?;
+            bytes += some.len() as u64;
             left -= now;
+            from = (from + now) % block.len();
         }
+        went_over_the_wire(count, bytes);
     }
 }
 

@@ -57,7 +57,8 @@ Usage: cargo xtask COMMAND
         Measure isosocket beside other clients; tables and pictures in
         target/xtask/bench.
         --quick          few rounds, no size of programs: two minutes
-        --only           only these workloads (ping, send-32, size ..) and clients
+        --only           only these workloads (ping, send-32, compression, size ..)
+                         and clients
 
   autobahn
         Run the Autobahn Testsuite's 517 cases, plain and over TLS.

@@ -14,6 +14,8 @@ use crate::push::Handle;
 pub struct Client(Arc<OnceLock<Mutex<WsSender>>>);
 
 impl Handle for Client {
+    type Socket = Client;
+
     fn open(
         url: &str,
         on_open: impl FnMut(&Self) + Send + 'static,
@@ -35,8 +37,8 @@ impl Handle for Client {
         Ok(client)
     }
 
-    fn send(&self, payload: &Bytes) {
-        lock(self.0.wait()).send(WsMessage::Binary(payload.to_vec()));
+    fn send(socket: &Self, payload: &Bytes) {
+        lock(socket.0.wait()).send(WsMessage::Binary(payload.to_vec()));
     }
 }
 

@@ -1,21 +1,70 @@
-//! isosocket, by handler and by stream.
+//! isosocket, by handler and by stream; by handler also with other options of
+//! compression than its own.
+
+use std::marker::PhantomData;
 
 use bytes::Bytes;
+use isosocket::native::{BuilderExt, Deflate};
 use isosocket::{Event, Events, SendError, WebSocket};
 
 use crate::job::Outcome;
 use crate::pull::Socket;
 use crate::push::Handle;
 
-pub type Handler = WebSocket;
+/// By handler.
+pub struct Handler<W: Way = Default>(PhantomData<W>);
 
-impl Handle for WebSocket {
+/// How to compress.
+pub trait Way: 'static {
+    fn deflate() -> Deflate {
+        Deflate::default()
+    }
+}
+
+/// As the library does by itself.
+pub struct Default;
+
+impl Way for Default {}
+
+/// Not at all.
+pub struct Plain;
+
+impl Way for Plain {
+    fn deflate() -> Deflate {
+        Deflate::off()
+    }
+}
+
+/// With little effort.
+pub struct Fast;
+
+impl Way for Fast {
+    fn deflate() -> Deflate {
+        Deflate::default().level(1)
+    }
+}
+
+/// Each message by itself.
+pub struct Alone;
+
+impl Way for Alone {
+    fn deflate() -> Deflate {
+        Deflate::default()
+            .client_no_context_takeover(true)
+            .server_no_context_takeover(true)
+    }
+}
+
+impl<W: Way> Handle for Handler<W> {
+    type Socket = WebSocket;
+
     fn open(
         url: &str,
-        mut on_open: impl FnMut(&Self) + Send + 'static,
-        mut on_message: impl FnMut(&Self, usize) + Send + 'static,
-    ) -> Outcome<Self> {
+        mut on_open: impl FnMut(&WebSocket) + Send + 'static,
+        mut on_message: impl FnMut(&WebSocket, usize) + Send + 'static,
+    ) -> Outcome<WebSocket> {
         let socket = WebSocket::builder(url)
+            .deflate(W::deflate())
             .on_open(move |socket| on_open(socket))
             .on_message(move |socket, message| on_message(socket, message.len()))
             .on_error(|_, error| panic!("{error}"))
@@ -23,14 +72,14 @@ impl Handle for WebSocket {
         Ok(socket)
     }
 
-    fn construct(url: &str) -> Outcome<Self> {
+    fn construct(url: &str) -> Outcome<WebSocket> {
         Ok(WebSocket::new(url)?)
     }
 
-    fn send(&self, payload: &Bytes) {
-        while let Err(error) = WebSocket::send(self, payload) {
+    fn send(socket: &WebSocket, payload: &Bytes) {
+        while let Err(error) = socket.send(payload) {
             match error {
-                SendError::Full(_) => pollster::block_on(self.send_ready()),
+                SendError::Full(_) => pollster::block_on(socket.send_ready()),
                 error => panic!("{error}"),
             }
         }

@@ -1,13 +1,16 @@
 //! Frames of clients, read in large pieces.
 //!
-//! Invariant: frames are whole messages of masked binary data; whatever else
-//! comes ends the connection.
+//! Invariant: frames are whole messages of masked binary data, compressed or
+//! not; whatever else comes ends the connection.
 
 use std::io;
 use std::net::TcpStream;
 
 use super::read_some;
 use crate::buffer::Buffer;
+
+/// The bit of a compressed message's first frame (RFC 7692, 6).
+pub const COMPRESSED: u8 = 0x40;
 
 const ROOM: usize = 256 << 10;
 
@@ -22,6 +25,8 @@ pub struct Frames<'a> {
 /// A frame's header, read.
 #[derive(Clone, Copy, Debug)]
 pub struct Header {
+    /// With the bit that says whether it is compressed.
+    pub first: u8,
     /// How long it is, with the mask.
     pub header: usize,
     pub payload: usize,
@@ -41,6 +46,9 @@ impl<'a> Frames<'a> {
     /// The next message's payload.
     pub fn next_payload(&mut self) -> io::Result<&[u8]> {
         let header = self.next_whole()?;
+        if header.first & COMPRESSED != 0 {
+            return Err(io::Error::other("a request is compressed"));
+        }
         let payload = self.start - header.payload..self.start;
         unmask(&mut self.buffer[payload.clone()], header.mask);
         Ok(&self.buffer[payload])
@@ -55,8 +63,9 @@ impl<'a> Frames<'a> {
         Ok(answer(&mut self.buffer[..end], header))
     }
 
-    /// Reads this many messages, and looks at their headers only.
-    pub fn skip(&mut self, count: u64) -> io::Result<()> {
+    /// Reads this many messages, and looks at their headers only; the bytes.
+    pub fn skip(&mut self, count: u64) -> io::Result<u64> {
+        let mut bytes = 0;
         for _ in 0..count {
             let header = loop {
                 match parse(&self.buffer[self.start..self.end])? {
@@ -65,6 +74,7 @@ impl<'a> Frames<'a> {
                 }
             };
             let mut left = header.header + header.payload;
+            bytes += left as u64;
             while left > self.end - self.start {
                 left -= self.end - self.start;
                 self.start = 0;
@@ -72,7 +82,7 @@ impl<'a> Frames<'a> {
             }
             self.start += left;
         }
-        Ok(())
+        Ok(bytes)
     }
 
     /// Reads until the next frame is there as a whole, and takes it: its
@@ -112,10 +122,11 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// Turns a client's frame, unmasked, into a server's. `frame` ends with it.
+/// Turns a client's frame, unmasked, into a server's. `frame` ends with it. What
+/// is compressed stays so: it refers to what was answered before.
 pub fn answer(frame: &mut [u8], header: Header) -> &[u8] {
     let mut short = Vec::new();
-    push_header(&mut short, header.payload);
+    push_header(&mut short, header.first, header.payload);
     let from = frame.len() - header.payload - short.len();
     frame[from..from + short.len()].copy_from_slice(&short);
     &frame[from..]
@@ -126,7 +137,7 @@ pub fn parse(bytes: &[u8]) -> io::Result<Option<Header>> {
     let [first, second, rest @ ..] = bytes else {
         return Ok(None);
     };
-    if *first != 0x82 {
+    if *first & !COMPRESSED != 0x82 {
         // Clients that say goodbye do it when all is measured.
         return match first & 0x0f {
             8 => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -145,6 +156,7 @@ pub fn parse(bytes: &[u8]) -> io::Result<Option<Header>> {
         return Ok(None);
     };
     Ok(Some(Header {
+        first: *first,
         header: 2 + extended + 4,
         payload: payload as usize,
         mask: [mask[0], mask[1], mask[2], mask[3]],
@@ -152,8 +164,8 @@ pub fn parse(bytes: &[u8]) -> io::Result<Option<Header>> {
 }
 
 /// The header of a server's frame.
-pub fn push_header(frame: &mut Vec<u8>, payload: usize) {
-    frame.push(0x82);
+pub fn push_header(frame: &mut Vec<u8>, first: u8, payload: usize) {
+    frame.push(first);
     match payload {
         0..=125 => frame.push(payload as u8),
         126..=0xffff => {

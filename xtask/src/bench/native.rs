@@ -71,6 +71,7 @@ fn clients(binary: &Path) -> Result<Vec<Client>, String> {
         id: text(&entry["id"]),
         name: text(&entry["name"]),
         has_thread_each: entry["has_thread_each"] == true,
+        is_for_compression: entry["is_for_compression"] == true,
     };
     Ok(entries.iter().map(client).collect())
 }
@@ -83,7 +84,7 @@ fn measure(
     clients: &[Client],
 ) -> Result<Vec<StepResults>, String> {
     let steps = match options.only.as_slice() {
-        [only] if only == "size" => Vec::new(),
+        [only] if only == plan::SIZE => Vec::new(),
         _ => plan::steps(options),
     };
     let server = Server::start(binary, folder, log)?;
@@ -198,8 +199,12 @@ fn circumstances(options: &Options) -> Vec<(&'static str, String)> {
         .unwrap_or_default();
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let quick = if options.quick { " --quick" } else { "" };
+    let only = match options.only.as_slice() {
+        [] => String::new(),
+        names => format!(" --only {}", names.join(",")),
+    };
     vec![
-        ("command", format!("cargo xtask bench native{quick}")),
+        ("command", format!("cargo xtask bench native{quick}{only}")),
         ("date", says("date", &["-u", "+%F"])),
         ("machine", format!("{cores} cores, {processor}")),
         (

@@ -7,6 +7,12 @@ use crate::bench::Options;
 /// The client that all others are compared with.
 pub const FLOOR: &str = "raw";
 
+/// What all workloads of compression are called together.
+const COMPRESSION: &str = "compression";
+
+/// What the sizes of programs are called.
+pub const SIZE: &str = "size";
+
 /// A workload with one number, in all clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
@@ -40,8 +46,19 @@ impl Step {
     /// over is the kernel's, and not in a process's memory; and ten thousand
     /// threads that wake up by themselves stop the machine.
     pub fn concerns(&self, client: &Client) -> bool {
+        if client.is_for_compression != self.is_for_compression() && client.id != FLOOR {
+            return false;
+        }
         let too_many = client.has_thread_each && self.number > MOST_THREADS;
         self.kind != Kind::Crowd || (client.id != FLOOR && !too_many)
+    }
+
+    /// Whether compression is agreed on, by clients that offer it.
+    pub fn is_for_compression(&self) -> bool {
+        let prefixes = ["small-", "feed-", "noise-"];
+        prefixes
+            .iter()
+            .any(|prefix| self.workload.starts_with(prefix))
     }
 
     /// Whether the client's threads may use every core: a constructor that
@@ -60,6 +77,14 @@ const STEPS: &[(&str, &[usize], Kind, usize, u64)] = &[
     ("receive", &[32, 1 << 10, 1 << 20], Kind::Rate, 5, 300),
     ("construct", &[400], Kind::Latency, 3, 0),
     ("crowd", &[100, 1_000, 10_000], Kind::Crowd, 1, 1_500),
+    ("feed-ping", &[151], Kind::Latency, 3, 200),
+    ("feed-send", &[151, 64 << 10], Kind::Rate, 3, 200),
+    ("feed-receive", &[151, 64 << 10], Kind::Rate, 3, 200),
+    ("noise-send", &[64 << 10], Kind::Rate, 3, 200),
+    ("small-ping", &[32], Kind::Latency, 5, 200),
+    ("small-send", &[32], Kind::Rate, 5, 200),
+    ("small-receive", &[32], Kind::Rate, 5, 200),
+    ("feed-crowd", &[1_000], Kind::Crowd, 1, 500),
 ];
 
 /// More sockets than this are not for clients with a thread for each.
@@ -91,7 +116,9 @@ pub fn steps(options: &Options) -> Vec<Step> {
     }
     let named = |step: &Step| {
         let names = &options.only;
-        names.contains(&step.id()) || names.iter().any(|name| name == step.workload)
+        names.contains(&step.id())
+            || names.iter().any(|name| name == step.workload)
+            || (step.is_for_compression() && names.iter().any(|name| name == COMPRESSION))
     };
     if steps.iter().any(named) {
         steps.retain(named);
@@ -109,7 +136,10 @@ pub fn clients<'a>(options: &Options, all: &'a [Client]) -> Result<Vec<&'a Clien
         let is_workload = everything
             .iter()
             .any(|step| step.id() == *name || step.workload == name);
-        if !is_workload && name != "size" && !all.iter().any(|client| client.id == *name) {
+        if !is_workload
+            && ![SIZE, COMPRESSION].contains(&name.as_str())
+            && !all.iter().any(|client| client.id == *name)
+        {
             return Err(format!("there is no workload and no client `{name}`"));
         }
     }
@@ -126,6 +156,8 @@ pub struct Client {
     pub name: String,
     /// Whether each socket has a thread of its own.
     pub has_thread_each: bool,
+    /// Whether it is one for the workloads of compression, and for them alone.
+    pub is_for_compression: bool,
 }
 
 #[cfg(test)]
@@ -145,8 +177,28 @@ mod tests {
             id: id.to_owned(),
             name: id.to_owned(),
             has_thread_each: false,
+            is_for_compression: id.ends_with("deflate"),
         };
-        vec![client("raw"), client("isosocket"), client("yawc")]
+        let ids = ["raw", "isosocket", "yawc", "yawc-deflate"];
+        ids.map(client).into()
+    }
+
+    #[test]
+    fn compression_is_measured_in_clients_of_its_own() {
+        let steps = steps(&only(&["compression", "ping-32"]));
+        let concerned = |step: &super::Step| -> Vec<String> {
+            let all = all();
+            let clients = all.iter().filter(|client| step.concerns(client));
+            clients.map(|client| client.id.clone()).collect()
+        };
+        assert_eq!(concerned(&steps[0]), ["raw", "isosocket", "yawc"]);
+        assert!(steps.len() > 5);
+        for step in &steps[1..] {
+            assert_eq!(
+                concerned(step).last().map(String::as_str),
+                Some("yawc-deflate")
+            );
+        }
     }
 
     #[test]
@@ -169,7 +221,7 @@ mod tests {
     fn without_names_everything_is_measured() {
         let all = all();
         let clients = clients(&Options::default(), &all).expect("no names");
-        assert_eq!(clients.len(), 3);
+        assert_eq!(clients.len(), 4);
         assert!(steps(&Options::default()).len() > 10);
     }
 }

@@ -54,8 +54,12 @@ pub fn render(results: &Results) -> Vec<(String, String)> {
 
 fn unit(workload: &str) -> &'static str {
     match workload {
-        "ping" | "paced" | "pair" | "construct" => "time, less is better",
-        "send" | "receive" => "messages a second, more is better",
+        "ping" | "paced" | "pair" | "construct" | "feed-ping" | "small-ping" => {
+            "time, less is better"
+        }
+        workload if workload.ends_with("send") || workload.ends_with("receive") => {
+            "messages a second, more is better"
+        }
         _ => "resident memory for each, less is better",
     }
 }

@@ -28,6 +28,9 @@ pub struct Outcome {
     /// The median of each round, in nanoseconds for each operation.
     pub rounds: Vec<Option<f64>>,
     pub crowd: Option<Crowd>,
+    /// How many bytes a message had on the wire, with its header, where that
+    /// was counted.
+    pub wire: Option<f64>,
     /// Why there are no figures.
     pub missing: Option<String>,
 }
@@ -92,6 +95,7 @@ impl Outcome {
         } else if let Some(samples) = answer["nanoseconds"].as_array() {
             let samples = samples.iter().filter_map(Value::as_f64);
             self.rounds.push(median(samples));
+            self.wire = answer["wire"].as_f64();
         } else if let Some(crowd) = crowd(&answer) {
             self.crowd = Some(crowd);
         }
@@ -161,6 +165,7 @@ impl Results {
                     "nanoseconds": results.nanoseconds(index),
                     "ratio_to_floor": results.ratio(index, &self.clients),
                     "rounds": outcome.rounds,
+                    "bytes_on_the_wire": outcome.wire,
                     "missing": outcome.missing,
                 }),
             };
@@ -193,6 +198,7 @@ mod tests {
             id: id.to_owned(),
             name: id.to_owned(),
             has_thread_each: false,
+            is_for_compression: false,
         };
         let results = StepResults {
             step: Step {
@@ -214,8 +220,9 @@ mod tests {
     #[test]
     fn what_a_process_prints_is_taken_in() {
         let mut outcome = Outcome::default();
-        outcome.add(Some(r#"{"nanoseconds":[1.0,5.0,2.0]}"#));
+        outcome.add(Some(r#"{"nanoseconds":[1.0,5.0,2.0],"wire":53.5}"#));
         outcome.add(None);
+        assert_eq!(outcome.wire, Some(53.5));
         assert_eq!(outcome.rounds, [Some(2.0), None]);
         assert!(outcome.is_applicable());
         let mut outcome = Outcome::default();

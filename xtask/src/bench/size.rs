@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::bench::Options;
 use crate::bench::native::{TARGET, cargo};
-use crate::bench::plan::Client;
+use crate::bench::plan::{self, Client};
 use crate::bench::results::Size;
 use crate::{progress, workspace};
 
@@ -30,7 +30,7 @@ const PACKAGE: &str = "isosocket-bench-echo";
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
 pub fn measure(options: &Options, clients: &[Client], log: &Path) -> Result<Vec<Size>, String> {
-    let asked = options.only.iter().any(|name| name == "size");
+    let asked = options.only.iter().any(|name| name == plan::SIZE);
     let some_asked = !options.only.is_empty();
     if !asked && (options.quick || some_asked) {
         return Ok(Vec::new());
