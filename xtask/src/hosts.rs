@@ -31,7 +31,8 @@ pub struct Host {
 pub enum Set {
     Core,
     All,
-    /// Beside the suite: run when asked for, because it takes long.
+    /// Run when asked for, because it takes long and needs what not every
+    /// machine can have.
     Beside,
 }
 
@@ -288,9 +289,10 @@ pub static HOSTS: &[Host] = &[
         websocket: true,
         engine: Some(&BUN),
     },
-    beside(
+    aside(
         "servers",
         "native, servers not ours",
+        Set::All,
         &[
             &[
                 "build",
@@ -304,9 +306,10 @@ pub static HOSTS: &[Host] = &[
         &["run", "-q", "-p", "xtask", "--", "servers"],
         crate::servers::NEEDS,
     ),
-    beside(
+    aside(
         "autobahn",
         "native, Autobahn Testsuite",
+        Set::Beside,
         &[
             &[
                 "build",
@@ -342,10 +345,11 @@ const PREFERENCES: Env = Env::File(
     "xtask/shims/firefox/webdriver.json",
 );
 
-/// What runs natively beside the suite: a command of our own that counts.
-const fn beside(
+/// What runs natively and is not the suite: a command of our own that counts.
+const fn aside(
     id: &'static str,
     name: &'static str,
+    set: Set,
     builds: &'static [&'static [&'static str]],
     run: &'static [&'static str],
     needs: &'static [&'static Tool],
@@ -353,7 +357,7 @@ const fn beside(
     Host {
         id,
         name,
-        set: Set::Beside,
+        set,
         kind: Kind::Native { builds, run },
         needs,
         environment: &[],

@@ -41,7 +41,7 @@ Usage: cargo xtask COMMAND
         --install        install what a host needs (rustup, cargo, npm, apt-get as root)
         --allow-missing  do not fail because of a host that is not installed
         --hosts core     a small set of hosts, for quick work
-        --hosts more     all, and what takes long: Autobahn, other servers
+        --hosts more     all, and what takes long: Autobahn
         --only           only these hosts, by id or by family; --list prints them
         --jobs           how many JavaScript hosts run at a time, 2 unless given
         FILTER           only the cases whose name contains this

@@ -224,13 +224,7 @@ impl Tool {
     /// The commands that install the tool, runnable from the workspace's root.
     fn commands(&self) -> Result<Vec<Invocation>, String> {
         Ok(match self.source {
-            Source::Debian(packages) => vec![
-                Invocation::new("apt-get").arg("update"),
-                Invocation::new("apt-get")
-                    .env("DEBIAN_FRONTEND", "noninteractive")
-                    .args(["install", "-y", "--no-install-recommends"])
-                    .args(packages),
-            ],
+            Source::Debian(packages) => debian(packages),
             Source::Rustup(target) => {
                 vec![Invocation::new("rustup").args(["target", "add", target])]
             }
@@ -257,10 +251,13 @@ impl Tool {
             Source::Python(folder, package) => {
                 let folder = workspace::folder(&format!("target/tools/python/{folder}"))?;
                 let python = folder.join("bin/python");
-                vec![
-                    Invocation::new("python3").args(["-m", "venv"]).arg(folder),
-                    Invocation::new(python).args(PIP_INSTALL).arg(package),
-                ]
+                let mut commands = match makes_environments() {
+                    true => Vec::new(),
+                    false => debian(&["python3-venv"]),
+                };
+                commands.push(Invocation::new("python3").args(["-m", "venv"]).arg(folder));
+                commands.push(Invocation::new(python).args(PIP_INSTALL).arg(package));
+                commands
             }
             Source::Python27(folder, package) => {
                 let old = python27().ok_or_else(|| {
@@ -285,6 +282,22 @@ impl Tool {
             Source::Host(how) => return Err(format!("{}: {how}", self.name)),
         })
     }
+}
+
+fn debian(packages: &[&str]) -> Vec<Invocation> {
+    vec![
+        Invocation::new("apt-get").arg("update"),
+        Invocation::new("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["install", "-y", "--no-install-recommends"])
+            .args(packages),
+    ]
+}
+
+/// Whether there is a Python 3 with what Debian packages apart.
+fn makes_environments() -> bool {
+    let import = Invocation::new("python3").args(["-c", "import ensurepip, venv"]);
+    import.output(PROBE_LIMIT).is_some()
 }
 
 const PIP_INSTALL: [&str; 4] = ["-m", "pip", "install", "-q"];
