@@ -39,6 +39,8 @@ pub(crate) struct Slot<S> {
 pub(crate) struct Mail<S> {
     pub(crate) slots: Vec<(EventKind, Slot<S>)>,
     pub(crate) queues: Vec<Arc<Queue>>,
+    /// Streams whose wake hook was set after events had come.
+    pub(crate) unannounced: Vec<Arc<Queue>>,
 }
 
 impl<S> Default for Mail<S> {
@@ -46,6 +48,7 @@ impl<S> Default for Mail<S> {
         Mail {
             slots: Vec::new(),
             queues: Vec::new(),
+            unannounced: Vec::new(),
         }
     }
 }
@@ -85,6 +88,9 @@ impl<S> Delivery<S> {
         self.queues.retain(|(queue, _)| !queue.is_abandoned());
         self.queues
             .extend(mail.queues.into_iter().map(|queue| (queue, Vec::new())));
+        for queue in mail.unannounced {
+            queue.announce();
+        }
     }
 
     /// Delivers an event, or keeps it for the first that will listen (S101).

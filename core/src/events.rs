@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -88,6 +89,40 @@ impl<T: Transport> Events<T> {
         Some(event)
     }
 
+    /// Has `hook` called each time events have come that [`try_next`] can read
+    /// now: once for all that came together, and never before they can be read.
+    /// For frame loops that sleep while nothing happens. A hook that was set
+    /// before is replaced. What waits already is announced too.
+    ///
+    /// The hook is not called inside this call. It must not block, and is let go
+    /// after `Close` or with the stream.
+    ///
+    /// ```no_run
+    /// # struct Context;
+    /// # impl Context { fn request_repaint(&self) {} }
+    /// # fn run(context: Context) -> Result<(), Box<dyn std::error::Error>> {
+    /// let socket = isosocket::WebSocket::new("wss://example.org/feed")?;
+    /// let mut events = socket.events();
+    /// events.set_wake_hook(move || context.request_repaint());
+    /// // .. and in each frame:
+    /// while let Some(event) = events.try_next() {
+    ///     println!("{event:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// [`try_next`]: Events::try_next
+    ///
+    /// ## Platform-specific
+    /// - **Native:** called on the event-loop thread.
+    pub fn set_wake_hook(&mut self, hook: impl Fn() + Send + Sync + 'static) {
+        self.queue.lock().hook = Some(Arc::new(hook));
+        if self.queue.filled.load(Ordering::Acquire) || !self.front.is_empty() {
+            self.shared.announce(self.queue.clone());
+        }
+    }
+
     /// Waits for the next event; `None` after `Close`.
     #[allow(
         clippy::should_implement_trait,
@@ -107,7 +142,7 @@ impl<T: Transport> Events<T> {
         {
             let mut inner = self.queue.lock();
             if inner.events.is_empty() {
-                if inner.ended {
+                if inner.is_over() {
                     self.ended = true;
                     return Poll::Ready(None);
                 }
@@ -131,23 +166,29 @@ impl<T: Transport> Stream for Events<T> {
 }
 
 impl<T: Transport> FusedStream for Events<T> {
-    /// Whether `Close` was yielded, and so nothing more will be.
+    /// Whether nothing more will come: `Close` was yielded, here or before this
+    /// stream began.
     fn is_terminated(&self) -> bool {
-        self.ended
+        let is_empty = || self.front.is_empty() && !self.queue.filled.load(Ordering::Acquire);
+        self.ended || (is_empty() && self.queue.lock().is_over())
     }
 }
 
 impl<T: Transport> Drop for Events<T> {
     fn drop(&mut self) {
         self.queue.abandoned.store(true, Ordering::Release);
+        // What the program owns is dropped outside the lock.
+        let hook;
         let resume = {
             let mut inner = self.queue.lock();
             inner.waker = None;
+            hook = inner.hook.take();
             inner.bytes = 0;
             // Events are dropped with this stream, not under the lock.
             self.front.append(&mut inner.events);
             mem::take(&mut inner.paused)
         };
+        drop(hook);
         if resume {
             self.shared.transport.resume();
         }
@@ -184,6 +225,12 @@ pub(crate) struct Queue {
     abandoned: AtomicBool,
 }
 
+fn call(hook: &dyn Fn()) {
+    if catch_unwind(AssertUnwindSafe(hook)).is_err() {
+        log::error!("a wake hook panicked");
+    }
+}
+
 #[derive(Default)]
 struct Inner {
     events: VecDeque<Event>,
@@ -191,15 +238,25 @@ struct Inner {
     paused: bool,
     ended: bool,
     waker: Option<Waker>,
+    hook: Option<Hook>,
+}
+
+/// What a program wants called when there is something to read.
+type Hook = Arc<dyn Fn() + Send + Sync>;
+
+impl Inner {
+    fn is_over(&self) -> bool {
+        self.ended && self.events.is_empty()
+    }
 }
 
 impl Queue {
     /// Moves a batch into the queue and wakes the stream.
     pub(crate) fn push(&self, batch: &mut Vec<Event>) {
-        let waker = {
+        let (waker, hook) = {
             let mut inner = self.lock();
             if self.is_abandoned() {
-                None
+                (None, None)
             } else {
                 for event in batch.drain(..) {
                     if let Event::Message(message) = &event {
@@ -208,21 +265,32 @@ impl Queue {
                     inner.events.push_back(event);
                 }
                 self.filled.store(true, Ordering::Release);
-                inner.waker.take()
+                (inner.waker.take(), inner.hook.clone())
             }
         };
         batch.clear();
         if let Some(waker) = waker {
             waker.wake();
         }
+        if let Some(hook) = hook {
+            call(&*hook);
+        }
+    }
+
+    /// Tells a hook that was set late of what it missed.
+    pub(crate) fn announce(&self) {
+        let hook = self.lock().hook.clone();
+        if let Some(hook) = hook {
+            call(&*hook);
+        }
     }
 
     /// Nothing will come any more; also for a stream that begins after `Close`.
     pub(crate) fn end(&self) {
-        let waker = {
+        let (waker, _hook) = {
             let mut inner = self.lock();
             inner.ended = true;
-            inner.waker.take()
+            (inner.waker.take(), inner.hook.take())
         };
         if let Some(waker) = waker {
             waker.wake();

@@ -7,9 +7,6 @@ use std::task::{Context, Poll};
 
 use crate::{ReadyState, Transport, WebSocket};
 
-/// Below this many buffered bytes there is room to send.
-const HIGH_WATER_MARK: usize = 1 << 20;
-
 /// The future of [`WebSocket::send_ready`]. Dropping it changes nothing.
 #[must_use = "futures do nothing unless awaited"]
 pub struct SendReady<'a, T: Transport>(pub(crate) &'a WebSocket<T>);
@@ -18,7 +15,7 @@ impl<T: Transport> SendReady<'_, T> {
     fn is_ready(&self) -> bool {
         match self.0.ready_state() {
             ReadyState::Connecting => false,
-            ReadyState::Open => self.0.buffered_amount() <= HIGH_WATER_MARK,
+            ReadyState::Open => self.0.buffered_amount() <= self.0.room_mark(),
             ReadyState::Closing | ReadyState::Closed => true,
         }
     }
@@ -32,7 +29,7 @@ impl<T: Transport> Future for SendReady<'_, T> {
             return Poll::Ready(());
         }
         // Registered before another look, so that no change is missed.
-        self.0.wait(context.waker(), HIGH_WATER_MARK);
+        self.0.wait(context.waker(), self.0.room_mark());
         match self.is_ready() {
             true => Poll::Ready(()),
             false => Poll::Pending,

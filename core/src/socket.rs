@@ -16,8 +16,11 @@ use crate::machine::{Decision, Input, step};
 use crate::{
     Bind, Binding, Builder, CloseError, CloseEvent, Data, ErrorEvent, Event, EventKind, Events,
     Home, MaybeSend, Message, NewError, Open, ReadyState, Refusal, Report, Request, SendError,
-    SendReady, Transport,
+    SendReady, Sender, Transport,
 };
+
+/// With at most this much buffered, the next message is welcome: in bytes.
+const HIGH_WATER_MARK: usize = 1 << 20;
 
 /// A WebSocket, as the WHATWG standard has it.
 ///
@@ -79,6 +82,7 @@ impl<T: Transport> WebSocket<T> {
         request: Request<T::Options>,
         handlers: Vec<Bound<Self>>,
     ) -> Result<Self, NewError> {
+        let send_limit = request.options.send_limit;
         let (transport, url) = T::new(request)?;
         let mut delivery = Delivery::default();
         let slots = handlers.into_iter().map(|(kind, handler)| {
@@ -87,7 +91,7 @@ impl<T: Transport> WebSocket<T> {
         });
         delivery.absorb(Mail {
             slots: slots.collect(),
-            queues: Vec::new(),
+            ..Mail::default()
         });
         let shared = Arc::new(Shared {
             state: AtomicU8::new(ReadyState::Connecting as u8),
@@ -95,6 +99,8 @@ impl<T: Transport> WebSocket<T> {
             url,
             accepted: OnceLock::new(),
             failure: OnceLock::new(),
+            send_limit,
+            refused: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
             handles: AtomicUsize::new(1),
             abandoned: AtomicBool::new(false),
@@ -124,8 +130,17 @@ impl<T: Transport> WebSocket<T> {
         let refused = match self.ready_state() {
             ReadyState::Connecting => return Err(SendError::Connecting(data.into_message())),
             ReadyState::Open => match shared.transport.send(data.as_message()) {
-                Ok(()) => return Ok(()),
-                Err(Refusal::Full) => return Err(SendError::Full(data.into_message())),
+                Ok(()) => {
+                    if shared.refused.load(Ordering::Relaxed) != 0 {
+                        shared.refused.store(0, Ordering::Relaxed);
+                    }
+                    return Ok(());
+                }
+                Err(Refusal::Full) => {
+                    let message = data.into_message();
+                    shared.refused.store(message.len(), Ordering::Relaxed);
+                    return Err(SendError::Full(message));
+                }
                 Err(Refusal::Closing) => SendError::Closing,
             },
             ReadyState::Closing => SendError::Closing,
@@ -211,7 +226,9 @@ impl<T: Transport> WebSocket<T> {
         Events::new(self.shared.clone())
     }
 
-    /// Waits until the socket is open and at most 1 MiB is buffered: awaited
+    /// Waits until the socket is open and little is buffered: at most 1 MiB, and
+    /// at most half of the [`send_limit`](Builder::send_limit). After a
+    /// [`SendError::Full`] it waits until the refused message fits. Awaited
     /// before each `send`, it keeps a fast sender at the network's pace. Also
     /// ready when the socket is closing or closed; `send` then says so.
     ///
@@ -230,6 +247,22 @@ impl<T: Transport> WebSocket<T> {
     ///   buffered amount is looked at by a timer.
     pub fn send_ready(&self) -> SendReady<'_, T> {
         SendReady(self)
+    }
+
+    /// A [`Sink`](futures_sink::Sink) of messages: `send`, with the waiting of
+    /// [`send_ready`](Self::send_ready) built in.
+    pub fn sender(&self) -> Sender<T> {
+        Sender::new(self.clone())
+    }
+
+    /// How little must be buffered for the next message to be welcome.
+    pub(crate) fn room_mark(&self) -> usize {
+        let limit = self.shared.send_limit;
+        let mark = match self.shared.refused.load(Ordering::Relaxed) {
+            0 => limit / 2,
+            length => limit.saturating_sub(length),
+        };
+        mark.min(HIGH_WATER_MARK)
     }
 
     /// Has `waker` woken when the state changes, or once at most `mark` bytes
@@ -293,6 +326,10 @@ pub(crate) struct Shared<T: Transport> {
     url: String,
     accepted: OnceLock<(String, String)>,
     failure: OnceLock<ErrorEvent>,
+    send_limit: usize,
+    /// The length of the message that was refused last, because the send buffer
+    /// was full; 0 once one was accepted.
+    refused: AtomicUsize,
     /// Payload bytes refused because the socket was closing or closed.
     unsent: AtomicUsize,
     /// The handles, counted apart from the `Arc`, which links and streams hold too.
@@ -333,6 +370,11 @@ impl<T: Transport> Shared<T> {
 
     pub(crate) fn listen(self: &Arc<Self>, queue: Arc<Queue>) {
         self.post(|mail| mail.queues.push(queue));
+    }
+
+    pub(crate) fn announce(self: &Arc<Self>, queue: Arc<Queue>) {
+        self.post(|mail| mail.unannounced.push(queue));
+        self.clone().sweep();
     }
 
     fn step(&self, input: Input) -> Decision {

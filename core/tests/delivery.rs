@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
+use futures::Sink;
+use futures::stream::FusedStream;
 use isosocket_core::{
     Bind, CloseEvent, ErrorEvent, Event, EventKind, Link, Message, MessageRef, NewError,
     ReadyState, Refusal, Report, Request, SendError, Transport, WebSocket,
@@ -524,4 +526,142 @@ fn send_ready_waits_for_open_and_for_room() {
     assert!(pin!(socket.send_ready()).poll(context).is_pending());
     log.report([closed()]);
     assert!(pin!(socket.send_ready()).poll(context).is_ready());
+}
+
+/// An open socket with a send limit of 100 bytes.
+fn narrow() -> (WebSocket<Script>, Log) {
+    let log = Log::default();
+    let mut builder = WebSocket::<Script>::builder("ws://peer/").send_limit(100);
+    *builder.native_mut() = log.clone();
+    let socket = builder.connect().unwrap();
+    log.report([established()]);
+    (socket, log)
+}
+
+#[test]
+fn send_ready_knows_the_send_limit_and_what_was_refused() {
+    let (socket, log) = narrow();
+    let context = &mut Context::from_waker(Waker::noop());
+    let mut is_ready = |buffered| {
+        log.0.lock().unwrap().buffered = buffered;
+        pin!(socket.send_ready()).poll(context).is_ready()
+    };
+    assert!(is_ready(50) && !is_ready(51), "half of the limit");
+    assert!(matches!(socket.send([0; 80]), Err(SendError::Full(_))));
+    assert!(is_ready(20) && !is_ready(21), "until 80 bytes fit");
+    log.0.lock().unwrap().buffered = 20;
+    socket.send([0; 80]).unwrap();
+    assert!(is_ready(50) && !is_ready(51), "half of the limit again");
+}
+
+#[test]
+fn a_sender_holds_what_does_not_fit_and_sends_it_first() {
+    let (socket, log) = narrow();
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(count.clone());
+    let context = &mut Context::from_waker(&waker);
+    let mut sender = pin!(socket.sender());
+    let mut woken = 0;
+    log.0.lock().unwrap().buffered = 50;
+    assert!(sender.as_mut().poll_ready(context).is_ready());
+    sender.as_mut().start_send(vec![1; 80].into()).unwrap();
+    assert_eq!(log.calls(), [""; 0], "held");
+    assert!(sender.as_mut().poll_ready(context).is_pending());
+    assert!(sender.as_mut().poll_flush(context).is_pending());
+    let mut drain = |to| {
+        log.0.lock().unwrap().buffered = to;
+        let link = log.0.lock().unwrap().link.clone().unwrap();
+        link.drained();
+        woken += 1;
+        assert_eq!(count.0.load(Ordering::Relaxed), woken, "it was told");
+    };
+    drain(20);
+    assert_eq!(sender.as_mut().poll_ready(context), Poll::Pending, "100 now");
+    assert_eq!(log.calls().len(), 1);
+    drain(0);
+    assert_eq!(sender.as_mut().poll_flush(context), Poll::Ready(Ok(())));
+    assert_eq!(sender.as_mut().poll_close(context), Poll::Pending);
+    assert_eq!(log.calls(), ["close None"]);
+    log.report([closed()]);
+    assert_eq!(sender.as_mut().poll_close(context), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn a_sender_gives_back_what_it_held_when_the_socket_ends() {
+    let (socket, log) = narrow();
+    let context = &mut Context::from_waker(Waker::noop());
+    let mut sender = pin!(socket.sender());
+    log.0.lock().unwrap().buffered = 50;
+    sender.as_mut().start_send(vec![1; 80].into()).unwrap();
+    log.report([closed()]);
+    let refused = Err(SendError::Closed(vec![1; 80].into()));
+    assert_eq!(sender.as_mut().poll_close(context), Poll::Ready(refused));
+    assert_eq!(sender.as_mut().poll_close(context), Poll::Ready(Ok(())));
+    let refused = sender.start_send("late".into());
+    assert_eq!(refused, Err(SendError::Closed("late".into())));
+}
+
+#[test]
+fn a_wake_hook_is_called_once_for_a_turn_when_the_events_can_be_read() {
+    let (socket, log) = socket();
+    let events = Arc::new(Mutex::new(socket.events()));
+    let read = Arc::new(Mutex::new(Vec::new()));
+    let (reader, seen) = (events.clone(), read.clone());
+    let hook = move || {
+        let mut events = reader.lock().unwrap();
+        let batch = std::iter::from_fn(|| events.try_next()).count();
+        seen.lock().unwrap().push(batch);
+    };
+    events.lock().unwrap().set_wake_hook(hook);
+    log.report([established(), message("a")]);
+    log.report([message("b")]);
+    log.run();
+    log.report([closed()]);
+    assert_eq!(*read.lock().unwrap(), [2, 1, 1]);
+}
+
+#[test]
+fn a_wake_hook_that_is_set_late_is_told_of_what_waits() {
+    for ends in [false, true] {
+        let (socket, log) = socket();
+        let mut events = socket.events();
+        log.report([established()]);
+        if ends {
+            log.report([closed()]);
+        }
+        let count = Arc::new(AtomicUsize::new(0));
+        let hooked = count.clone();
+        events.set_wake_hook(move || drop(hooked.fetch_add(1, Ordering::Relaxed)));
+        assert_eq!(count.load(Ordering::Relaxed), 0, "not inside the call");
+        log.run();
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+        drop(events);
+        log.run();
+        assert_eq!(Arc::strong_count(&count), 1, "the hook is gone");
+    }
+}
+
+#[test]
+fn a_panic_in_a_wake_hook_stops_nothing() {
+    let (socket, log) = socket();
+    let mut events = socket.events();
+    events.set_wake_hook(|| panic!("on purpose"));
+    let seen = Seen::default();
+    seen.bind(&socket, &EventKind::ALL);
+    log.report([established(), message("a"), closed()]);
+    assert_eq!(seen.take(), ["open 1", "a 1", "close 3"]);
+    assert_eq!(std::iter::from_fn(|| events.try_next()).count(), 3);
+}
+
+#[test]
+fn a_stream_that_begins_after_the_end_is_terminated() {
+    let (socket, log) = socket();
+    let mut first = socket.events();
+    log.report([established(), closed()]);
+    assert!(!first.is_terminated());
+    assert_eq!(std::iter::from_fn(|| first.try_next()).count(), 2);
+    assert!(first.is_terminated());
+    let late = socket.events();
+    log.run();
+    assert!(late.is_terminated());
 }

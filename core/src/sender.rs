@@ -1,0 +1,151 @@
+//! Sending as a sink: `send` and its backpressure in the shape that
+//! combinators of streams expect.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_sink::Sink;
+
+use crate::{Message, ReadyState, SendError, Transport, WebSocket};
+
+/// A socket as a [`Sink`] of messages, made by [`WebSocket::sender`].
+///
+/// It is a handle: while it lives the socket stays open.
+///
+/// - *Ready* means what [`send_ready`](WebSocket::send_ready) means: open, and
+///   little buffered. [`SendError::Full`] does not happen here: what does not
+///   fit waits.
+/// - *Flushed* means that all is handed to the network, or that the socket is
+///   not open any more; its events tell why.
+/// - *Closed* means flushed, and [closed](WebSocket::close), with the closing
+///   handshake or without.
+///
+/// ```no_run
+/// use futures::{SinkExt, StreamExt, stream};
+/// use isosocket::{Message, WebSocket};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = WebSocket::open("wss://example.org/upload").await?;
+/// let pieces = stream::iter(0..1000).map(|n| Ok(Message::from(vec![n as u8; 100_000])));
+/// pieces.forward(socket.sender()).await?; // also closes the socket
+/// # Ok(())
+/// # }
+/// ```
+///
+/// ## Platform-specific
+/// - **Web:** see [`send_ready`](WebSocket::send_ready).
+pub struct Sender<T: Transport> {
+    socket: WebSocket<T>,
+    /// A message for which there was no room after all.
+    held: Option<Message>,
+}
+
+impl<T: Transport> Sender<T> {
+    pub(crate) fn new(socket: WebSocket<T>) -> Self {
+        Sender { socket, held: None }
+    }
+
+    /// The socket that it sends to.
+    pub fn socket(&self) -> &WebSocket<T> {
+        &self.socket
+    }
+
+    /// Sends, or holds what does not fit.
+    fn push(&mut self, message: Message) -> Result<(), SendError> {
+        match self.socket.send(message) {
+            Err(SendError::Full(message)) => {
+                self.held = Some(message);
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        loop {
+            ready!(Pin::new(&mut self.socket.send_ready()).poll(context));
+            let Some(held) = self.held.take() else {
+                return Poll::Ready(Ok(()));
+            };
+            self.push(held)?;
+            if self.held.is_some() {
+                // Another handle was quicker: after all others had their turn.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Waits for `is_done`, which a change of state or a drain may bring about.
+    fn poll_until(
+        &self,
+        context: &mut Context<'_>,
+        is_done: impl Fn(&WebSocket<T>) -> bool,
+    ) -> Poll<()> {
+        if is_done(&self.socket) {
+            return Poll::Ready(());
+        }
+        // Registered before another look, so that no change is missed.
+        self.socket.wait(context.waker(), 0);
+        match is_done(&self.socket) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+}
+
+impl<T: Transport> Sink<Message> for Sender<T> {
+    type Error = SendError;
+
+    fn poll_ready(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        self.get_mut().poll_room(context)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
+        let sender = self.get_mut();
+        match sender.held {
+            // Only a caller that was not told to be ready comes here.
+            Some(_) => Err(SendError::Full(message)),
+            None => sender.push(message),
+        }
+    }
+
+    fn poll_flush(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        let sender = self.get_mut();
+        if sender.held.is_some() {
+            ready!(sender.poll_room(context))?;
+        }
+        let is_flushed = |socket: &WebSocket<T>| {
+            socket.ready_state() != ReadyState::Open || socket.buffered_amount() == 0
+        };
+        sender.poll_until(context, is_flushed).map(Ok)
+    }
+
+    fn poll_close(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        if self.socket.ready_state() == ReadyState::Open || self.held.is_some() {
+            ready!(self.as_mut().poll_flush(context))?;
+        }
+        self.socket.close();
+        let is_closed = |socket: &WebSocket<T>| socket.ready_state() == ReadyState::Closed;
+        self.poll_until(context, is_closed).map(Ok)
+    }
+}
+
+impl<T: Transport> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("socket", &self.socket)
+            .finish_non_exhaustive()
+    }
+}
