@@ -102,6 +102,11 @@ thread_local! {
     static ON_LOOP: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
+/// Whether this is the event loop's thread.
+pub(crate) fn is_current() -> bool {
+    ON_LOOP.get()
+}
+
 fn shared() -> MutexGuard<'static, Shared> {
     SHARED
         .lock()

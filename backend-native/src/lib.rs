@@ -4,6 +4,7 @@
 //! Programs use the crate `isosocket`, which re-exports what they need as
 //! `isosocket::native`.
 
+mod blocking;
 mod codec;
 mod connection;
 #[cfg_attr(not(feature = "deflate"), path = "no_deflate.rs")]
@@ -35,6 +36,7 @@ use crate::outbox::{Follow, Outbox};
 use crate::packer::Packer;
 use crate::target::Target;
 
+pub use blocking::{EventsExt, RecvError};
 #[cfg(feature = "deflate")]
 pub use deflate::Deflate;
 pub use host::{NativeHost, NativeTimer};

@@ -132,7 +132,8 @@ impl<T: Transport> Events<T> {
         Next(self)
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
+    /// [`Stream::poll_next`], for programs without that trait.
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         if self.ended {
             return Poll::Ready(None);
         }

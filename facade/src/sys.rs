@@ -10,7 +10,7 @@ cfg_if::cfg_if! {
         pub(crate) use isosocket_native::{Native as Backend, run};
         /// What only native sockets have.
         pub mod native {
-            pub use isosocket_native::{BuilderExt, Proxy};
+            pub use isosocket_native::{BuilderExt, EventsExt, Proxy, RecvError};
             #[cfg(feature = "deflate")]
             pub use isosocket_native::Deflate;
             #[cfg(feature = "native-tls")]

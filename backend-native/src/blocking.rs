@@ -1,0 +1,148 @@
+//! Waiting for events on a thread that may wait.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use isosocket_core::{Event, Events, Transport};
+use thiserror::Error;
+
+use crate::event_loop;
+
+/// Blocking receives, for programs of threads: an extension of
+/// [`Events`](isosocket_core::Events).
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use isosocket::native::{EventsExt, RecvError};
+/// use isosocket::{Event, WebSocket};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = WebSocket::new("wss://example.org/feed")?;
+/// let mut events = socket.events();
+/// loop {
+///     match events.recv_timeout(Duration::from_secs(30)) {
+///         Ok(Event::Message(message)) => println!("{message:?}"),
+///         Ok(event) => println!("{event:?}"),
+///         Err(RecvError::TimedOut) => println!("nothing for half a minute"),
+///         Err(error) => break println!("{error}"),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub trait EventsExt: sealed::Sealed {
+    /// Blocks this thread until there is an event.
+    ///
+    /// # Errors
+    /// [`RecvError::Ended`] after `Close`, [`RecvError::InHandler`] in a handler.
+    fn recv(&mut self) -> Result<Event, RecvError>;
+
+    /// Blocks this thread until there is an event, but no longer than `timeout`.
+    /// An event that waits already is taken also with a timeout of zero.
+    ///
+    /// # Errors
+    /// As for [`recv`](Self::recv), and [`RecvError::TimedOut`]; nothing is lost then.
+    fn recv_timeout(&mut self, timeout: Duration) -> Result<Event, RecvError>;
+
+    /// Blocks this thread until there is an event, but not past `deadline`.
+    ///
+    /// # Errors
+    /// As for [`recv_timeout`](Self::recv_timeout).
+    fn recv_deadline(&mut self, deadline: Instant) -> Result<Event, RecvError>;
+}
+
+/// Why there is no event.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// `Close` was received: nothing will come any more (S97).
+    #[error("the socket has ended")]
+    Ended,
+    /// The deadline passed.
+    #[error("no event came in time")]
+    TimedOut,
+    /// Called in a handler or wake hook: they run on the thread that would
+    /// bring the event, which must not wait for itself.
+    #[error("a handler cannot wait for an event")]
+    InHandler,
+}
+
+impl<T: Transport> EventsExt for Events<T> {
+    fn recv(&mut self) -> Result<Event, RecvError> {
+        receive(self, None)
+    }
+
+    fn recv_timeout(&mut self, timeout: Duration) -> Result<Event, RecvError> {
+        // A deadline beyond the clock's range is none.
+        receive(self, Instant::now().checked_add(timeout))
+    }
+
+    fn recv_deadline(&mut self, deadline: Instant) -> Result<Event, RecvError> {
+        receive(self, Some(deadline))
+    }
+}
+
+fn receive<T: Transport>(
+    events: &mut Events<T>,
+    deadline: Option<Instant>,
+) -> Result<Event, RecvError> {
+    if let Some(event) = events.try_next() {
+        return Ok(event);
+    }
+    let parker = Parker::current();
+    let waker = Waker::from(parker.clone());
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match events.poll(&mut context) {
+            Poll::Ready(event) => return event.ok_or(RecvError::Ended),
+            Poll::Pending if event_loop::is_current() => return Err(RecvError::InHandler),
+            Poll::Pending => {}
+        }
+        if !parker.park(deadline) {
+            return Err(RecvError::TimedOut);
+        }
+    }
+}
+
+/// A thread that sleeps until it is woken.
+struct Parker {
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Parker {
+    fn current() -> Arc<Self> {
+        Arc::new(Parker {
+            thread: thread::current(),
+            woken: AtomicBool::new(false),
+        })
+    }
+
+    /// Sleeps until woken; `false` when the deadline passed before.
+    fn park(&self, deadline: Option<Instant>) -> bool {
+        while !self.woken.swap(false, Ordering::Acquire) {
+            match deadline.map(|when| when.saturating_duration_since(Instant::now())) {
+                None => thread::park(),
+                Some(Duration::ZERO) => return false,
+                Some(rest) => thread::park_timeout(rest),
+            }
+        }
+        true
+    }
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+
+    impl<T: isosocket_core::Transport> Sealed for isosocket_core::Events<T> {}
+}
