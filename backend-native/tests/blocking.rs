@@ -26,7 +26,10 @@ fn a_conversation_without_async() {
     for text in ["a", "b"] {
         socket.send(text).unwrap();
     }
-    assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Message("a".into())));
+    assert_eq!(
+        events.recv_timeout(DEADLINE),
+        Ok(Event::Message("a".into()))
+    );
     assert_eq!(
         events.recv_deadline(Instant::now() + DEADLINE),
         Ok(Event::Message("b".into()))

@@ -99,10 +99,7 @@ impl<T: Transport> Sender<T> {
 impl<T: Transport> Sink<Message> for Sender<T> {
     type Error = SendError;
 
-    fn poll_ready(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<(), SendError>> {
+    fn poll_ready(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         self.get_mut().poll_room(context)
     }
 
@@ -115,10 +112,7 @@ impl<T: Transport> Sink<Message> for Sender<T> {
         }
     }
 
-    fn poll_flush(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<(), SendError>> {
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         let sender = self.get_mut();
         if sender.held.is_some() {
             ready!(sender.poll_room(context))?;

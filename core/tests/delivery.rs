@@ -576,7 +576,11 @@ fn a_sender_holds_what_does_not_fit_and_sends_it_first() {
         assert_eq!(count.0.load(Ordering::Relaxed), woken, "it was told");
     };
     drain(20);
-    assert_eq!(sender.as_mut().poll_ready(context), Poll::Pending, "100 now");
+    assert_eq!(
+        sender.as_mut().poll_ready(context),
+        Poll::Pending,
+        "100 now"
+    );
     assert_eq!(log.calls().len(), 1);
     drain(0);
     assert_eq!(sender.as_mut().poll_flush(context), Poll::Ready(Ok(())));

@@ -213,6 +213,8 @@ list! {
         M sending::the_send_limit_refuses_and_keeps_the_message;
         M sending::one_message_is_accepted_however_large;
         U sending::a_full_buffer_by_default;
+        M interfaces::a_sink_waits_for_room_and_keeps_the_order;
+        M interfaces::a_sink_of_a_closed_socket_gives_the_message_back;
     }
 
     // Receiving.
@@ -329,7 +331,10 @@ list! {
 
     // Always.
     S97 { M always::at_most_one_of_each over ENDINGS; }
-    S98 { M always::no_event_inside_a_call over CALLS; }
+    S98 {
+        M always::no_event_inside_a_call over CALLS;
+        M interfaces::a_wake_hook_is_not_called_inside_the_call_that_sets_it;
+    }
     S99 { M always::the_close_handler_may_call_anything over ENDED; }
     S100 {
         M always::handlers_run_in_order_one_at_a_time;
@@ -343,6 +348,8 @@ list! {
         M always::a_late_stream_gets_everything;
         M always::what_was_delivered_is_not_kept;
         M always::open_is_delivered_after_awaiting_open;
+        M interfaces::a_frame_loop_that_wakes_by_its_hook_sees_everything;
+        M interfaces::a_cancelled_wait_loses_nothing;
     }
     S102 {
         M dropping::dropping_the_last_handle_closes over DROPPED;

@@ -6,6 +6,7 @@ pub mod closing;
 pub mod dropping;
 pub mod faults;
 pub mod handshake;
+pub mod interfaces;
 pub mod peer_closing;
 pub mod receiving;
 pub mod sending;
