@@ -635,7 +635,9 @@ fn a_wake_hook_that_is_set_late_is_told_of_what_waits() {
         }
         let count = Arc::new(AtomicUsize::new(0));
         let hooked = count.clone();
-        events.set_wake_hook(move || drop(hooked.fetch_add(1, Ordering::Relaxed)));
+        events.set_wake_hook(move || {
+            hooked.fetch_add(1, Ordering::Relaxed);
+        });
         assert_eq!(count.load(Ordering::Relaxed), 0, "not inside the call");
         log.run();
         assert_eq!(count.load(Ordering::Relaxed), 1);

@@ -24,7 +24,8 @@
 //!   `on_error` and `on_close`. For programs built of handlers.
 //! - **A stream**: [`WebSocket::open`], [`WebSocket::events`] and `await`. For
 //!   async code, on any runtime or on [`run`].
-//! - **Polling**: [`Events::try_next`], once a frame. For games and
+//! - **Polling**: [`Events::try_next`], once a frame, and
+//!   [`Events::set_wake_hook`] where frames come only on request. For games and
 //!   immediate-mode interfaces.
 //!
 //! All three may be used side by side, on the same socket.
@@ -33,7 +34,8 @@
 //!
 //! [`WebSocket::send`] takes strings as text and bytes as binary, and never
 //! blocks. What the network does not take at once is buffered, up to a limit
-//! ([`Builder::send_limit`]); [`WebSocket::send_ready`] waits for room.
+//! ([`Builder::send_limit`]); [`WebSocket::send_ready`] waits for room, and so
+//! does [`WebSocket::sender`], a `Sink` of messages.
 //!
 //! # The end
 //!
@@ -80,6 +82,9 @@ pub type Builder = isosocket_core::Builder<Backend>;
 /// A socket's events as a stream: see [`isosocket_core::Events`].
 pub type Events = isosocket_core::Events<Backend>;
 
+/// A socket as a `Sink` of messages: see [`isosocket_core::Sender`].
+pub type Sender = isosocket_core::Sender<Backend>;
+
 /// Whether there is a WebSocket here (S103).
 ///
 /// ```
@@ -107,6 +112,18 @@ pub fn supported() -> bool {
 pub fn run(future: impl Future<Output = ()> + 'static) {
     sys::run(future);
 }
+
+// Proved by compilation, on every target.
+const _: () = {
+    const fn is_a_handle<T: Clone + Send + Sync + 'static>() {}
+    const fn can_be_sent<T: Send + Unpin + 'static>() {}
+    is_a_handle::<WebSocket>();
+    is_a_handle::<Event>();
+    can_be_sent::<Events>();
+    can_be_sent::<Sender>();
+    can_be_sent::<Binding>();
+    can_be_sent::<isosocket_core::Open<Backend>>();
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -154,7 +154,10 @@ pub async fn a_sink_waits_for_room_and_keeps_the_order() -> Seen {
     sender.close().await.map_err(|error| error.to_string())?;
     probe.finish().await?;
     let record = probe.record().await?.messages();
-    let lengths: Vec<usize> = record.iter().map(|(_, length, _)| *length as usize).collect();
+    let lengths: Vec<usize> = record
+        .iter()
+        .map(|(_, length, _)| *length as usize)
+        .collect();
     ensure_eq!(lengths, sizes.collect::<Vec<_>>(), "what arrived");
     Ok(format!("{COUNT} messages, a limit of {LIMIT} bytes"))
 }
