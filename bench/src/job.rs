@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::content::{Content, Payloads};
+use isosocket_bench_server::content::{Content, Payloads};
 
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub type Outcome<T> = Result<T, Error>;

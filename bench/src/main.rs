@@ -3,22 +3,19 @@
 //! Invariant: every client is driven by the same code, through `pull` or
 //! `push`, against the same server; what differs is in `clients`.
 
-mod buffer;
 mod clients;
-mod content;
 mod job;
 mod meter;
 mod process;
 mod pull;
 mod push;
-mod server;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use content::Content;
+use isosocket_bench_server::content::Content;
 use job::{Job, Outcome, Workload};
 
 const USAGE: &str = "\
@@ -26,10 +23,9 @@ Usage: isosocket-bench COMMAND
 
   list
         The clients, one JSON object.
-  server CORE
-        Serve on a free loopback port, pinned to the core; print the address.
   client CORE SERVER CLIENT WORKLOAD NUMBER [MILLISECONDS]
-        Measure one client; print one JSON object. CORE may be `any`.
+        Measure one client against an isosocket-bench-server; print one JSON
+        object. CORE may be `any`.
         WORKLOAD: ping, paced, pair, send, receive (NUMBER: bytes), crowd
         (NUMBER: sockets), construct (NUMBER: calls). With small-, feed- or
         noise- before it compression is agreed on if the client offers it, and
@@ -41,7 +37,6 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
         ["list"] => Ok(list()),
-        ["server", core] => serve(core),
         ["client", core, server, client, workload, number] => {
             measure(core, server, client, workload, number, "500")
         }
@@ -82,11 +77,6 @@ fn list() -> Value {
     json!(clients::ALL.iter().map(entry).collect::<Vec<_>>())
 }
 
-fn serve(core: &str) -> Outcome<Value> {
-    prepare(core)?;
-    server::run()
-}
-
 fn measure(
     core: &str,
     server: &str,
@@ -110,7 +100,7 @@ fn measure(
     };
     let mut answer = (client.measure)(&job)?.to_json();
     if content != Content::Plain && job.workload.is_counted() {
-        answer["wire"] = json!(server::bytes_on_the_wire(server)?);
+        answer["wire"] = json!(isosocket_bench_server::bytes_on_the_wire(server)?);
     }
     Ok(answer)
 }

@@ -11,11 +11,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures_channel::mpsc::UnboundedReceiver;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use isosocket_bench_server::{blast_request, swallow_request};
 
 use crate::job::{Crowd, Job, Measured, Outcome, Workload};
 use crate::meter::{LONG_BATCH, Meter};
 use crate::push::{PACE, watch};
-use crate::server::{blast_request, swallow_request};
 
 /// A client's socket, as far as the workloads go.
 pub trait Socket: Sized + 'static {

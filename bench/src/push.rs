@@ -7,12 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use isosocket_bench_server::{blast_request, swallow_request};
 
-use crate::content::Payloads;
 use crate::job::{Crowd, IN_FLIGHT, Job, Measured, Outcome, Workload};
 use crate::meter::{LONG_BATCH, Meter};
 use crate::process;
-use crate::server::{blast_request, swallow_request};
+use isosocket_bench_server::content::Payloads;
 
 /// The pause between two paced messages.
 pub const PACE: Duration = Duration::from_millis(3);

@@ -60,6 +60,10 @@ Usage: cargo xtask COMMAND
         --only           only these workloads (ping, send-32, compression, size ..)
                          and clients
 
+  bench web [--quick] [--install] [--only WORKLOAD|CLIENT|BROWSER,..]
+        The same in Chromium, and in Firefox where it is installed.
+        --install        install what it needs
+
   autobahn
         Run the Autobahn Testsuite's 517 cases, plain and over TLS.
 

@@ -145,6 +145,14 @@ pub static NODE_ANY: Tool = Tool {
     ask: itself,
 };
 
+pub static WASM_OPT: Tool = Tool {
+    name: "Binaryen's wasm-opt",
+    source: Source::Npm("binaryen", "binaryen@132"),
+    // Never Debian's on the path, which miscompiles tables of references.
+    locate: || from_npm("binaryen", "wasm-opt"),
+    ask: itself,
+};
+
 pub static WS: Tool = Tool {
     name: "npm's ws",
     source: Source::Npm("ws", "ws@8"),

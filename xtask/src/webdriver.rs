@@ -71,7 +71,8 @@ impl Browser {
         self.post("url", &json!({ "url": url })).map(drop)
     }
 
-    /// Runs a function body in the page and returns its value.
+    /// Runs a function body in the page and returns its value, or what the
+    /// promise that it returns becomes.
     pub fn script(&self, body: &str) -> Result<Value, String> {
         self.post("execute/sync", &json!({ "script": body, "args": [] }))
     }

@@ -5,8 +5,8 @@ use std::io::{Error, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use bytes::Bytes;
+use isosocket_bench_server::buffer::Buffer;
 
-use crate::buffer::Buffer;
 use crate::job::Outcome;
 use crate::pull::Socket;
 

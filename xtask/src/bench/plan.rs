@@ -1,28 +1,41 @@
-//! What `cargo xtask bench native` measures, and how often.
+//! What `cargo xtask bench` measures, natively and in browsers, and how often.
 //!
 //! Invariant: the plan knows no client but the floor; all get the same.
 
 use crate::bench::Options;
+pub use crate::bench::workloads::{NATIVE, WEB};
 
 /// The client that all others are compared with.
 pub const FLOOR: &str = "raw";
 
 /// What all workloads of compression are called together.
-const COMPRESSION: &str = "compression";
+pub const COMPRESSION: &str = "compression";
 
 /// What the sizes of programs are called.
 pub const SIZE: &str = "size";
 
+/// One thing that all clients do, and the words for it.
+#[derive(Debug, PartialEq)]
+pub struct Workload {
+    pub name: &'static str,
+    pub title: &'static str,
+    pub about: &'static str,
+    pub kind: Kind,
+    /// Bytes, sockets or calls.
+    pub numbers: &'static [usize],
+    /// How often each client is measured, in turn with the others.
+    pub rounds: usize,
+    /// For how long, each time.
+    pub milliseconds: u64,
+}
+
 /// A workload with one number, in all clients.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    pub workload: &'static str,
-    /// Bytes, sockets or calls.
+    pub workload: &'static Workload,
     pub number: usize,
-    /// How often each client is measured, in turn with the others.
     pub rounds: usize,
     pub milliseconds: u64,
-    pub kind: Kind,
 }
 
 /// What the figures of a step mean.
@@ -32,6 +45,8 @@ pub enum Kind {
     Latency,
     /// Messages in a time: more is better.
     Rate,
+    /// Time that a client adds to the floor's, for each message.
+    Added,
     /// Memory, threads and the like.
     Crowd,
 }
@@ -39,7 +54,11 @@ pub enum Kind {
 impl Step {
     /// What it is called with `--only` and in results: `ping-32`.
     pub fn id(&self) -> String {
-        format!("{}-{}", self.workload, self.number)
+        format!("{}-{}", self.workload.name, self.number)
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.workload.kind
     }
 
     /// Whether there is something to measure. What raw sockets cost many times
@@ -50,7 +69,7 @@ impl Step {
             return false;
         }
         let too_many = client.has_thread_each && self.number > MOST_THREADS;
-        self.kind != Kind::Crowd || (client.id != FLOOR && !too_many)
+        self.kind() != Kind::Crowd || (client.id != FLOOR && !too_many)
     }
 
     /// Whether compression is agreed on, by clients that offer it.
@@ -58,34 +77,15 @@ impl Step {
         let prefixes = ["small-", "feed-", "noise-"];
         prefixes
             .iter()
-            .any(|prefix| self.workload.starts_with(prefix))
+            .any(|prefix| self.workload.name.starts_with(prefix))
     }
 
     /// Whether the client's threads may use every core: a constructor that
     /// hands its work to another thread is measured without that work.
     pub fn is_unpinned(&self) -> bool {
-        self.workload == "construct"
+        self.workload.name == "construct"
     }
 }
-
-/// Every step, with (workload, numbers, kind, rounds, milliseconds).
-const STEPS: &[(&str, &[usize], Kind, usize, u64)] = &[
-    ("ping", &[32, 1 << 10, 64 << 10], Kind::Latency, 5, 300),
-    ("paced", &[32], Kind::Latency, 3, 500),
-    ("pair", &[32], Kind::Latency, 3, 300),
-    ("send", &[32, 1 << 10, 1 << 20], Kind::Rate, 5, 300),
-    ("receive", &[32, 1 << 10, 1 << 20], Kind::Rate, 5, 300),
-    ("construct", &[400], Kind::Latency, 3, 0),
-    ("crowd", &[100, 1_000, 10_000], Kind::Crowd, 1, 1_500),
-    ("feed-ping", &[151], Kind::Latency, 3, 200),
-    ("feed-send", &[151, 64 << 10], Kind::Rate, 3, 200),
-    ("feed-receive", &[151, 64 << 10], Kind::Rate, 3, 200),
-    ("noise-send", &[64 << 10], Kind::Rate, 3, 200),
-    ("small-ping", &[32], Kind::Latency, 5, 200),
-    ("small-send", &[32], Kind::Rate, 5, 200),
-    ("small-receive", &[32], Kind::Rate, 5, 200),
-    ("feed-crowd", &[1_000], Kind::Crowd, 1, 500),
-];
 
 /// More sockets than this are not for clients with a thread for each.
 const MOST_THREADS: usize = 1_000;
@@ -94,30 +94,27 @@ const MOST_THREADS: usize = 1_000;
 const QUICK_CROWD: usize = 1_000;
 
 /// The steps that the options leave.
-pub fn steps(options: &Options) -> Vec<Step> {
+pub fn steps(options: &Options, workloads: &'static [Workload]) -> Vec<Step> {
     let mut steps = Vec::new();
-    for &(workload, numbers, kind, rounds, milliseconds) in STEPS {
-        for &number in numbers {
-            steps.push(Step {
-                workload,
-                number,
-                rounds: if options.quick { rounds.min(2) } else { rounds },
-                milliseconds: if options.quick {
-                    milliseconds / 2
-                } else {
-                    milliseconds
-                },
-                kind,
-            });
-        }
+    for workload in workloads {
+        let (rounds, milliseconds) = match options.quick {
+            true => (workload.rounds.min(2), workload.milliseconds / 2),
+            false => (workload.rounds, workload.milliseconds),
+        };
+        steps.extend(workload.numbers.iter().map(|&number| Step {
+            workload,
+            number,
+            rounds,
+            milliseconds,
+        }));
     }
     if options.quick {
-        steps.retain(|step| step.kind != Kind::Crowd || step.number <= QUICK_CROWD);
+        steps.retain(|step| step.kind() != Kind::Crowd || step.number <= QUICK_CROWD);
     }
     let named = |step: &Step| {
         let names = &options.only;
         names.contains(&step.id())
-            || names.iter().any(|name| name == step.workload)
+            || names.iter().any(|name| name == step.workload.name)
             || (step.is_for_compression() && names.iter().any(|name| name == COMPRESSION))
     };
     if steps.iter().any(named) {
@@ -127,29 +124,37 @@ pub fn steps(options: &Options) -> Vec<Step> {
 }
 
 /// The clients that the options leave; the floor is always one.
-///
-/// # Errors
-/// A name that is neither a client's nor a workload's.
-pub fn clients<'a>(options: &Options, all: &'a [Client]) -> Result<Vec<&'a Client>, String> {
-    let everything = steps(&Options::default());
-    for name in &options.only {
-        let is_workload = everything
-            .iter()
-            .any(|step| step.id() == *name || step.workload == name);
-        if !is_workload
-            && ![SIZE, COMPRESSION].contains(&name.as_str())
-            && !all.iter().any(|client| client.id == *name)
-        {
-            return Err(format!("there is no workload and no client `{name}`"));
-        }
-    }
+pub fn clients<'a>(options: &Options, all: &'a [Client]) -> Vec<&'a Client> {
     let named = |client: &Client| options.only.contains(&client.id);
     let some = all.iter().any(named);
     let wanted = |client: &&Client| !some || named(client) || client.id == FLOOR;
-    Ok(all.iter().filter(wanted).collect())
+    all.iter().filter(wanted).collect()
 }
 
-/// A client, as the bench binary lists it.
+/// Checks the names that the options have.
+///
+/// # Errors
+/// A name that is neither a client's nor a workload's nor one of the others.
+pub fn check(
+    options: &Options,
+    all: &[Client],
+    workloads: &'static [Workload],
+    others: &[&str],
+) -> Result<(), String> {
+    let everything = steps(&Options::default(), workloads);
+    for name in &options.only {
+        let is_workload = everything
+            .iter()
+            .any(|step| step.id() == *name || step.workload.name == name);
+        let is_client = all.iter().any(|client| client.id == *name);
+        if !is_workload && !is_client && !others.contains(&name.as_str()) {
+            return Err(format!("there is no workload and no client `{name}`"));
+        }
+    }
+    Ok(())
+}
+
+/// A client, as the bench binary or the bench page lists it.
 #[derive(Clone, Debug)]
 pub struct Client {
     pub id: String,
@@ -162,13 +167,13 @@ pub struct Client {
 
 #[cfg(test)]
 mod tests {
-    use super::{Client, clients, steps};
+    use super::{Client, NATIVE, SIZE, WEB, check, clients, steps};
     use crate::bench::Options;
 
     fn only(names: &[&str]) -> Options {
         Options {
-            quick: false,
             only: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..Options::default()
         }
     }
 
@@ -185,7 +190,7 @@ mod tests {
 
     #[test]
     fn compression_is_measured_in_clients_of_its_own() {
-        let steps = steps(&only(&["compression", "ping-32"]));
+        let steps = steps(&only(&["compression", "ping-32"]), NATIVE);
         let concerned = |step: &super::Step| -> Vec<String> {
             let all = all();
             let clients = all.iter().filter(|client| step.concerns(client));
@@ -204,24 +209,32 @@ mod tests {
     #[test]
     fn names_of_workloads_and_of_clients_may_be_mixed() {
         let options = only(&["ping", "send-32", "yawc"]);
-        let ids: Vec<String> = steps(&options).iter().map(super::Step::id).collect();
+        let ids: Vec<String> = steps(&options, NATIVE)
+            .iter()
+            .map(super::Step::id)
+            .collect();
         assert_eq!(ids, ["ping-32", "ping-1024", "ping-65536", "send-32"]);
         let all = all();
-        let clients = clients(&options, &all).expect("all names are known");
-        let ids: Vec<&str> = clients.iter().map(|client| client.id.as_str()).collect();
+        assert_eq!(check(&options, &all, NATIVE, &[]), Ok(()));
+        let ids: Vec<&str> = clients(&options, &all)
+            .iter()
+            .map(|client| client.id.as_str())
+            .collect();
         assert_eq!(ids, ["raw", "yawc"]);
     }
 
     #[test]
     fn a_name_that_nobody_has_is_an_error() {
-        assert!(clients(&only(&["pingg"]), &all()).is_err());
+        assert!(check(&only(&["pingg"]), &all(), NATIVE, &[SIZE]).is_err());
+        assert!(check(&only(&["size"]), &all(), NATIVE, &[SIZE]).is_ok());
+        assert!(check(&only(&["crowd"]), &all(), WEB, &[]).is_err());
     }
 
     #[test]
     fn without_names_everything_is_measured() {
-        let all = all();
-        let clients = clients(&Options::default(), &all).expect("no names");
-        assert_eq!(clients.len(), 4);
-        assert!(steps(&Options::default()).len() > 10);
+        assert_eq!(clients(&Options::default(), &all()).len(), 4);
+        for workloads in [NATIVE, WEB] {
+            assert!(steps(&Options::default(), workloads).len() > 10);
+        }
     }
 }

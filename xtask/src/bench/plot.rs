@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use crate::bench::plan::{FLOOR, Kind};
 use crate::bench::results::{Results, StepResults};
-use crate::bench::table::{number, title, value};
+use crate::bench::table::{number, value, workloads};
 
 const WIDTH: f64 = 760.0;
 const LABELS: f64 = 190.0;
@@ -29,14 +29,8 @@ struct Bar<'a> {
 }
 
 /// The pictures, by file name.
-pub fn render(results: &Results) -> Vec<(String, String)> {
-    let mut workloads: Vec<&str> = results
-        .steps
-        .iter()
-        .map(|step| step.step.workload)
-        .collect();
-    workloads.dedup();
-    workloads
+pub fn render(results: &Results, prefix: &str) -> Vec<(String, String)> {
+    workloads(results)
         .into_iter()
         .map(|workload| {
             let steps = results
@@ -46,36 +40,53 @@ pub fn render(results: &Results) -> Vec<(String, String)> {
             let panels: Vec<(String, Vec<Bar<'_>>)> = steps
                 .map(|step| (number(step), bars(results, step)))
                 .collect();
-            let heading = format!("{}: {}", title(workload), unit(workload));
-            (format!("native-{workload}.svg"), picture(&heading, &panels))
+            let heading = format!("{}: {}", workload.title, unit(workload.kind));
+            let name = format!("{prefix}-{}.svg", workload.name);
+            (name, picture(&heading, &panels))
         })
         .collect()
 }
 
-fn unit(workload: &str) -> &'static str {
-    match workload {
-        "ping" | "paced" | "pair" | "construct" | "feed-ping" | "small-ping" => {
-            "time, less is better"
-        }
-        workload if workload.ends_with("send") || workload.ends_with("receive") => {
-            "messages a second, more is better"
-        }
-        _ => "resident memory for each, less is better",
+/// The picture of pages' sizes; `None` of none.
+pub fn sizes(sizes: &[(&str, &str, f64)]) -> Option<String> {
+    let bar = |&(id, name, length)| Bar {
+        id,
+        name,
+        length,
+        figure: format!("{:.1} kB", length / 1e3),
+    };
+    let bars: Vec<Bar<'_>> = sizes.iter().map(bar).collect();
+    let heading = "A minimal echo page, beyond an empty one: size, less is better";
+    let panel = ("wasm and JavaScript, brotli".to_owned(), bars);
+    (!sizes.is_empty()).then(|| picture(heading, &[panel]))
+}
+
+fn unit(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Latency => "time, less is better",
+        Kind::Rate => "messages a second, more is better",
+        Kind::Added => "time for each message beyond the floor's, less is better",
+        Kind::Crowd => "resident memory for each, less is better",
     }
 }
 
 fn bars<'a>(results: &'a Results, step: &StepResults) -> Vec<Bar<'a>> {
     let bar = |(index, client): (usize, &'a crate::bench::plan::Client)| {
-        let (length, figure) = match step.step.kind {
+        let (length, figure) = match step.step.kind() {
             Kind::Crowd => {
                 let bytes = step.outcomes[index].crowd?.bytes_each;
                 (bytes, format!("{:.2} KiB", bytes / 1024.0))
             }
+            Kind::Added if client.id == FLOOR => return None,
             kind => {
-                let nanoseconds = step.nanoseconds(index)?;
+                let nanoseconds = match kind {
+                    Kind::Added => step.added(index, &results.clients)?,
+                    _ => step.nanoseconds(index)?,
+                };
                 let length = match kind {
                     Kind::Rate => 1e9 / nanoseconds,
-                    _ => nanoseconds,
+                    // What is next to nothing may come out as less.
+                    _ => nanoseconds.max(0.0),
                 };
                 (length, value(kind, nanoseconds))
             }

@@ -1,15 +1,16 @@
-//! What a run of `cargo xtask bench native` found: medians and ratios.
+//! What a run of `cargo xtask bench` found: medians and ratios.
 //!
 //! Invariant: a ratio is between two measurements of the same round.
 
 use serde_json::{Map, Value, json};
 
+use crate::bench::circumstances::Circumstances;
 use crate::bench::plan::{Client, FLOOR, Kind, Step};
 
 /// Everything that was measured.
 #[derive(Debug)]
 pub struct Results {
-    pub circumstances: Vec<(&'static str, String)>,
+    pub circumstances: Circumstances,
     pub clients: Vec<Client>,
     pub steps: Vec<StepResults>,
     pub sizes: Vec<Size>,
@@ -72,10 +73,24 @@ impl StepResults {
 
     /// The median of the ratios to the floor, of time to time.
     pub fn ratio(&self, client: usize, clients: &[Client]) -> Option<f64> {
+        self.beside_floor(client, clients, |mine, floor| mine / floor)
+    }
+
+    /// The median of what is added to the floor's time, in nanoseconds.
+    pub fn added(&self, client: usize, clients: &[Client]) -> Option<f64> {
+        self.beside_floor(client, clients, |mine, floor| mine - floor)
+    }
+
+    fn beside_floor(
+        &self,
+        client: usize,
+        clients: &[Client],
+        compare: impl Fn(f64, f64) -> f64,
+    ) -> Option<f64> {
         let floor = clients.iter().position(|client| client.id == FLOOR)?;
         let floor = &self.outcomes[floor].rounds;
         let pairs = self.outcomes[client].rounds.iter().zip(floor);
-        median(pairs.filter_map(|(mine, floor)| Some((*mine)? / (*floor)?)))
+        median(pairs.filter_map(|(mine, floor)| Some(compare((*mine)?, (*floor)?))))
     }
 }
 
@@ -129,16 +144,8 @@ pub fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
 
 impl Results {
     pub fn to_json(&self) -> Value {
-        let circumstances: Map<String, Value> = self
-            .circumstances
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), json!(value)))
-            .collect();
-        let steps: Map<String, Value> = self
-            .steps
-            .iter()
-            .map(|results| (results.step.id(), self.step_to_json(results)))
-            .collect();
+        let circumstances = circumstances_to_json(&self.circumstances);
+        let steps = self.steps_to_json();
         let sizes: Map<String, Value> = self
             .sizes
             .iter()
@@ -150,10 +157,18 @@ impl Results {
         json!({ "circumstances": circumstances, "workloads": steps, "sizes": sizes })
     }
 
+    pub fn steps_to_json(&self) -> Value {
+        let steps = self.steps.iter();
+        steps
+            .map(|results| (results.step.id(), self.step_to_json(results)))
+            .collect::<Map<_, _>>()
+            .into()
+    }
+
     fn step_to_json(&self, results: &StepResults) -> Value {
         let figures = |(index, client): (usize, &Client)| {
             let outcome = &results.outcomes[index];
-            let value = match (&outcome.crowd, results.step.kind) {
+            let value = match (&outcome.crowd, results.step.kind()) {
                 (Some(crowd), _) => json!({
                     "bytes_each": crowd.bytes_each,
                     "threads": crowd.threads,
@@ -164,6 +179,7 @@ impl Results {
                 (None, _) => json!({
                     "nanoseconds": results.nanoseconds(index),
                     "ratio_to_floor": results.ratio(index, &self.clients),
+                    "added_to_floor": results.added(index, &self.clients),
                     "rounds": outcome.rounds,
                     "bytes_on_the_wire": outcome.wire,
                     "missing": outcome.missing,
@@ -176,10 +192,18 @@ impl Results {
     }
 }
 
+pub fn circumstances_to_json(circumstances: &Circumstances) -> Value {
+    let pairs = circumstances.iter();
+    pairs
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect::<Map<_, _>>()
+        .into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Outcome, StepResults, median};
-    use crate::bench::plan::{Client, Kind, Step};
+    use crate::bench::plan::{Client, NATIVE, Step};
 
     #[test]
     fn the_median_is_in_the_middle() {
@@ -202,11 +226,10 @@ mod tests {
         };
         let results = StepResults {
             step: Step {
-                workload: "ping",
+                workload: &NATIVE[0],
                 number: 32,
                 rounds: 3,
                 milliseconds: 1,
-                kind: Kind::Latency,
             },
             // The second round had a slow machine.
             outcomes: vec![outcome(&[10.0, 100.0, 10.0]), outcome(&[11.0, 120.0, 12.0])],
@@ -214,6 +237,7 @@ mod tests {
         let clients = [client("raw"), client("isosocket")];
         assert_eq!(results.nanoseconds(1), Some(12.0));
         assert_eq!(results.ratio(1, &clients), Some(1.2));
+        assert_eq!(results.added(1, &clients), Some(2.0));
         assert_eq!(results.unrest(&clients), Some(900.0));
     }
 

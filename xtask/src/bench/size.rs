@@ -7,10 +7,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::bench::Options;
-use crate::bench::native::{TARGET, cargo};
 use crate::bench::plan::{self, Client};
 use crate::bench::results::Size;
+use crate::bench::{Options, TARGET, cargo};
 use crate::{progress, workspace};
 
 /// The clients as packages, which are features of the minimal program.

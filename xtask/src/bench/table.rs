@@ -4,107 +4,51 @@
 
 use std::fmt::Write;
 
-use crate::bench::plan::Kind;
+use crate::bench::circumstances::Circumstances;
+use crate::bench::plan::{FLOOR, Kind, Workload};
 use crate::bench::results::{Results, StepResults};
 
 pub fn render(results: &Results) -> String {
-    let mut page = String::from("# Benchmarks, native\n\n");
-    for (name, value) in &results.circumstances {
-        let _ = writeln!(page, "- {name}: {value}");
-    }
-    let mut workloads: Vec<&str> = results
-        .steps
-        .iter()
-        .map(|step| step.step.workload)
-        .collect();
-    workloads.dedup();
-    for workload in workloads {
-        let steps: Vec<&StepResults> = results
-            .steps
-            .iter()
-            .filter(|step| step.step.workload == workload)
-            .collect();
-        let _ = write!(page, "\n## {}\n\n{}\n\n", title(workload), about(workload));
-        if steps[0].step.kind == Kind::Crowd {
-            crowd_table(&mut page, results, &steps);
-        } else {
-            times_table(&mut page, results, &steps);
-        }
-    }
+    let mut page = head("Benchmarks, native", &results.circumstances);
+    sections(&mut page, results, "##");
     if !results.sizes.is_empty() {
         size_table(&mut page, results);
     }
     page
 }
 
-pub fn title(workload: &str) -> &'static str {
-    match workload {
-        "ping" => "Ping-pong",
-        "paced" => "Paced ping, one message every 3 ms",
-        "pair" => "Two messages back to back",
-        "send" => "Sending",
-        "receive" => "Receiving",
-        "construct" => "The constructor's call",
-        "feed-ping" => "Compression: ping-pong, a JSON feed",
-        "feed-send" => "Compression: sending a JSON feed",
-        "feed-receive" => "Compression: receiving a JSON feed",
-        "noise-send" => "Compression: sending noise",
-        "small-ping" => "Compression agreed, not used: ping-pong",
-        "small-send" => "Compression agreed, not used: sending",
-        "small-receive" => "Compression agreed, not used: receiving",
-        "feed-crowd" => "Compression: many sockets",
-        _ => "Many sockets",
+/// A page's title and the circumstances.
+pub fn head(title: &str, circumstances: &Circumstances) -> String {
+    let mut page = format!("# {title}\n\n");
+    for (name, value) in circumstances {
+        let _ = writeln!(page, "- {name}: {value}");
+    }
+    page
+}
+
+/// A section for each workload.
+pub fn sections(page: &mut String, results: &Results, heading: &str) {
+    for workload in workloads(results) {
+        let steps: Vec<&StepResults> = results
+            .steps
+            .iter()
+            .filter(|step| step.step.workload == workload)
+            .collect();
+        let (title, about) = (workload.title, workload.about);
+        let _ = write!(page, "\n{heading} {title}\n\n{about}\n\n");
+        match workload.kind {
+            Kind::Crowd => crowd_table(page, results, &steps),
+            _ => times_table(page, results, &steps),
+        }
     }
 }
 
-fn about(workload: &str) -> &'static str {
-    match workload {
-        "ping" | "paced" => {
-            "Time from sending a message to having its echo, and its ratio to raw TCP. \
-             Less is better."
-        }
-        "pair" => {
-            "Time from sending the first of two small messages to having the one answer that \
-             the second calls for. Less is better."
-        }
-        "send" => {
-            "Messages sent one by one by plain `send`, until the server has acknowledged all: \
-             messages a second, and time in ratio to raw TCP with one write for each. \
-             More messages and lower ratios are better."
-        }
-        "receive" => {
-            "Messages received that the server writes in large blocks: messages a second, and \
-             time in ratio to reading the bytes from raw TCP. More messages and lower ratios \
-             are better."
-        }
-        "feed-ping" => {
-            "Time from sending a trade to having its echo. The server sends back the very bytes, \
-             so that only the client compresses and inflates."
-        }
-        "feed-send" | "noise-send" => {
-            "Messages a second, time in ratio to raw TCP without compression, and bytes of a \
-             message on the wire, header included. The server does not inflate: the time is the \
-             client's, and loopback costs nothing for a byte that a network would cost."
-        }
-        "feed-receive" => "The same of messages that the server had compressed before, at level 6.",
-        "small-ping" | "small-send" | "small-receive" => {
-            "Messages below the size from which on they are compressed, with the extension \
-             agreed and without: what its presence costs."
-        }
-        "feed-crowd" => {
-            "As above, after one compressed message of 320 bytes each way: what compression \
-             keeps for an idle socket."
-        }
-        "construct" => {
-            "How long the call takes that makes a socket, on a thread of the program's, client \
-             not pinned. Less is better."
-        }
-        _ => {
-            "Sockets that are open and idle, after one message each way: resident memory for \
-             each beyond the first, threads, voluntary context switches of all threads in a \
-             second of idling, and sockets opened in a second."
-        }
-    }
+/// What was measured, each once.
+pub fn workloads(results: &Results) -> Vec<&'static Workload> {
+    let steps = results.steps.iter();
+    let mut workloads: Vec<&Workload> = steps.map(|step| step.step.workload).collect();
+    workloads.dedup();
+    workloads
 }
 
 fn times_table(page: &mut String, results: &Results, steps: &[&StepResults]) {
@@ -124,20 +68,7 @@ fn times_table(page: &mut String, results: &Results, steps: &[&StepResults]) {
         }
         let _ = write!(page, "| {} |", client.name);
         for step in steps {
-            let cell = match step.nanoseconds(index) {
-                Some(nanoseconds) => {
-                    let value = value(step.step.kind, nanoseconds);
-                    let wire = match step.outcomes[index].wire {
-                        Some(bytes) => format!(", {bytes:.0} B"),
-                        None => String::new(),
-                    };
-                    match step.ratio(index, &results.clients) {
-                        Some(ratio) => format!("{value} ({}){wire}", times(ratio)),
-                        None => format!("{value}{wire}"),
-                    }
-                }
-                None => step.outcomes[index].missing.clone().unwrap_or_default(),
-            };
+            let cell = cell(results, step, index);
             let _ = write!(page, " {cell} |");
         }
         page.push('\n');
@@ -149,8 +80,28 @@ fn times_table(page: &mut String, results: &Results, steps: &[&StepResults]) {
     if unrest > 0.0 {
         let _ = writeln!(
             page,
-            "\nRaw TCP's own rounds differ by up to {unrest:.0} %."
+            "\nThe floor's own rounds differ by up to {unrest:.0} %."
         );
+    }
+}
+
+fn cell(results: &Results, step: &StepResults, index: usize) -> String {
+    let Some(nanoseconds) = step.nanoseconds(index) else {
+        return step.outcomes[index].missing.clone().unwrap_or_default();
+    };
+    let kind = step.step.kind();
+    if kind == Kind::Added && results.clients[index].id != FLOOR {
+        let added = step.added(index, &results.clients);
+        return added.map_or_else(String::new, |added| format!("+{}", time(added.max(0.0))));
+    }
+    let value = value(kind, nanoseconds);
+    let wire = match step.outcomes[index].wire {
+        Some(bytes) => format!(", {bytes:.0} B"),
+        None => String::new(),
+    };
+    match step.ratio(index, &results.clients) {
+        Some(ratio) if kind != Kind::Added => format!("{value} ({}){wire}", times(ratio)),
+        _ => format!("{value}{wire}"),
     }
 }
 
@@ -194,7 +145,7 @@ fn size_table(page: &mut String, results: &Results) {
 
 /// What the number of a step counts.
 pub fn number(step: &StepResults) -> String {
-    match (step.step.workload, step.step.number) {
+    match (step.step.workload.name, step.step.number) {
         ("construct", _) => "median".to_owned(),
         ("crowd" | "feed-crowd", sockets) => format!("{sockets} sockets"),
         (_, bytes) if bytes >= 1 << 20 => format!("{} MiB", bytes >> 20),

@@ -10,8 +10,7 @@ use std::thread;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use super::frames::{answer, parse, unmask};
-use crate::job::Outcome;
+use crate::frames::{answer, parse, unmask};
 
 /// Where the accepting thread leaves sockets.
 pub struct Crowd {
@@ -22,7 +21,7 @@ pub struct Crowd {
 const WAKER: Token = Token(usize::MAX);
 
 /// Starts the thread.
-pub fn start() -> Outcome<Crowd> {
+pub fn start() -> io::Result<Crowd> {
     let poll = Poll::new()?;
     let crowd = Crowd {
         newcomers: Arc::default(),

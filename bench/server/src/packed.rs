@@ -5,8 +5,8 @@
 
 use flate2::{Compress, Compression, FlushCompress};
 
-use super::frames::{COMPRESSED, push_header};
 use crate::content::Content;
+use crate::frames::{COMPRESSED, push_header};
 
 /// What was agreed on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,10 +54,10 @@ pub struct Block {
 }
 
 impl Block {
-    /// The messages of this content and size, at least as many as are written
+    /// The messages of this content, first byte and size, at least as many as are written
     /// at once. None refers back beyond the first, so that the whole may be sent
     /// again and again.
-    pub fn new(content: Content, size: usize, agreed: Agreed) -> Self {
+    pub fn new(content: Content, first: u8, size: usize, agreed: Agreed) -> Self {
         let mut block = Block::default();
         let packs = agreed != Agreed::Nothing && content != Content::Small;
         let mut stream = Compress::new(Compression::new(6), false);
@@ -82,8 +82,8 @@ impl Block {
                 smaller
             };
             let (first, payload) = match smaller {
-                true => (0x82 | COMPRESSED, &packed[..]),
-                false => (0x82, &message[..]),
+                true => (first | COMPRESSED, &packed[..]),
+                false => (first, &message[..]),
             };
             push_header(&mut block.bytes, first, payload.len());
             block.bytes.extend_from_slice(payload);

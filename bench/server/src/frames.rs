@@ -1,16 +1,23 @@
 //! Frames of clients, read in large pieces.
 //!
-//! Invariant: frames are whole messages of masked binary data, compressed or
-//! not; whatever else comes ends the connection.
+//! Invariant: frames are masked data, whole messages or parts of one, compressed
+//! or not; whatever else comes ends the connection.
 
 use std::io;
 use std::net::TcpStream;
 
-use super::read_some;
 use crate::buffer::Buffer;
+use crate::read_some;
 
 /// The bit of a compressed message's first frame (RFC 7692, 6).
 pub const COMPRESSED: u8 = 0x40;
+
+/// The first byte of a text message and of a binary one, each in one frame.
+pub const TEXT: u8 = 0x81;
+pub const BINARY: u8 = 0x82;
+
+/// The bit that the last frame of a message has.
+const FIN: u8 = 0x80;
 
 const ROOM: usize = 256 << 10;
 
@@ -25,7 +32,7 @@ pub struct Frames<'a> {
 /// A frame's header, read.
 #[derive(Clone, Copy, Debug)]
 pub struct Header {
-    /// With the bit that says whether it is compressed.
+    /// FIN, the bit that says whether it is compressed, and the opcode.
     pub first: u8,
     /// How long it is, with the mask.
     pub header: usize,
@@ -64,15 +71,17 @@ impl<'a> Frames<'a> {
     }
 
     /// Reads this many messages, and looks at their headers only; the bytes.
-    pub fn skip(&mut self, count: u64) -> io::Result<u64> {
+    pub fn skip(&mut self, mut count: u64) -> io::Result<u64> {
         let mut bytes = 0;
-        for _ in 0..count {
+        while count > 0 {
             let header = loop {
                 match parse(&self.buffer[self.start..self.end])? {
                     Some(header) => break header,
                     None => self.fill()?,
                 }
             };
+            // Browsers send what is large in several frames.
+            count -= u64::from(header.first & FIN != 0);
             let mut left = header.header + header.payload;
             bytes += left as u64;
             while left > self.end - self.start {
@@ -137,12 +146,11 @@ pub fn parse(bytes: &[u8]) -> io::Result<Option<Header>> {
     let [first, second, rest @ ..] = bytes else {
         return Ok(None);
     };
-    if *first & !COMPRESSED != 0x82 {
+    match first & !(FIN | COMPRESSED) {
+        0..=2 => {}
         // Clients that say goodbye do it when all is measured.
-        return match first & 0x0f {
-            8 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Err(io::Error::other(format!("a frame begins with {first:#x}"))),
-        };
+        8 => return Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => return Err(io::Error::other(format!("a frame begins with {first:#x}"))),
     }
     let (extended, payload) = match (second & 0x7f, rest) {
         (126, [a, b, ..]) => (2, u64::from(u16::from_be_bytes([*a, *b]))),

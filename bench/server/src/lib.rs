@@ -4,6 +4,8 @@
 //! Invariant: what it does depends on the URL's path and on what is sent alone,
 //! and, where the path is one for compression, on what is offered.
 
+pub mod buffer;
+pub mod content;
 mod crowd;
 mod frames;
 mod packed;
@@ -15,12 +17,10 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::Value;
 use tungstenite::handshake::derive_accept_key;
 
-use crate::content::Content;
-use crate::job::Outcome;
-use frames::Frames;
+use content::Content;
+use frames::{BINARY, Frames, TEXT};
 use packed::{Agreed, Block};
 
 /// The message that has the server under `/swallow` swallow this many messages
@@ -29,8 +29,8 @@ pub fn swallow_request(count: u64) -> Bytes {
     Bytes::copy_from_slice(&count.to_le_bytes())
 }
 
-/// The message that has the server under `/blast` send this many messages of
-/// this size.
+/// The message that has the server under `/blast` send this many binary messages
+/// of this size, and under `/blast-text` this many text messages.
 pub fn blast_request(count: u64, size: usize) -> Bytes {
     let mut request = count.to_le_bytes().to_vec();
     request.extend_from_slice(&(size as u64).to_le_bytes());
@@ -46,14 +46,19 @@ static BYTES: AtomicU64 = AtomicU64::new(0);
 const WIRE: &str = "/wire";
 
 /// Asks the server how many bytes a message had in the last batch.
-pub fn bytes_on_the_wire(server: &str) -> Outcome<f64> {
+///
+/// # Errors
+/// Where there is no such server.
+pub fn bytes_on_the_wire(server: &str) -> io::Result<f64> {
     let mut stream = TcpStream::connect(server)?;
     stream.write_all(format!("GET {WIRE} HTTP/1.1\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let (bytes, messages) = answer.split_once(' ').ok_or("no answer")?;
-    let (bytes, messages): (f64, f64) = (bytes.parse()?, messages.parse()?);
-    Ok(bytes / messages)
+    let figures = answer.split_once(' ').and_then(|(bytes, messages)| {
+        let (bytes, messages): (f64, f64) = (bytes.parse().ok()?, messages.parse().ok()?);
+        Some(bytes / messages)
+    });
+    figures.ok_or_else(|| io::Error::other(format!("no figures: `{answer}`")))
 }
 
 fn went_over_the_wire(messages: u64, bytes: u64) {
@@ -62,7 +67,12 @@ fn went_over_the_wire(messages: u64, bytes: u64) {
 }
 
 /// Serves until the process is ended.
-pub fn run() -> Outcome<Value> {
+///
+/// # Errors
+/// Where there is no port or no thread.
+pub fn run() -> io::Result<()> {
+    // What it could not raise shows when a socket cannot be opened.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     println!("{}", listener.local_addr()?);
     let crowd = crowd::start()?;
@@ -80,7 +90,7 @@ pub fn run() -> Outcome<Value> {
             Err(error) => eprintln!("opening handshake: {error}"),
         }
     }
-    Ok(Value::Null)
+    Ok(())
 }
 
 /// What a client wants, and gets.
@@ -136,7 +146,8 @@ fn serve(stream: TcpStream, request: &Request) {
     let served = match Content::split(path.trim_start_matches('/')).1 {
         "echo" => echo(stream),
         "swallow" => swallow(stream),
-        "blast" => blast(stream, request),
+        "blast" => blast(stream, request, BINARY),
+        "blast-text" => blast(stream, request, TEXT),
         _ => Err(io::Error::other(format!("what is {path}?"))),
     };
     match served {
@@ -172,7 +183,7 @@ fn swallow(stream: TcpStream) -> io::Result<()> {
     }
 }
 
-fn blast(stream: TcpStream, wanted: &Request) -> io::Result<()> {
+fn blast(stream: TcpStream, wanted: &Request, first: u8) -> io::Result<()> {
     let mut frames = Frames::new(&stream);
     // The same ones for every request of the same size.
     let (mut block, mut block_size) = (Block::default(), usize::MAX);
@@ -180,7 +191,7 @@ fn blast(stream: TcpStream, wanted: &Request) -> io::Result<()> {
         let request = frames.next_payload()?;
         let (count, size) = (number(request, 0)?, number(request, 8)? as usize);
         if size != block_size {
-            block = Block::new(wanted.content, size, wanted.agreed);
+            block = Block::new(wanted.content, first, size, wanted.agreed);
             block_size = size;
         }
         let (mut left, mut from, mut bytes) = (count as usize, 0, 0);

@@ -1,0 +1,56 @@
+//! The bench server's process, natively and for browsers the same.
+//!
+//! Invariant: it ends with its [`Server`].
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::bench::{TARGET, cargo};
+use crate::process::{Invocation, Job};
+use crate::{progress, workspace};
+
+pub const PACKAGE: &str = "isosocket-bench-server";
+
+const BUILD_LIMIT: Duration = Duration::from_secs(20 * 60);
+
+pub struct Server {
+    /// `host:port`.
+    pub address: String,
+    _job: Job,
+}
+
+impl Server {
+    /// Builds the server and the packages beside it that are wanted.
+    pub fn build(title: &str, beside: &[&str], log: &Path) -> Result<PathBuf, String> {
+        let packages = beside.iter().chain([&PACKAGE]);
+        let build = cargo("build")
+            .args(["--release", "--target-dir", TARGET])
+            .args(packages.flat_map(|package| ["--package", package]));
+        progress::run(title, &build, log, BUILD_LIMIT)?;
+        Ok(workspace::root().join(TARGET).join("release"))
+    }
+
+    /// Starts it on a core, or on `any`.
+    pub fn start(binaries: &Path, core: &str, folder: &Path, log: &Path) -> Result<Self, String> {
+        let said = folder.join("server.txt");
+        let mut job = Invocation::new(binaries.join(PACKAGE))
+            .arg(core)
+            .stdout_to(&said)
+            .spawn(log)?;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while job.is_running() && Instant::now() < deadline {
+            let text = fs::read_to_string(&said).unwrap_or_default();
+            if let Some((address, _)) = text.split_once('\n') {
+                return Ok(Server {
+                    address: address.to_owned(),
+                    _job: job,
+                });
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        progress::show_tail(log);
+        Err("the bench server does not start".to_owned())
+    }
+}
