@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use isosocket_core::{Builder, NewError};
+use isosocket_core::{Builder, NewError, Transport};
 use socket2::{SockRef, TcpKeepalive};
 use tungstenite::http::HeaderMap;
 
-use crate::Native;
 use crate::deflate::Deflate;
 use crate::handshake::check_header;
 use crate::proxy::{Proxy, from_environment};
@@ -161,9 +160,19 @@ pub trait BuilderExt: Sized {
     fn native_tls(self, connector: native_tls::TlsConnector) -> Self;
 }
 
-impl BuilderExt for Builder<Native> {
+impl AsMut<NativeOptions> for NativeOptions {
+    fn as_mut(&mut self) -> &mut NativeOptions {
+        self
+    }
+}
+
+/// For every socket that is native underneath: plain or reconnecting.
+impl<T> BuilderExt for Builder<T>
+where
+    T: Transport<Options: AsMut<NativeOptions>>,
+{
     fn header(mut self, name: &str, value: &str) -> Self {
-        let options = self.native_mut();
+        let options = self.native_mut().as_mut();
         match check_header(name, value) {
             Ok((name, value)) => {
                 options.headers.append(name, value);
@@ -174,55 +183,55 @@ impl BuilderExt for Builder<Native> {
     }
 
     fn proxy(mut self, proxy: Proxy) -> Self {
-        self.native_mut().proxy = Some(proxy);
+        self.native_mut().as_mut().proxy = Some(proxy);
         self
     }
 
     fn proxy_from_environment(mut self) -> Self {
-        self.native_mut().proxy_from_environment = true;
+        self.native_mut().as_mut().proxy_from_environment = true;
         self
     }
 
     fn keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
-        self.native_mut().keep_alive = Some(KeepAlive { interval, timeout });
+        self.native_mut().as_mut().keep_alive = Some(KeepAlive { interval, timeout });
         self
     }
 
     fn receive_limit(mut self, bytes: usize) -> Self {
-        self.native_mut().receive_limit = bytes;
+        self.native_mut().as_mut().receive_limit = bytes;
         self
     }
 
     #[cfg(feature = "deflate")]
     fn deflate(mut self, deflate: Deflate) -> Self {
-        self.native_mut().deflate = deflate;
+        self.native_mut().as_mut().deflate = deflate;
         self
     }
 
     fn tcp_keepalive(mut self, time: Duration) -> Self {
-        self.native_mut().tcp.keepalive = Some(time);
+        self.native_mut().as_mut().tcp.keepalive = Some(time);
         self
     }
 
     fn tcp_send_buffer(mut self, bytes: usize) -> Self {
-        self.native_mut().tcp.send_buffer = Some(bytes);
+        self.native_mut().as_mut().tcp.send_buffer = Some(bytes);
         self
     }
 
     fn tcp_receive_buffer(mut self, bytes: usize) -> Self {
-        self.native_mut().tcp.receive_buffer = Some(bytes);
+        self.native_mut().as_mut().tcp.receive_buffer = Some(bytes);
         self
     }
 
     #[cfg(any(feature = "tls", feature = "webpki-roots"))]
     fn tls_config(mut self, config: std::sync::Arc<rustls::ClientConfig>) -> Self {
-        self.native_mut().tls = TlsChoice::Rustls(config);
+        self.native_mut().as_mut().tls = TlsChoice::Rustls(config);
         self
     }
 
     #[cfg(feature = "native-tls")]
     fn native_tls(mut self, connector: native_tls::TlsConnector) -> Self {
-        self.native_mut().tls = TlsChoice::NativeTls(connector);
+        self.native_mut().as_mut().tls = TlsChoice::NativeTls(connector);
         self
     }
 }

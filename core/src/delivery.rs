@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::events::Queue;
+use crate::line::Relay;
 use crate::{Event, EventKind, MaybeSend};
 
 /// Messages that wait for a first listener, in bytes, beyond which they are
@@ -59,6 +60,8 @@ pub(crate) struct Delivery<S> {
     backlog: VecDeque<Event>,
     backlog_bytes: usize,
     told_of_loss: bool,
+    /// Of a connection inside another transport: where its reports go.
+    pub(crate) relay: Option<Box<dyn Relay>>,
     /// `Close` was delivered, so nothing will be again.
     ended: bool,
 }
@@ -71,6 +74,7 @@ impl<S> Default for Delivery<S> {
             backlog: VecDeque::new(),
             backlog_bytes: 0,
             told_of_loss: false,
+            relay: None,
             ended: false,
         }
     }
@@ -162,6 +166,7 @@ impl<S> Delivery<S> {
     /// After the last handle is dropped there are no more `Open` and `Message`
     /// events (S60, S102). Whether somebody still waits for the end?
     pub(crate) fn abandon(&mut self) -> bool {
+        self.drop_relay();
         self.handlers[EventKind::Open as usize].clear();
         self.handlers[EventKind::Message as usize].clear();
         self.backlog.clear();
@@ -169,6 +174,13 @@ impl<S> Delivery<S> {
         !self.queues.is_empty()
             || !self.handlers[EventKind::Error as usize].is_empty()
             || !self.handlers[EventKind::Close as usize].is_empty()
+    }
+
+    /// Nothing is relayed any more.
+    pub(crate) fn drop_relay(&mut self) {
+        if let Some(mut relay) = self.relay.take() {
+            relay.end_turn();
+        }
     }
 
     fn has_listener(&self, kind: EventKind) -> bool {

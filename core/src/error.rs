@@ -106,6 +106,8 @@ pub enum Refusal {
     Full,
     /// The closing handshake has begun; core had not heard of it yet.
     Closing,
+    /// There is no connection, and the program wants nothing kept for the next.
+    Connecting,
 }
 
 /// Why `close_with` was refused. The socket's state did not change (S64).

@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod accepted;
 mod bind;
 mod builder;
 mod delivery;
@@ -18,9 +19,16 @@ mod error;
 mod event;
 mod events;
 mod host;
+#[cfg_attr(
+    not(feature = "mock"),
+    allow(dead_code, reason = "used by wrapping transports only")
+)]
+mod line;
 mod machine;
 mod maybe_send;
 mod message;
+#[cfg(feature = "mock")]
+pub mod mock;
 mod open;
 mod request;
 mod send_ready;

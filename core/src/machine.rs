@@ -50,6 +50,8 @@ pub(crate) enum Input {
     Failed,
     /// The connection is closed.
     Closed,
+    /// The connection is lost, or did not come to be, and another will be made.
+    Lost,
     /// The program called `close`.
     Close,
 }
@@ -91,6 +93,10 @@ pub(crate) const fn step(state: ReadyState, input: Input) -> (ReadyState, Decisi
         (Open, I::PeerClosing) => (Closing, D::Ignore),
         (state, I::PeerClosing) => (state, D::Ignore),
 
+        // Of a socket that reconnects: the program is not told that it is over.
+        (Connecting | Open, I::Lost) => (Connecting, D::Ignore),
+        (state, I::Lost) => (state, D::Ignore),
+
         // S97: exactly one `Close`, and nothing after it.
         (Closed, _) => (Closed, D::Ignore),
 
@@ -124,24 +130,28 @@ mod tests {
             (Connecting, I::PeerClosing, Connecting, D::Ignore),
             (Connecting, I::Failed, Closed, D::Fail),
             (Connecting, I::Closed, Closed, D::Fail),
+            (Connecting, I::Lost, Connecting, D::Ignore),
             (Connecting, I::Close, Closing, D::AbortHandshake),
             (Open, I::Established, Open, D::Ignore),
             (Open, I::Message, Open, D::DeliverMessage),
             (Open, I::PeerClosing, Closing, D::Ignore),
             (Open, I::Failed, Closed, D::Fail),
             (Open, I::Closed, Closed, D::DeliverClose),
+            (Open, I::Lost, Connecting, D::Ignore),
             (Open, I::Close, Closing, D::StartClosing),
             (Closing, I::Established, Closing, D::Ignore),
             (Closing, I::Message, Closing, D::Ignore),
             (Closing, I::PeerClosing, Closing, D::Ignore),
             (Closing, I::Failed, Closed, D::Fail),
             (Closing, I::Closed, Closed, D::DeliverClose),
+            (Closing, I::Lost, Closing, D::Ignore),
             (Closing, I::Close, Closing, D::Ignore),
             (Closed, I::Established, Closed, D::Ignore),
             (Closed, I::Message, Closed, D::Ignore),
             (Closed, I::PeerClosing, Closed, D::Ignore),
             (Closed, I::Failed, Closed, D::Ignore),
             (Closed, I::Closed, Closed, D::Ignore),
+            (Closed, I::Lost, Closed, D::Ignore),
             (Closed, I::Close, Closed, D::Ignore),
         ];
         for (state, input, next, decision) in table {
@@ -149,25 +159,31 @@ mod tests {
         }
     }
 
-    /// S97 for every sequence of six inputs: at most one `Open`, at most one
-    /// `Error`, at most one `Close`, nothing after it, no message outside Open.
+    /// S97 for every sequence of six inputs: at most one `Open` for each
+    /// connection, at most one `Error`, at most one `Close`, nothing after it,
+    /// no message outside Open.
     #[test]
     fn no_sequence_breaks_the_order_of_events() {
-        const INPUTS: [Input; 6] = [
+        const INPUTS: [Input; 7] = [
             I::Established,
             I::Message,
             I::PeerClosing,
             I::Failed,
             I::Closed,
+            I::Lost,
             I::Close,
         ];
-        for mut number in 0..6u32.pow(6) {
+        for mut number in 0..7u32.pow(6) {
             let (mut state, mut opened, mut closed) = (Connecting, false, false);
             for _ in 0..6 {
-                let input = INPUTS[(number % 6) as usize];
-                number /= 6;
+                let input = INPUTS[(number % 7) as usize];
+                number /= 7;
                 let (next, decision) = step(state, input);
-                assert!(next >= state, "the state never goes back");
+                if (state, input) == (Open, I::Lost) {
+                    opened = false;
+                } else {
+                    assert!(next >= state, "the state never goes back");
+                }
                 match decision {
                     D::DeliverOpen => assert!(!std::mem::replace(&mut opened, true) && !closed),
                     D::DeliverMessage => assert!(opened && !closed && next == Open),

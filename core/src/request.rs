@@ -70,7 +70,7 @@ impl<O> Request<O> {
 
 /// The part of URL checking in which hosts differ, so that all agree: WHATWG
 /// WebSockets constructor, steps 2 to 5, without a base URL (S2–S5).
-fn check_url(url: &str) -> Result<String, SyntaxError> {
+pub(crate) fn check_url(url: &str) -> Result<String, SyntaxError> {
     // What the URL parser strips before it begins (S9).
     let url = url.trim_matches(|c: char| c <= ' ');
     let url: String = url

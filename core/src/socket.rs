@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::task::Waker;
 
+use crate::accepted::Accepted;
 use crate::bind::Sweep;
 use crate::delivery::{Bound, Delivery, Mail, Slot};
 use crate::events::Queue;
@@ -93,23 +94,7 @@ impl<T: Transport> WebSocket<T> {
             slots: slots.collect(),
             ..Mail::default()
         });
-        let shared = Arc::new(Shared {
-            state: AtomicU8::new(ReadyState::Connecting as u8),
-            transport,
-            url,
-            accepted: OnceLock::new(),
-            failure: OnceLock::new(),
-            send_limit,
-            refused: AtomicUsize::new(0),
-            unsent: AtomicUsize::new(0),
-            handles: AtomicUsize::new(1),
-            abandoned: AtomicBool::new(false),
-            dirty: AtomicBool::new(false),
-            kept: AtomicBool::new(false),
-            mail: Home::new(Mail::default()),
-            delivery: Home::new(Some(delivery)),
-            waiters: Mutex::default(),
-        });
+        let shared = Arc::new(Shared::new(transport, url, send_limit, delivery));
         let socket = WebSocket {
             shared: shared.clone(),
         };
@@ -128,21 +113,28 @@ impl<T: Transport> WebSocket<T> {
     pub fn send<D: Data>(&self, data: D) -> Result<(), SendError> {
         let shared = &*self.shared;
         let refused = match self.ready_state() {
-            ReadyState::Connecting => return Err(SendError::Connecting(data.into_message())),
-            ReadyState::Open => match shared.transport.send(data.as_message()) {
-                Ok(()) => {
-                    if shared.refused.load(Ordering::Relaxed) != 0 {
-                        shared.refused.store(0, Ordering::Relaxed);
+            ReadyState::Connecting if !T::QUEUES => {
+                return Err(SendError::Connecting(data.into_message()));
+            }
+            ReadyState::Connecting | ReadyState::Open => {
+                match shared.transport.send(data.as_message()) {
+                    Ok(()) => {
+                        if shared.refused.load(Ordering::Relaxed) != 0 {
+                            shared.refused.store(0, Ordering::Relaxed);
+                        }
+                        return Ok(());
                     }
-                    return Ok(());
+                    Err(Refusal::Full) => {
+                        let message = data.into_message();
+                        shared.refused.store(message.len(), Ordering::Relaxed);
+                        return Err(SendError::Full(message));
+                    }
+                    Err(Refusal::Connecting) => {
+                        return Err(SendError::Connecting(data.into_message()));
+                    }
+                    Err(Refusal::Closing) => SendError::Closing,
                 }
-                Err(Refusal::Full) => {
-                    let message = data.into_message();
-                    shared.refused.store(message.len(), Ordering::Relaxed);
-                    return Err(SendError::Full(message));
-                }
-                Err(Refusal::Closing) => SendError::Closing,
-            },
+            }
             ReadyState::Closing => SendError::Closing,
             ReadyState::Closed => SendError::Closed,
         };
@@ -203,6 +195,8 @@ impl<T: Transport> WebSocket<T> {
     }
 
     /// The subprotocol in use; empty before open, and where there is none (S20, S24).
+    ///
+    /// Of a socket that reconnects: that of the last connection.
     pub fn protocol(&self) -> &str {
         self.shared
             .accepted
@@ -324,7 +318,7 @@ pub(crate) struct Shared<T: Transport> {
     state: AtomicU8,
     pub(crate) transport: T,
     url: String,
-    accepted: OnceLock<(String, String)>,
+    accepted: Accepted,
     failure: OnceLock<ErrorEvent>,
     send_limit: usize,
     /// The length of the message that was refused last, because the send buffer
@@ -334,18 +328,44 @@ pub(crate) struct Shared<T: Transport> {
     unsent: AtomicUsize,
     /// The handles, counted apart from the `Arc`, which links and streams hold too.
     handles: AtomicUsize,
-    abandoned: AtomicBool,
+    pub(crate) abandoned: AtomicBool,
     /// There is mail, or a listener left.
     dirty: AtomicBool,
     /// Events wait for a first listener.
     kept: AtomicBool,
     mail: Home<Mail<WebSocket<T>>>,
     /// `None` while a turn is under way.
-    delivery: Home<Option<Delivery<WebSocket<T>>>>,
+    pub(crate) delivery: Home<Option<Delivery<WebSocket<T>>>>,
     waiters: Mutex<Vec<Waker>>,
 }
 
 impl<T: Transport> Shared<T> {
+    /// A socket that has one handle and has not started.
+    pub(crate) fn new(
+        transport: T,
+        url: String,
+        send_limit: usize,
+        delivery: Delivery<WebSocket<T>>,
+    ) -> Self {
+        Shared {
+            state: AtomicU8::new(ReadyState::Connecting as u8),
+            transport,
+            url,
+            accepted: Accepted::default(),
+            failure: OnceLock::new(),
+            send_limit,
+            refused: AtomicUsize::new(0),
+            unsent: AtomicUsize::new(0),
+            handles: AtomicUsize::new(1),
+            abandoned: AtomicBool::new(false),
+            dirty: AtomicBool::new(false),
+            kept: AtomicBool::new(false),
+            mail: Home::new(Mail::default()),
+            delivery: Home::new(Some(delivery)),
+            waiters: Mutex::default(),
+        }
+    }
+
     pub(crate) fn state(&self) -> ReadyState {
         ReadyState::from_u8(self.state.load(Ordering::Acquire))
     }
@@ -366,6 +386,11 @@ impl<T: Transport> Shared<T> {
         if !waiters.iter().any(|waiter| waiter.will_wake(waker)) {
             waiters.push(waker.clone());
         }
+    }
+
+    /// Whether somebody waits for that.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.waiters().is_empty()
     }
 
     pub(crate) fn listen(self: &Arc<Self>, queue: Arc<Queue>) {
@@ -423,7 +448,7 @@ impl<T: Transport> Shared<T> {
         }
     }
 
-    fn wake_waiters(&self) {
+    pub(crate) fn wake_waiters(&self) {
         let waiters = mem::take(&mut *self.waiters());
         for waiter in waiters {
             waiter.wake();
@@ -457,7 +482,7 @@ impl<T: Transport> fmt::Debug for Shared<T> {
 }
 
 /// A backend's end of a socket. See [`Transport`] for the contract.
-pub struct Link<T: Transport>(Arc<Shared<T>>);
+pub struct Link<T: Transport>(pub(crate) Arc<Shared<T>>);
 
 impl<T: Transport> Link<T> {
     /// Begins a turn: what is reported in it reaches the program in it, and
@@ -520,12 +545,17 @@ impl<T: Transport> Turn<T> {
         // A message never changes the state, so there is nothing to swap.
         if let (_, Decision::DeliverMessage) = step(self.socket.ready_state(), Input::Message) {
             self.deliver(Event::Message(message));
+        } else if let Some(relay) = &mut self.delivery.relay {
+            relay.message(message);
         }
     }
 
     /// Tells the socket a fact.
     pub fn report(&mut self, report: Report) {
         self.settle();
+        if self.delivery.relay.is_some() {
+            return self.relay(report);
+        }
         let shared = self.socket.shared.clone();
         match report {
             Report::Message(message) => self.message(message),
@@ -535,7 +565,7 @@ impl<T: Transport> Turn<T> {
             } => {
                 // S23: `protocol` is set before anybody can see the state Open.
                 if shared.state() == ReadyState::Connecting {
-                    let _ = shared.accepted.set((protocol, extensions));
+                    shared.accepted.set((protocol, extensions));
                 }
                 if shared.step(Input::Established) == Decision::DeliverOpen {
                     self.changed = true;
@@ -554,12 +584,35 @@ impl<T: Transport> Turn<T> {
                 let decision = shared.step(Input::Closed);
                 self.end(decision, ErrorEvent::unknown(), close);
             }
+            Report::Lost => {
+                shared.step(Input::Lost);
+                self.changed = true;
+            }
+        }
+    }
+
+    /// Of a connection inside another transport, whose machine decides.
+    fn relay(&mut self, report: Report) {
+        let is_end = matches!(report, Report::Failed(_) | Report::Closed(_));
+        if is_end {
+            // Nothing is left to sweep.
+            self.socket.shared.step(Input::Closed);
+            self.changed = true;
+        }
+        if let Some(relay) = &mut self.delivery.relay {
+            relay.report(report);
+        }
+        if is_end {
+            self.delivery.drop_relay();
         }
     }
 
     /// Whether a stream that nobody drains holds more than `limit` bytes. The
     /// backend then stops reading until [`Transport::resume`] is called.
     pub fn is_backlogged(&mut self, limit: usize) -> bool {
+        if let Some(relay) = &mut self.delivery.relay {
+            return relay.is_backlogged(limit);
+        }
         self.delivery.flush();
         self.delivery.is_backlogged(limit)
     }
@@ -633,6 +686,9 @@ impl<T: Transport> Drop for Turn<T> {
             if !shared.dirty.load(Ordering::SeqCst) || !self.delivery.has_backlog() {
                 break;
             }
+        }
+        if let Some(relay) = &mut self.delivery.relay {
+            relay.end_turn();
         }
         let delivery = mem::take(&mut self.delivery);
         let shared = &self.socket.shared;

@@ -19,6 +19,10 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// What only this backend's sockets can be told.
     type Options: Clone + Default + Send + 'static;
 
+    /// Whether [`send`](Transport::send) is called while connecting, too: of a
+    /// transport that keeps messages until there is a connection.
+    const QUEUES: bool = false;
+
     /// Where its sockets live.
     type Host: Host;
 
@@ -35,8 +39,9 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// Starts connecting. Called once, before any other method.
     fn start(&self, link: Link<Self>);
 
-    /// Queues a message. Called only while the socket is open; it stays in order
-    /// with earlier messages, also when called from several threads.
+    /// Queues a message. Called only while the socket is open (or connecting, if
+    /// it [queues](Transport::QUEUES)); it stays in order with earlier messages,
+    /// also when called from several threads.
     ///
     /// # Errors
     /// A [`Refusal`] where nothing was queued.
@@ -91,4 +96,8 @@ pub enum Report {
     /// The connection is closed: after a closing handshake, or without one
     /// because the peer dropped it (S96).
     Closed(CloseEvent),
+    /// The connection is lost, or never came to be, and the transport will make
+    /// another: the socket is connecting again, and no event tells of it. The
+    /// next [`Report::Established`] is another `Open`.
+    Lost,
 }

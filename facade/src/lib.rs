@@ -65,13 +65,21 @@ mod sys;
 
 use std::future::Future;
 
+#[cfg(feature = "mock")]
+pub use isosocket_core::mock;
 pub use isosocket_core::{
     Bind, Binding, CloseError, CloseEvent, Data, ErrorEvent, Event, EventKind, MaybeSend, Message,
     MessageRef, NewError, OpenError, ReadyState, SendError, SyntaxError, Text, UnknownEvent,
 };
-use sys::Backend;
 #[allow(unused_imports, reason = "a backend may have nothing of its own")]
 pub use sys::*;
+
+/// The backend of this target.
+#[cfg(not(feature = "mock"))]
+type Backend = Real;
+/// The backend of this target, and the mock on threads that have one.
+#[cfg(feature = "mock")]
+type Backend = mock::Mockable<Real>;
 
 /// A WebSocket: see [`isosocket_core::WebSocket`].
 pub type WebSocket = isosocket_core::WebSocket<Backend>;

@@ -2,12 +2,12 @@
 
 cfg_if::cfg_if! {
     if #[cfg(all(feature = "web", target_family = "wasm", target_os = "unknown"))] {
-        pub(crate) use isosocket_web::{Web as Backend, run};
+        pub(crate) use isosocket_web::{Web as Real, run};
     } else if #[cfg(all(
         feature = "native",
         not(all(target_family = "wasm", target_os = "unknown"))
     ))] {
-        pub(crate) use isosocket_native::{Native as Backend, run};
+        pub(crate) use isosocket_native::{Native as Real, run};
         /// What only native sockets have.
         pub mod native {
             pub use isosocket_native::{BuilderExt, EventsExt, Proxy, RecvError};
@@ -19,6 +19,6 @@ cfg_if::cfg_if! {
             pub use isosocket_native::rustls;
         }
     } else {
-        pub(crate) use isosocket_core::{Unsupported as Backend, run_unsupported as run};
+        pub(crate) use isosocket_core::{Unsupported as Real, run_unsupported as run};
     }
 }

@@ -1,0 +1,81 @@
+//! What the peer accepted, for as long as anybody may look at it.
+//!
+//! `protocol()` lends a string as long as the socket lives, and a reconnecting
+//! socket has another one after each connection. So values are kept: each that
+//! is distinct once, which are few, as the peer chooses among what was offered.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The subprotocol and the extensions in use, and those before.
+#[derive(Debug, Default)]
+pub(crate) struct Accepted {
+    values: Next,
+    /// The number of the value in use; 0 is none.
+    current: AtomicUsize,
+}
+
+type Next = OnceLock<Box<Node>>;
+
+#[derive(Debug)]
+struct Node {
+    value: (String, String),
+    next: Next,
+}
+
+impl Accepted {
+    /// The protocol and extensions in use, or last in use; `None` before open.
+    pub(crate) fn get(&self) -> Option<&(String, String)> {
+        let mut values = &self.values;
+        let mut left = self.current.load(Ordering::Acquire);
+        loop {
+            let node = match left {
+                0 => return None,
+                _ => values.get()?,
+            };
+            left -= 1;
+            if left == 0 {
+                return Some(&node.value);
+            }
+            values = &node.next;
+        }
+    }
+
+    /// Makes a value the one in use. Called by the delivering thread only.
+    pub(crate) fn set(&self, value: (String, String)) {
+        let mut values = &self.values;
+        let mut number = 1;
+        while let Some(node) = values.get().filter(|node| node.value != value) {
+            values = &node.next;
+            number += 1;
+        }
+        values.get_or_init(|| {
+            let next = OnceLock::new();
+            Box::new(Node { value, next })
+        });
+        self.current.store(number, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Accepted;
+
+    #[test]
+    fn the_last_value_is_in_use_and_each_is_kept_once() {
+        let accepted = Accepted::default();
+        assert_eq!(accepted.get(), None);
+        let value = |text: &str| (text.to_owned(), String::new());
+        accepted.set(value("a"));
+        let first = accepted.get().unwrap();
+        accepted.set(value("b"));
+        accepted.set(value("c"));
+        assert_eq!(accepted.get(), Some(&value("c")));
+        accepted.set(value("a"));
+        assert!(std::ptr::eq(accepted.get().unwrap(), first));
+        accepted.set(value("b"));
+        assert_eq!(accepted.get(), Some(&value("b")));
+        let kept = std::iter::successors(accepted.values.get(), |node| node.next.get());
+        assert_eq!(kept.count(), 3);
+    }
+}

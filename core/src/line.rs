@@ -1,0 +1,136 @@
+//! A connection inside another transport: what a transport that wraps one uses.
+//!
+//! The inner connection reports to its own [`Link`], as the contract has it; a
+//! [`Relay`] takes the reports from there, in place of the state machine and
+//! of listeners. An outer turn lasts as long as the inner one, so that streams
+//! are still woken once for a turn.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Wake, Waker};
+
+use crate::bind::Sweep;
+use crate::delivery::Delivery;
+use crate::socket::Shared;
+use crate::{Link, MaybeSend, Message, NewError, Report, Request, Transport, Turn};
+
+/// Where the reports of a connection go instead of to a program.
+///
+/// It is dropped after [`Report::Failed`] or [`Report::Closed`], or once the
+/// line is detached.
+pub(crate) trait Relay: MaybeSend {
+    /// A fact about the connection.
+    fn report(&mut self, report: Report);
+
+    /// The same for a message, which is the usual fact.
+    fn message(&mut self, message: Message) {
+        self.report(Report::Message(message));
+    }
+
+    /// See [`Turn::is_backlogged`].
+    fn is_backlogged(&mut self, limit: usize) -> bool;
+
+    /// The connection's turn ends.
+    fn end_turn(&mut self);
+}
+
+/// One inner connection.
+pub(crate) struct Line<T: Transport>(Arc<Shared<T>>);
+
+impl<T: Transport> Line<T> {
+    /// Prepares a connection; also gives the serialized URL.
+    pub(crate) fn new(request: Request<T::Options>) -> Result<(Self, String), NewError> {
+        if !T::supported() {
+            return Err(NewError::NotSupported);
+        }
+        let (transport, url) = T::new(request)?;
+        // Nobody asks the inner socket for its own URL or limit.
+        let shared = Shared::new(transport, String::new(), usize::MAX, Delivery::default());
+        Ok((Line(Arc::new(shared)), url))
+    }
+
+    /// Starts connecting.
+    pub(crate) fn start(&self, relay: impl Relay + 'static) {
+        let relay: Box<dyn Relay> = Box::new(relay);
+        self.0.delivery.with(|home| {
+            if let Some(delivery) = home {
+                delivery.relay = Some(relay);
+            }
+        });
+        self.0.transport.start(Link(self.0.clone()));
+    }
+
+    pub(crate) fn transport(&self) -> &T {
+        &self.0.transport
+    }
+
+    /// Has the outer link told when at most `mark` bytes are buffered here.
+    pub(crate) fn watch_drain<O: Transport>(&self, link: Link<O>, mark: usize) {
+        if !self.0.is_awaited() {
+            self.0.wait(&Waker::from(Arc::new(Drain(link))));
+        }
+        self.0.transport.watch_drain(Link(self.0.clone()), mark);
+    }
+
+    /// Lets go of the relay soon; the connection ends alone.
+    pub(crate) fn detach(&self) {
+        self.0.abandoned.store(true, Ordering::Release);
+        self.0.wake_waiters();
+        self.0.clone().sweep();
+    }
+}
+
+impl<T: Transport> Clone for Line<T> {
+    fn clone(&self) -> Self {
+        Line(self.0.clone())
+    }
+}
+
+impl<T: Transport> fmt::Debug for Line<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line").finish_non_exhaustive()
+    }
+}
+
+/// Passes on that the inner buffered amount fell.
+struct Drain<O: Transport>(Link<O>);
+
+impl<O: Transport> Wake for Drain<O> {
+    fn wake(self: Arc<Self>) {
+        self.0.drained();
+    }
+}
+
+/// The outer turn that goes with an inner one: begun with the first report,
+/// ended with the inner one.
+pub(crate) struct OuterTurn<O: Transport> {
+    link: Link<O>,
+    turn: Option<Turn<O>>,
+}
+
+impl<O: Transport> OuterTurn<O> {
+    pub(crate) fn new(link: Link<O>) -> Self {
+        OuterTurn { link, turn: None }
+    }
+
+    /// The turn; `None`, with a line in the log, if the contract is broken.
+    #[inline]
+    pub(crate) fn get(&mut self) -> Option<&mut Turn<O>> {
+        if self.turn.is_none() {
+            self.turn = self.link.turn();
+            if self.turn.is_none() {
+                log::error!("a turn was under way already, or on another thread");
+            }
+        }
+        self.turn.as_mut()
+    }
+
+    pub(crate) fn is_backlogged(&mut self, limit: usize) -> bool {
+        self.get().is_some_and(|turn| turn.is_backlogged(limit))
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.turn = None;
+    }
+}

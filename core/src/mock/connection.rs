@@ -1,0 +1,603 @@
+//! One simulated connection: the transport on one side, a peer's script on the
+//! other.
+//!
+//! Invariant: turns are taken by tasks of the network and never inside a call
+//! of the transport (S98), with no lock held.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use super::script::{Placed, Progress, Script, Sent, Step};
+use super::world::{MockHost, MockTimer, World};
+use crate::message::Data;
+use crate::request::check_url;
+use crate::{
+    CloseEvent, ErrorEvent, Link, Message, MessageRef, NewError, Options, Refusal, Report, Request,
+    SyntaxError, Transport, Turn,
+};
+
+/// How many bytes a stream may leave lying before the peer is not read from.
+const RECEIVE_LIMIT: usize = 4 << 20;
+/// After so many bytes in one turn it is asked whether they lie.
+const CHECK_EVERY: usize = 64 << 10;
+
+/// A connection to a scripted peer: the transport of tests.
+///
+/// [`supported`](Transport::supported) is true on a thread that has a
+/// [`Network`](super::Network).
+#[derive(Debug)]
+pub struct Mock {
+    world: Arc<World>,
+    connection: Arc<Connection>,
+}
+
+/// A connection, shared with the network's tasks.
+pub(crate) struct Connection(Mutex<Inner>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    New,
+    Connecting,
+    Open,
+    Ended,
+}
+
+struct Inner {
+    url: String,
+    subprotocols: Vec<String>,
+    options: Options,
+    phase: Phase,
+    link: Option<Link<Mock>>,
+    script: Option<Arc<Script>>,
+    /// What the client sent: before the network took it, and after.
+    outgoing: VecDeque<Sent>,
+    inbox: VecDeque<Sent>,
+    buffered: usize,
+    /// Somebody waits until no more than this is buffered.
+    mark: Option<usize>,
+    /// The connect timeout's timer, later the close timeout's.
+    deadline: Option<MockTimer>,
+    expired: bool,
+    delay: Option<MockTimer>,
+    aborted: bool,
+    stalled: bool,
+    hanging: bool,
+    /// A stream of the program is full.
+    paused: bool,
+    /// The client's Close frame, once the script has had it.
+    close_received: Option<Option<(u16, String)>>,
+    /// How the connection ends, once the peer's Close frame has arrived.
+    peer_close: Option<CloseEvent>,
+    /// A task is on its way.
+    queued: bool,
+}
+
+/// What a connection does next.
+enum Act {
+    Wait,
+    /// Once more.
+    Again,
+    /// Tells that the buffered amount fell.
+    Drained(Option<Link<Mock>>),
+    Report(Report),
+    /// Reports, and is over.
+    End(Report),
+}
+
+impl Connection {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Has the network come by.
+    pub(crate) fn wake(self: &Arc<Self>, world: &Arc<World>) {
+        if !std::mem::replace(&mut self.lock().queued, true) {
+            let (connection, own) = (self.clone(), world.clone());
+            world.soon(move || connection.visit(&own));
+        }
+    }
+
+    /// Goes on as far as that is possible now, in one turn.
+    fn visit(self: Arc<Self>, world: &Arc<World>) {
+        let link = {
+            let mut inner = self.lock();
+            inner.queued = false;
+            inner.link.clone()
+        };
+        let mut turn: Option<Turn<Mock>> = None;
+        let mut unchecked = 0;
+        loop {
+            let act = self.lock().next(&self, world);
+            let (report, is_end) = match act {
+                Act::Wait => break,
+                Act::Again => continue,
+                Act::Drained(link) => {
+                    if let Some(link) = link {
+                        link.drained();
+                    }
+                    continue;
+                }
+                Act::Report(report) => (report, false),
+                Act::End(report) => (report, true),
+            };
+            if turn.is_none() {
+                turn = link.as_ref().and_then(Link::turn);
+            }
+            if let Report::Message(message) = &report {
+                unchecked += message.len();
+            }
+            if let Some(turn) = &mut turn {
+                turn.report(report);
+            }
+            if is_end {
+                let held = self.lock().release();
+                drop(held);
+                break;
+            }
+            if unchecked > CHECK_EVERY {
+                unchecked = 0;
+                self.check_backlog(turn.as_mut());
+            }
+        }
+        self.check_backlog(turn.as_mut());
+    }
+
+    fn check_backlog(&self, turn: Option<&mut Turn<Mock>>) {
+        if turn.is_some_and(|turn| turn.is_backlogged(RECEIVE_LIMIT)) {
+            let mut inner = self.lock();
+            // After `close` messages are dropped, so nothing holds up reading.
+            inner.paused = !inner.is_closing();
+        }
+    }
+
+    fn set_deadline(self: &Arc<Self>, world: &Arc<World>, timeout: Option<Duration>) {
+        let (connection, own) = (self.clone(), world.clone());
+        let expire = move || {
+            connection.lock().expired = true;
+            connection.wake(&own);
+        };
+        let timer = timeout.and_then(|timeout| world.after(timeout, expire));
+        let before = std::mem::replace(&mut self.lock().deadline, timer);
+        drop(before);
+    }
+}
+
+impl Inner {
+    fn is_closing(&self) -> bool {
+        let is_close = |sent: &Sent| matches!(sent, Sent::Close(_));
+        self.close_received.is_some()
+            || self.outgoing.iter().any(is_close)
+            || self.inbox.iter().any(is_close)
+    }
+
+    /// Decides what happens next; `own` is this very connection.
+    fn next(&mut self, own: &Arc<Connection>, world: &Arc<World>) -> Act {
+        match self.phase {
+            Phase::New | Phase::Ended => return Act::Wait,
+            Phase::Connecting | Phase::Open => {}
+        }
+        if self.aborted {
+            return failed("the socket was closed before the connection was established");
+        }
+        if self.expired {
+            return match self.phase {
+                Phase::Open => Act::End(Report::Closed(CloseEvent::abnormal())),
+                _ => failed("the connection was not established in time"),
+            };
+        }
+        if let Some(close) = self.peer_close.take() {
+            return Act::End(Report::Closed(close));
+        }
+        let Some(script) = self.script.clone().or_else(|| self.find(own, world)) else {
+            let problem = format!(
+                "unexpected connection to {}: no peer is left there",
+                self.url
+            );
+            world.complain(problem.clone());
+            return failed(&problem);
+        };
+        if !self.stalled && !self.outgoing.is_empty() {
+            self.inbox.append(&mut self.outgoing);
+            self.buffered = 0;
+            return Act::Drained(self.mark.take().and(self.link.clone()));
+        }
+        if self.hanging {
+            self.inbox.clear();
+        }
+        if self.hanging || self.paused || self.delay.is_some() {
+            return Act::Wait;
+        }
+        let mut progress = script.progress();
+        match self.phase {
+            Phase::Connecting => self.open(own, world, &mut progress),
+            _ => self.go_on(own, world, &script, &mut progress),
+        }
+    }
+
+    /// The first script at this URL that no connection follows.
+    fn find(&mut self, own: &Arc<Connection>, world: &Arc<World>) -> Option<Arc<Script>> {
+        let script = world.with(|state| {
+            let is_free = |script: &&Arc<Script>| {
+                script.url == self.url && script.progress().number.is_none()
+            };
+            state.connections += 1;
+            let script = state.scripts.iter().find(is_free)?;
+            let mut progress = script.progress();
+            progress.number = Some(state.connections);
+            progress.connection = Arc::downgrade(own);
+            Some(script.clone())
+        });
+        self.script = script.flatten();
+        self.script.clone()
+    }
+
+    /// The opening handshake, up to the first step after it.
+    fn open(&mut self, own: &Arc<Connection>, world: &Arc<World>, progress: &mut Progress) -> Act {
+        let (protocol, extensions) = match progress.steps.front() {
+            Some((Step::Delay(_) | Step::Hang | Step::Stall | Step::Drain, _)) => {
+                return self.take(own, world, progress);
+            }
+            Some((Step::Refuse(_) | Step::Fail(_) | Step::Drop, _)) => {
+                return match progress.take() {
+                    Some((Step::Refuse(error) | Step::Fail(error), _)) => {
+                        Act::End(Report::Failed(error))
+                    }
+                    _ => failed("the peer dropped the connection before it was established"),
+                };
+            }
+            Some((Step::Accept { .. }, _)) => match progress.take() {
+                Some((
+                    Step::Accept {
+                        protocol,
+                        extensions,
+                    },
+                    _,
+                )) => (protocol, extensions),
+                _ => return Act::Wait,
+            },
+            _ => (None, String::new()),
+        };
+        let offered = &self.subprotocols;
+        let protocol = protocol.unwrap_or_else(|| offered.first().cloned().unwrap_or_default());
+        // S25–S27.
+        if protocol.is_empty() != offered.is_empty()
+            || !(protocol.is_empty() || offered.contains(&protocol))
+        {
+            return failed("the peer chose a subprotocol that was not offered, or none");
+        }
+        self.phase = Phase::Open;
+        self.deadline = None;
+        Act::Report(Report::Established {
+            protocol,
+            extensions,
+        })
+    }
+
+    /// The next step of an open connection.
+    fn go_on(
+        &mut self,
+        own: &Arc<Connection>,
+        world: &Arc<World>,
+        script: &Script,
+        progress: &mut Progress,
+    ) -> Act {
+        match progress.steps.front() {
+            Some((Step::Expect(_) | Step::ExpectWhere(..) | Step::ExpectClose(_), _)) => {
+                self.compare(world, script, progress)
+            }
+            Some((Step::Accept { .. } | Step::Refuse(_), _)) => {
+                let (step, place) = progress.take().expect("there is a first step");
+                let name = script.name(progress);
+                let problem = format!("{name}: {step} ({place}): it was accepted before");
+                self.go_wrong(world, progress, problem)
+            }
+            Some(_) => self.take(own, world, progress),
+            None => self.after_the_script(world, script, progress),
+        }
+    }
+
+    /// The client's next message, as far as it came, with what the peer expects.
+    fn compare(&mut self, world: &Arc<World>, script: &Script, progress: &mut Progress) -> Act {
+        let (Some(sent), Some((step, place))) = (self.inbox.pop_front(), progress.steps.front())
+        else {
+            return Act::Wait;
+        };
+        if step.matches(&sent) {
+            progress.take();
+            if let Sent::Close(frame) = sent {
+                self.close_received = Some(frame);
+            }
+            return Act::Again;
+        }
+        let name = script.name(progress);
+        let number = progress.taken + 1;
+        let problem = format!("{name}: step {number}, {step} ({place}): got {sent}");
+        self.disagree(world, progress, problem, sent)
+    }
+
+    fn after_the_script(
+        &mut self,
+        world: &Arc<World>,
+        script: &Script,
+        progress: &mut Progress,
+    ) -> Act {
+        if let Some(frame) = self.close_received.take() {
+            return answer(frame);
+        }
+        match self.inbox.pop_front() {
+            None => Act::Wait,
+            Some(Sent::Close(frame)) => answer(frame),
+            Some(sent) => {
+                let name = script.name(progress);
+                let steps = progress.taken;
+                let problem = format!("{name}: got {sent} after all {steps} steps of the script");
+                self.disagree(world, progress, problem, sent)
+            }
+        }
+    }
+
+    /// What the client sent is not what the script has. A Close frame is
+    /// answered all the same, so that the program under test comes to its end.
+    fn disagree(
+        &mut self,
+        world: &Arc<World>,
+        progress: &mut Progress,
+        problem: String,
+        sent: Sent,
+    ) -> Act {
+        let act = self.go_wrong(world, progress, problem);
+        match sent {
+            Sent::Close(frame) => answer(frame),
+            Sent::Message(_) => act,
+        }
+    }
+
+    fn go_wrong(&mut self, world: &Arc<World>, progress: &mut Progress, problem: String) -> Act {
+        progress.failed = true;
+        world.complain(problem.clone());
+        failed(&problem)
+    }
+
+    /// A step that waits for nothing.
+    fn take(&mut self, own: &Arc<Connection>, world: &Arc<World>, progress: &mut Progress) -> Act {
+        let Some((step, _)): Option<Placed> = progress.take() else {
+            return Act::Wait;
+        };
+        match step {
+            Step::Delay(delay) => {
+                let (connection, again) = (own.clone(), world.clone());
+                self.delay = world.after(delay, move || {
+                    let timer = connection.lock().delay.take();
+                    drop(timer);
+                    connection.wake(&again);
+                });
+            }
+            Step::Hang => self.hanging = true,
+            Step::Stall => self.stalled = true,
+            Step::Drain => self.stalled = false,
+            Step::Send(message) if message.len() > self.options.max_message_size => {
+                return failed("a message is larger than the limit"); // S62
+            }
+            Step::Send(message) => return Act::Report(Report::Message(message)),
+            Step::Close(frame) => {
+                self.peer_close = Some(close_event(frame));
+                return Act::Report(Report::PeerClosing);
+            }
+            Step::Drop => return Act::End(Report::Closed(CloseEvent::abnormal())),
+            Step::Fail(error) => return Act::End(Report::Failed(error)),
+            Step::Accept { .. }
+            | Step::Refuse(_)
+            | Step::Expect(_)
+            | Step::ExpectWhere(..)
+            | Step::ExpectClose(_) => {}
+        }
+        Act::Again
+    }
+
+    /// The end: lets go of all that leads back here. To be dropped unlocked.
+    fn release(&mut self) -> impl Sized + use<> {
+        self.phase = Phase::Ended;
+        (self.link.take(), self.deadline.take(), self.delay.take())
+    }
+}
+
+fn failed(cause: &str) -> Act {
+    Act::End(Report::Failed(ErrorEvent::new(cause)))
+}
+
+fn answer(frame: Option<(u16, String)>) -> Act {
+    Act::End(Report::Closed(close_event(frame)))
+}
+
+fn close_event(frame: Option<(u16, String)>) -> CloseEvent {
+    let (code, reason) = frame.unwrap_or((1005, String::new()));
+    CloseEvent::new(code, reason, true)
+}
+
+impl Transport for Mock {
+    type Options = ();
+    type Host = MockHost;
+
+    fn host() -> MockHost {
+        MockHost::current()
+    }
+
+    fn supported() -> bool {
+        World::current().is_some()
+    }
+
+    fn new(request: Request<()>) -> Result<(Self, String), NewError> {
+        let world = World::current().ok_or(NewError::NotSupported)?;
+        let url = normalize(&request.url)?;
+        let connection = Arc::new(Connection(Mutex::new(Inner {
+            url: url.clone(),
+            subprotocols: request.subprotocols,
+            options: request.options,
+            phase: Phase::New,
+            link: None,
+            script: None,
+            outgoing: VecDeque::new(),
+            inbox: VecDeque::new(),
+            buffered: 0,
+            mark: None,
+            deadline: None,
+            expired: false,
+            delay: None,
+            aborted: false,
+            stalled: false,
+            hanging: false,
+            paused: false,
+            close_received: None,
+            peer_close: None,
+            queued: false,
+        })));
+        Ok((Mock { world, connection }, url))
+    }
+
+    fn start(&self, link: Link<Self>) {
+        let timeout = {
+            let mut inner = self.connection.lock();
+            inner.phase = Phase::Connecting;
+            inner.link = Some(link);
+            inner.options.connect_timeout
+        };
+        self.connection.set_deadline(&self.world, timeout);
+        self.connection.wake(&self.world);
+    }
+
+    fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
+        {
+            let mut inner = self.connection.lock();
+            if inner.phase != Phase::Open {
+                return Err(Refusal::Closing);
+            }
+            let length = message.as_bytes().len();
+            let buffered = inner.buffered.saturating_add(length);
+            if inner.buffered > 0 && buffered > inner.options.send_limit {
+                return Err(Refusal::Full); // S54
+            }
+            inner.buffered = buffered;
+            let message = message.to_message();
+            inner.outgoing.push_back(Sent::Message(message));
+        }
+        self.connection.wake(&self.world);
+        Ok(())
+    }
+
+    fn abort(&self) {
+        self.connection.lock().aborted = true;
+        self.connection.wake(&self.world);
+    }
+
+    fn close(&self, frame: Option<(u16, &str)>) {
+        let timeout = {
+            let mut inner = self.connection.lock();
+            if inner.phase != Phase::Open {
+                return;
+            }
+            let frame = frame.map(|(code, reason)| (code, reason.to_owned()));
+            inner.outgoing.push_back(Sent::Close(frame));
+            inner.paused = false;
+            inner.options.close_timeout
+        };
+        self.connection.set_deadline(&self.world, timeout);
+        self.connection.wake(&self.world);
+    }
+
+    fn buffered_amount(&self) -> usize {
+        self.connection.lock().buffered
+    }
+
+    fn schedule(&self, link: Link<Self>) {
+        self.world.soon(move || drop(link.turn()));
+    }
+
+    fn watch_drain(&self, link: Link<Self>, mark: usize) {
+        {
+            let mut inner = self.connection.lock();
+            if inner.buffered > mark && inner.phase == Phase::Open {
+                inner.mark = Some(mark.max(inner.mark.unwrap_or_default()));
+                return;
+            }
+        }
+        self.world.soon(move || link.drained());
+    }
+
+    fn resume(&self) {
+        self.connection.lock().paused = false;
+        self.connection.wake(&self.world);
+    }
+
+    fn detach(&self) {
+        let link = {
+            let mut inner = self.connection.lock();
+            inner.aborted |= inner.phase == Phase::Connecting;
+            inner.link.take()
+        };
+        drop(link);
+        self.connection.wake(&self.world);
+    }
+}
+
+impl MessageRef<'_> {
+    fn to_message(self) -> Message {
+        match self {
+            MessageRef::Text(text) => text.into_message(),
+            MessageRef::Binary(data) => data.into_message(),
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connection")
+    }
+}
+
+/// The part of URL serialization that programs meet (S6–S8); the backends have
+/// the whole of it.
+pub(crate) fn normalize(url: &str) -> Result<String, NewError> {
+    let url = check_url(url)?;
+    let (scheme, rest) = url.split_once(':').unwrap_or_default();
+    let rest = rest.trim_start_matches(['/', '\\']);
+    let end = rest.find(['/', '\\', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let (user, host) = match authority.rsplit_once('@') {
+        Some((user, host)) => (format!("{user}@"), host),
+        None => (String::new(), authority),
+    };
+    let default = if scheme == "wss" { ":443" } else { ":80" };
+    let host = host.strip_suffix(default).unwrap_or(host);
+    if host.is_empty() || host.contains(char::is_whitespace) {
+        return Err(SyntaxError::Url(format!("no host in {url:?}")).into());
+    }
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let path = path.trim_start_matches('\\');
+    let host = host.to_lowercase();
+    Ok(format!("{scheme}://{user}{host}{slash}{path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalize;
+
+    #[test]
+    fn urls_are_serialized_as_far_as_programs_meet_it() {
+        for (given, expected) in [
+            ("ws://H", "ws://h/"),
+            ("https://Host:443/A?b=C", "wss://host/A?b=C"),
+            ("ws://host:8080?q", "ws://host:8080/?q"),
+            ("wss://User:Pass@h:80/", "wss://User:Pass@h:80/"),
+            ("ws:h/x", "ws://h/x"),
+        ] {
+            assert_eq!(normalize(given).as_deref(), Ok(expected), "{given}");
+        }
+        for bad in ["ws://", "h", "ws:///?x", "ftp://h", "ws://h#x", "ws://a b/"] {
+            assert!(normalize(bad).is_err(), "{bad}");
+        }
+    }
+}

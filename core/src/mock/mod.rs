@@ -1,0 +1,23 @@
+//! A network for tests: peers that follow scripts, in simulated time.
+//!
+//! While a [`Network`] exists, sockets that are made on its thread connect to
+//! its peers, and to nothing else. Nothing happens by itself: the test lets it
+//! happen, by [`Network::run`], [`Network::advance`] or [`Network::block_on`].
+//! So a test of many seconds takes microseconds, and goes the same way each
+//! time, on every target.
+//!
+//! It reports through the same [`Link`](crate::Link) as the backends, so events
+//! come in the order, and with the values, that the rules ask for.
+
+mod connection;
+mod network;
+mod peer;
+mod script;
+mod substitute;
+mod world;
+
+pub use connection::Mock;
+pub use network::{Network, Unmet};
+pub use peer::Peer;
+pub use substitute::{Mockable, MockableHost, MockableTimer};
+pub use world::{MockHost, MockTimer};

@@ -1,0 +1,251 @@
+//! The network: who is in it, and letting it happen.
+
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use super::connection::normalize;
+use super::peer::Peer;
+use super::script::Script;
+use super::world::{Random, World};
+
+/// How long [`Network::block_on`] goes on, in simulated time.
+const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+
+/// A simulated network, in place of the real one for sockets made on this
+/// thread while it exists.
+///
+/// ```
+/// use isosocket::mock::Network;
+/// use isosocket::{Event, WebSocket};
+///
+/// // What is tested: it knows nothing of the mock.
+/// async fn ask(question: &str) -> Option<String> {
+///     let socket = WebSocket::open("wss://example.org/oracle").await.ok()?;
+///     let mut events = socket.events();
+///     socket.send(question).ok()?;
+///     while let Some(event) = events.next().await {
+///         if let Event::Message(answer) = event {
+///             return answer.as_text().map(str::to_owned);
+///         }
+///     }
+///     None
+/// }
+///
+/// let network = Network::new();
+/// network.peer("wss://example.org/oracle").expect("why?").send("because");
+/// assert_eq!(network.block_on(ask("why?")).as_deref(), Some("because"));
+///
+/// network.peer("wss://example.org/oracle").expect("why?").drop_connection();
+/// assert_eq!(network.block_on(ask("why?")), None);
+/// network.finish();
+/// ```
+///
+/// ## Threads
+/// Handlers run on the thread of the network, inside its methods. Sockets that
+/// other threads make connect for real.
+#[must_use = "sockets connect for real once the network is dropped"]
+pub struct Network {
+    world: Arc<World>,
+    before: Option<Arc<World>>,
+    /// It belongs to its thread.
+    thread: PhantomData<*const ()>,
+}
+
+impl Network {
+    /// A network without peers, from now on that of this thread.
+    #[allow(
+        clippy::new_without_default,
+        reason = "it does something to its thread"
+    )]
+    pub fn new() -> Self {
+        let world = World::new();
+        Network {
+            before: World::set_current(Some(world.clone())),
+            world,
+            thread: PhantomData,
+        }
+    }
+
+    /// Adds a peer at this URL, for one connection. The first peer at a URL
+    /// serves the first connection to it. A connection to a URL where no peer
+    /// is left fails, and is reported.
+    ///
+    /// # Panics
+    /// If no socket can have that URL.
+    #[track_caller]
+    pub fn peer(&self, url: &str) -> Peer {
+        let url = match normalize(url) {
+            Ok(url) => url,
+            Err(error) => panic!("no peer can be at {url:?}: {error}"),
+        };
+        let script = Arc::new(Script::new(url, Location::caller()));
+        self.world.with(|state| state.scripts.push(script.clone()));
+        Peer {
+            world: self.world.clone(),
+            script,
+        }
+    }
+
+    /// Lets happen what can happen now, and returns when nothing can until time
+    /// passes, the program acts, or a script is continued.
+    pub fn run(&self) {
+        self.world.run();
+    }
+
+    /// Lets so much time pass, and happen what happens in it.
+    pub fn advance(&self, time: Duration) {
+        self.run();
+        let end = self.now().saturating_add(time);
+        while self.world.next_timer(end) {
+            self.run();
+        }
+        self.world.with(|state| state.now = end);
+    }
+
+    /// The time that has passed in this network.
+    pub fn now(&self) -> Duration {
+        self.world.with(|state| state.now).unwrap_or_default()
+    }
+
+    /// Runs a future until it is done. When nothing can happen now, time passes
+    /// until something does.
+    ///
+    /// # Panics
+    /// When nothing can ever happen any more, or not within a day of simulated
+    /// time, or something happened that no script has.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let flag = Arc::new(Flag::default());
+        let waker = Waker::from(flag.clone());
+        let mut future = pin!(future);
+        let end = self.now().saturating_add(PATIENCE);
+        loop {
+            flag.0.store(false, Ordering::Release);
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return output;
+            }
+            loop {
+                self.run();
+                if flag.0.load(Ordering::Acquire) {
+                    break;
+                }
+                let problems = self.problems();
+                if !problems.is_empty() {
+                    panic!("{}", Unmet(problems));
+                }
+                if !self.world.next_timer(end) {
+                    let unmet = Unmet(self.left());
+                    panic!("the future is pending, and nothing can happen any more; {unmet}");
+                }
+            }
+        }
+    }
+
+    /// Runs, and tells whether everything was as the scripts have it and
+    /// nothing of them is left.
+    ///
+    /// # Errors
+    /// [`Unmet`], in words.
+    pub fn check(&self) -> Result<(), Unmet> {
+        self.run();
+        let mut unmet = self.problems();
+        unmet.extend(self.left());
+        match unmet.is_empty() {
+            true => Ok(()),
+            false => Err(Unmet(unmet)),
+        }
+    }
+
+    /// Runs, and ends the network.
+    ///
+    /// # Panics
+    /// If [`check`](Network::check) fails.
+    #[track_caller]
+    pub fn finish(self) {
+        if let Err(unmet) = self.check() {
+            panic!("{unmet}");
+        }
+    }
+
+    /// How many timers are waiting: connect and close timeouts, delays of
+    /// peers, waits of reconnecting sockets. For tests that none is left.
+    pub fn timers(&self) -> usize {
+        self.world.timers()
+    }
+
+    /// Begins another sequence of random numbers; they are the same in each run.
+    pub fn seed(&self, seed: u64) {
+        self.world.set_random(Random::Sequence(seed));
+    }
+
+    /// Makes every random number this one: of a random time between 0 and some
+    /// bound, 0 gives the least and `u64::MAX` the most.
+    pub fn fix_random(&self, number: u64) {
+        self.world.set_random(Random::Fixed(number));
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let problems = self.world.with(|state| state.problems.clone());
+        problems.unwrap_or_default()
+    }
+
+    fn left(&self) -> Vec<String> {
+        let scripts = self.world.with(|state| state.scripts.clone());
+        let scripts = scripts.unwrap_or_default();
+        scripts.iter().filter_map(|script| script.left()).collect()
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        World::set_current(self.before.take());
+        self.world.clear();
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("now", &self.now())
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// What was not as the scripts of a [`Network`] have it, one line for each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmet(Vec<String>);
+
+impl Unmet {
+    /// The lines.
+    pub fn lines(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("of the network's scripts:")?;
+        if self.0.is_empty() {
+            f.write_str(" nothing is left")?;
+        }
+        self.0.iter().try_for_each(|line| write!(f, "\n  {line}"))
+    }
+}
+
+impl std::error::Error for Unmet {}

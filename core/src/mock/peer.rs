@@ -1,0 +1,209 @@
+//! Describing what a peer does.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::script::{Script, Step};
+use super::world::World;
+use crate::{Data, ErrorEvent, Message};
+
+/// A scripted peer: it serves one connection.
+///
+/// Its steps are done one after the other; more may be added at any time, also
+/// while the connection is open. It accepts the connection by itself before the
+/// first step that needs one. When the script is over, the peer answers a Close
+/// frame, and everything else that the client sends is unexpected.
+///
+/// ```
+/// use isosocket::{Bind, WebSocket};
+/// use isosocket::mock::Network;
+///
+/// let network = Network::new();
+/// let peer = network.peer("wss://example.org/greeter");
+/// peer.expect("hello").send("welcome").expect_close();
+///
+/// let socket = WebSocket::new("wss://example.org/greeter").unwrap();
+/// socket.on_open(|socket| socket.send("hello").unwrap());
+/// socket.on_message(|socket, message| {
+///     assert_eq!(message.as_text(), Some("welcome"));
+///     socket.close();
+/// });
+/// network.finish();
+/// ```
+#[derive(Clone)]
+pub struct Peer {
+    pub(crate) world: Arc<World>,
+    pub(crate) script: Arc<Script>,
+}
+
+impl Peer {
+    #[track_caller]
+    fn push(&self, step: Step) -> &Self {
+        let place = Location::caller();
+        self.script.progress().steps.push_back((step, place));
+        if let Some(connection) = self.script.connection() {
+            connection.wake(&self.world);
+        }
+        self
+    }
+
+    /// Accepts the connection, with the first subprotocol that the client asks
+    /// for, if any. Without this step the peer does so where it must.
+    #[track_caller]
+    pub fn accept(&self) -> &Self {
+        self.push(Step::Accept {
+            protocol: None,
+            extensions: String::new(),
+        })
+    }
+
+    /// Accepts the connection with this subprotocol (empty: none) and these
+    /// extensions. One that the client did not ask for fails the connection, as
+    /// does none where it asked for some (S25–S27).
+    #[track_caller]
+    pub fn accept_with(&self, protocol: &str, extensions: &str) -> &Self {
+        self.push(Step::Accept {
+            protocol: Some(protocol.to_owned()),
+            extensions: extensions.to_owned(),
+        })
+    }
+
+    /// Refuses the connection: it fails, with this cause in the error's source.
+    #[track_caller]
+    pub fn refuse(&self, cause: &str) -> &Self {
+        self.push(Step::Refuse(ErrorEvent::new(cause)))
+    }
+
+    /// Lets this time pass before the next step.
+    #[track_caller]
+    pub fn delay(&self, delay: Duration) -> &Self {
+        self.push(Step::Delay(delay))
+    }
+
+    /// Does nothing from here on, and takes notice of nothing: before it has
+    /// accepted the connect timeout ends the connection, later the close
+    /// timeout, once the client closes.
+    #[track_caller]
+    pub fn hang(&self) -> &Self {
+        self.push(Step::Hang)
+    }
+
+    /// Waits for this message.
+    #[track_caller]
+    pub fn expect(&self, message: impl Data) -> &Self {
+        self.push(Step::Expect(message.into_message()))
+    }
+
+    /// Waits for a message that passes a test; `what` names it in reports.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # let peer = network.peer("ws://peer/");
+    /// peer.expect_where("a time stamp", |message| {
+    ///     message.as_text().is_some_and(|text| text.parse::<u64>().is_ok())
+    /// });
+    /// # let socket = isosocket::WebSocket::new("ws://peer/").unwrap();
+    /// # isosocket::Bind::on_open(&socket, |socket| socket.send("17").unwrap());
+    /// # network.finish();
+    /// ```
+    #[track_caller]
+    pub fn expect_where(
+        &self,
+        what: &str,
+        test: impl Fn(&Message) -> bool + Send + Sync + 'static,
+    ) -> &Self {
+        self.push(Step::ExpectWhere(what.to_owned(), Box::new(test)))
+    }
+
+    /// Waits for a Close frame, whatever is in it. What follows happens before
+    /// the answer; a [`close_with`](Peer::close_with) is the answer, and without
+    /// one the peer answers alike at the end of the script.
+    #[track_caller]
+    pub fn expect_close(&self) -> &Self {
+        self.push(Step::ExpectClose(None))
+    }
+
+    /// Waits for a Close frame with this code and reason.
+    #[track_caller]
+    pub fn expect_close_with(&self, code: u16, reason: &str) -> &Self {
+        self.push(Step::ExpectClose(Some((code, reason.to_owned()))))
+    }
+
+    /// Sends a message.
+    #[track_caller]
+    pub fn send(&self, message: impl Data) -> &Self {
+        self.push(Step::Send(message.into_message()))
+    }
+
+    /// Sends an empty Close frame (S81).
+    #[track_caller]
+    pub fn close(&self) -> &Self {
+        self.push(Step::Close(None))
+    }
+
+    /// Sends a Close frame with any code and reason (S80).
+    #[track_caller]
+    pub fn close_with(&self, code: u16, reason: &str) -> &Self {
+        self.push(Step::Close(Some((code, reason.to_owned()))))
+    }
+
+    /// Ends the connection without a Close frame (S96): no error, 1006. What
+    /// the client has sent and the peer has not waited for is lost.
+    #[track_caller]
+    pub fn drop_connection(&self) -> &Self {
+        self.push(Step::Drop)
+    }
+
+    /// Fails the connection, with this cause in the error's source.
+    #[track_caller]
+    pub fn fail(&self, cause: &str) -> &Self {
+        self.push(Step::Fail(ErrorEvent::new(cause)))
+    }
+
+    /// Takes nothing more of what the client sends: its buffered amount grows,
+    /// until [`drain`](Peer::drain).
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// let peer = network.peer("ws://peer/");
+    /// peer.stall();
+    /// let socket = network.block_on(isosocket::WebSocket::open("ws://peer/")).unwrap();
+    /// socket.send("waits").unwrap();
+    /// network.run();
+    /// assert_eq!(socket.buffered_amount(), 5);
+    /// peer.drain().expect("waits");
+    /// network.run();
+    /// assert_eq!(socket.buffered_amount(), 0);
+    /// # network.finish();
+    /// ```
+    #[track_caller]
+    pub fn stall(&self) -> &Self {
+        self.push(Step::Stall)
+    }
+
+    /// Takes what the client sends, again.
+    #[track_caller]
+    pub fn drain(&self) -> &Self {
+        self.push(Step::Drain)
+    }
+
+    /// Whether a connection has begun to follow this script.
+    pub fn is_in_use(&self) -> bool {
+        self.script.progress().number.is_some()
+    }
+
+    /// Whether every step was taken.
+    pub fn is_done(&self) -> bool {
+        self.is_in_use() && self.script.progress().steps.is_empty()
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer")
+            .field("url", &self.script.url)
+            .finish_non_exhaustive()
+    }
+}

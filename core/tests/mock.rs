@@ -1,0 +1,358 @@
+//! The mock network: what scripts do, in simulated time, and what is reported
+//! when they are not followed.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use isosocket_core::mock::{Mock, Network};
+use isosocket_core::{
+    Bind, CloseEvent, ErrorEvent, Event, NewError, OpenError, ReadyState, SendError, WebSocket,
+};
+
+const URL: &str = "ws://peer/";
+const SECOND: Duration = Duration::from_secs(1);
+
+type Socket = WebSocket<Mock>;
+
+/// All events that a socket has had by now, in words.
+fn drain(events: &mut isosocket_core::Events<Mock>) -> String {
+    let mut words = Vec::new();
+    while let Some(event) = events.try_next() {
+        words.push(match event {
+            Event::Open => "open".to_owned(),
+            Event::Message(message) => message.as_text().unwrap_or("binary").to_owned(),
+            Event::Error(_) => "error".to_owned(),
+            Event::Close(close) if close.was_clean => format!("close {}", close.code),
+            Event::Close(close) => format!("end {}", close.code),
+        });
+    }
+    words.join(", ")
+}
+
+fn source(error: &ErrorEvent) -> String {
+    std::error::Error::source(error).unwrap().to_string()
+}
+
+#[test]
+fn a_script_is_followed_and_everything_ends_well() {
+    let network = Network::new();
+    network
+        .peer(URL)
+        .expect("hello")
+        .send("welcome")
+        .expect([1u8, 2])
+        .expect_close_with(4000, "bye");
+    let socket = Socket::new("ws://PEER").unwrap();
+    let mut events = socket.events();
+    assert_eq!(socket.ready_state(), ReadyState::Connecting);
+    network.run();
+    assert_eq!(drain(&mut events), "open");
+    socket.send("hello").unwrap();
+    assert_eq!(socket.buffered_amount(), 5, "S49: until the caller yields");
+    network.run();
+    assert_eq!(socket.buffered_amount(), 0);
+    assert_eq!(drain(&mut events), "welcome");
+    socket.send(vec![1, 2]).unwrap();
+    socket.close_with(4000, "bye").unwrap();
+    network.run();
+    assert_eq!(drain(&mut events), "close 4000");
+    assert_eq!(network.now(), Duration::ZERO);
+    network.finish();
+}
+
+#[test]
+fn what_comes_together_is_one_turn() {
+    let network = Network::new();
+    network.peer(URL).send("a").send("b").close_with(1001, "");
+    let socket = Socket::new(URL).unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    socket.on_message(move |socket, message| {
+        let text = message.as_text().unwrap().to_owned();
+        log.lock().unwrap().push((text, socket.ready_state()));
+    });
+    let mut events = socket.events();
+    network.run();
+    assert_eq!(drain(&mut events), "open, a, b, close 1001");
+    let open = |text: &str| (text.to_owned(), ReadyState::Open);
+    assert_eq!(*seen.lock().unwrap(), [open("a"), open("b")]);
+    network.finish();
+}
+
+#[test]
+fn the_subprotocol_is_negotiated() {
+    let network = Network::new();
+    let connect = || Socket::builder(URL).subprotocols(["a", "b"]).open();
+    network.peer(URL);
+    assert_eq!(network.block_on(connect()).unwrap().protocol(), "a");
+    network.peer(URL).accept_with("b", "permessage-deflate");
+    let socket = network.block_on(connect()).unwrap();
+    assert_eq!(socket.protocol(), "b");
+    assert_eq!(socket.extensions(), "permessage-deflate");
+    for wrong in ["", "c", "A"] {
+        network.peer(URL).accept_with(wrong, "");
+        assert!(network.block_on(connect()).is_err(), "{wrong:?}");
+    }
+    network.finish();
+}
+
+#[test]
+fn refusals_and_faults_have_their_cause() {
+    let network = Network::new();
+    network.peer(URL).refuse("403 Forbidden");
+    let Err(OpenError::Failed(error)) = network.block_on(Socket::open(URL)) else {
+        panic!("it was refused");
+    };
+    assert_eq!(source(&error), "403 Forbidden");
+
+    network.peer(URL).drop_connection();
+    assert!(network.block_on(Socket::open(URL)).is_err());
+
+    let peer = network.peer(URL);
+    peer.send("a").fail("connection reset");
+    let socket = Socket::new(URL).unwrap();
+    let mut events = socket.events();
+    network.run();
+    let mut seen = std::iter::from_fn(|| events.try_next());
+    assert_eq!(seen.nth(1), Some(Event::Message("a".into())));
+    let Some(Event::Error(error)) = seen.next() else {
+        panic!("it failed");
+    };
+    assert_eq!(source(&error), "connection reset");
+    assert_eq!(seen.next(), Some(Event::Close(CloseEvent::abnormal())));
+
+    network.peer(URL).send("b").drop_connection();
+    let socket = Socket::new(URL).unwrap();
+    let mut events = socket.events();
+    network.run();
+    assert_eq!(drain(&mut events), "open, b, end 1006", "S96: no error");
+    network.finish();
+}
+
+#[test]
+fn time_passes_only_when_it_is_let() {
+    let network = Network::new();
+    network.peer(URL).delay(3 * SECOND).send("late");
+    let socket = Socket::new(URL).unwrap();
+    let mut events = socket.events();
+    network.run();
+    assert_eq!(socket.ready_state(), ReadyState::Connecting);
+    network.advance(3 * SECOND - Duration::from_nanos(1));
+    assert_eq!(drain(&mut events), "");
+    network.advance(Duration::from_nanos(1));
+    assert_eq!(drain(&mut events), "open, late");
+    assert_eq!((network.now(), network.timers()), (3 * SECOND, 0));
+}
+
+#[test]
+fn timeouts_are_kept_and_leave_no_timer() {
+    let network = Network::new();
+    network.peer(URL).hang();
+    let opening = Socket::builder(URL).connect_timeout(5 * SECOND).open();
+    assert!(network.block_on(opening).is_err());
+    assert_eq!((network.now(), network.timers()), (5 * SECOND, 0));
+
+    network.peer(URL).accept().hang();
+    let socket = network.block_on(Socket::open(URL)).unwrap();
+    assert_eq!(network.timers(), 0, "the connect timeout is over");
+    let mut events = socket.events();
+    socket.send("nobody hears it").unwrap();
+    socket.close();
+    network.advance(10 * SECOND - Duration::from_nanos(1));
+    assert_eq!(drain(&mut events), "open");
+    network.advance(Duration::from_nanos(1));
+    assert_eq!(drain(&mut events), "end 1006", "S76");
+    assert_eq!(network.timers(), 0);
+    network.finish();
+}
+
+#[test]
+fn an_answer_may_be_late_and_another_code() {
+    let network = Network::new();
+    let peer = network.peer(URL);
+    peer.expect_close().send("dropped").delay(SECOND);
+    peer.close_with(4001, "other");
+    let socket = network.block_on(Socket::open(URL)).unwrap();
+    let mut events = socket.events();
+    socket.close();
+    network.run();
+    assert_eq!(drain(&mut events), "open", "S74");
+    network.advance(SECOND);
+    assert_eq!(drain(&mut events), "close 4001", "S60, S71");
+    network.finish();
+}
+
+#[test]
+fn a_stalled_peer_fills_the_buffer() {
+    let network = Network::new();
+    let peer = network.peer(URL);
+    peer.stall();
+    let socket = network.block_on(Socket::builder(URL).send_limit(10).open());
+    let socket = socket.unwrap();
+    socket.send("12345678").unwrap();
+    network.run();
+    assert_eq!(socket.buffered_amount(), 8);
+    assert_eq!(socket.send("abc"), Err(SendError::Full("abc".into())));
+    peer.drain().expect("12345678").expect("abc");
+    network.run();
+    assert_eq!(socket.buffered_amount(), 0);
+    socket.send("abc").unwrap();
+    network.finish();
+}
+
+#[test]
+fn send_ready_waits_for_a_stalled_peer() {
+    let network = Network::new();
+    let peer = network.peer(URL);
+    peer.stall().delay(SECOND).drain().expect(vec![7; 2 << 20]);
+    let socket = network.block_on(Socket::open(URL)).unwrap();
+    socket.send(vec![7; 2 << 20]).unwrap();
+    network.block_on(socket.send_ready());
+    assert_eq!((network.now(), socket.buffered_amount()), (SECOND, 0));
+    network.finish();
+}
+
+#[test]
+fn a_stream_that_nobody_drains_holds_up_the_peer() {
+    let network = Network::new();
+    let peer = network.peer(URL);
+    for _ in 0..10 {
+        peer.send(vec![0; 1 << 20]);
+    }
+    let socket = Socket::new(URL).unwrap();
+    let mut events = socket.events();
+    network.run();
+    assert!(!peer.is_done());
+    assert_eq!(std::iter::from_fn(|| events.try_next()).count(), 1 + 5);
+    network.run();
+    assert_eq!(std::iter::from_fn(|| events.try_next()).count(), 5);
+    network.finish();
+}
+
+#[test]
+fn limits_hold() {
+    let network = Network::new();
+    network.peer(URL).send("1234").send("12345");
+    let socket = Socket::builder(URL).max_message_size(4).connect().unwrap();
+    let mut events = socket.events();
+    network.run();
+    assert_eq!(drain(&mut events), "open, 1234, error, end 1006", "S62");
+}
+
+#[test]
+fn dropping_the_last_handle_closes() {
+    let network = Network::new();
+    network.peer(URL).expect_close();
+    drop(network.block_on(Socket::open(URL)).unwrap());
+    network.finish();
+
+    let network = Network::new();
+    let peer = network.peer(URL);
+    peer.hang();
+    drop(Socket::new(URL).unwrap());
+    network.run();
+    assert!(
+        !peer.is_in_use(),
+        "it was given up before it came to the peer"
+    );
+    assert_eq!(network.timers(), 0);
+}
+
+#[test]
+fn without_a_network_there_is_no_mock() {
+    assert_eq!(Socket::new(URL).map(drop), Err(NewError::NotSupported));
+    let network = Network::new();
+    assert!(Socket::new(URL).is_ok());
+    drop(network);
+    assert_eq!(Socket::new(URL).map(drop), Err(NewError::NotSupported));
+}
+
+/// What `check` says, without places.
+fn complaints(network: &Network) -> Vec<String> {
+    let unmet = network.check().unwrap_err();
+    let without_place = |line: &String| {
+        let (before, rest) = line.split_once(" (").unwrap();
+        assert!(rest.starts_with("core/tests/mock.rs:"), "{rest}");
+        let (_, after) = rest.split_once(')').unwrap();
+        format!("{before}{after}")
+    };
+    unmet.lines().iter().map(without_place).collect()
+}
+
+#[test]
+fn the_wrong_message_is_reported_with_its_place() {
+    let network = Network::new();
+    network.peer(URL).expect("a").expect("b");
+    let socket = Socket::new(URL).unwrap();
+    let mut events = socket.events();
+    socket.on_open(|socket| {
+        socket.send("a").unwrap();
+        socket.send([0xffu8]).unwrap();
+    });
+    network.run();
+    assert_eq!(drain(&mut events), "open, error, end 1006");
+    let expected = "connection 1 to ws://peer/: step 2, expect text \"b\": got binary [ff]";
+    assert_eq!(complaints(&network), [expected]);
+}
+
+#[test]
+fn what_never_happened_is_reported() {
+    let network = Network::new();
+    let peer = network.peer(URL);
+    peer.send("x").expect("a").drop_connection();
+    network.peer("wss://other/path");
+    let _socket = Socket::new(URL).unwrap();
+    let expected = [
+        "connection 1 to ws://peer/: stands before step 2 of 3, expect text \"a\"",
+        "expected a connection to wss://other/path: none came",
+    ];
+    assert_eq!(complaints(&network), expected);
+}
+
+#[test]
+fn what_nobody_expects_is_reported() {
+    let network = Network::new();
+    network.peer(URL).expect("a");
+    let socket = network.block_on(Socket::open(URL)).unwrap();
+    socket.send("a").unwrap();
+    socket.send("b").unwrap();
+    let error = network.check().unwrap_err();
+    let expected = "connection 1 to ws://peer/: got text \"b\" after all 1 steps of the script";
+    assert_eq!(error.lines(), [expected]);
+
+    let network = Network::new();
+    let _socket = Socket::new("ws://nobody/").unwrap();
+    let error = network.check().unwrap_err();
+    let expected = "unexpected connection to ws://nobody/: no peer is left there";
+    assert_eq!(error.lines(), [expected]);
+}
+
+#[test]
+#[should_panic(expected = "expect text \"never\"")]
+fn finish_panics_with_what_is_left() {
+    let network = Network::new();
+    network.peer(URL).expect("never");
+    let _socket = network.block_on(Socket::open(URL)).unwrap();
+    network.finish();
+}
+
+#[test]
+#[should_panic(expected = "nothing can happen any more")]
+fn block_on_says_when_nothing_can_happen() {
+    let network = Network::new();
+    network.peer(URL);
+    let socket = network.block_on(Socket::open(URL)).unwrap();
+    let mut events = socket.events();
+    network.block_on(async { while events.next().await.is_some() {} });
+}
+
+#[test]
+#[should_panic(expected = "unexpected connection to ws://nobody/")]
+fn block_on_says_what_is_unexpected() {
+    let network = Network::new();
+    network.peer(URL);
+    let socket = network.block_on(Socket::open(URL)).unwrap();
+    let _other = Socket::new("ws://nobody/").unwrap();
+    let mut events = socket.events();
+    network.block_on(async { while events.next().await.is_some() {} });
+}
