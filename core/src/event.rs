@@ -69,7 +69,7 @@ impl FromStr for EventKind {
 ///
 /// On every target a socket delivers at most one `Open`, then any number of
 /// `Message`s, at most one `Error`, and exactly one `Close`, which is the last
-/// (S97).
+/// (S97). Of a socket that reconnects there is an `Open` for each connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The connection is established (S23).

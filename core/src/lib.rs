@@ -19,10 +19,6 @@ mod error;
 mod event;
 mod events;
 mod host;
-#[cfg_attr(
-    not(feature = "mock"),
-    allow(dead_code, reason = "used by wrapping transports only")
-)]
 mod line;
 mod machine;
 mod maybe_send;
@@ -30,6 +26,7 @@ mod message;
 #[cfg(feature = "mock")]
 pub mod mock;
 mod open;
+mod reconnect;
 mod request;
 mod send_ready;
 mod sender;
@@ -47,6 +44,7 @@ pub use machine::ReadyState;
 pub use maybe_send::{Home, MaybeSend};
 pub use message::{Data, Message, MessageRef, Text};
 pub use open::Open;
+pub use reconnect::{Loss, Reconnect, ReconnectOptions, Retry, Status, Statuses};
 pub use request::{Options, Request};
 pub use send_ready::SendReady;
 pub use sender::Sender;

@@ -183,6 +183,14 @@ impl<'a> MessageRef<'a> {
             MessageRef::Binary(data) => data,
         }
     }
+
+    /// A message of its own, with a copy of the payload.
+    pub fn to_message(self) -> Message {
+        match self {
+            MessageRef::Text(text) => text.into_message(),
+            MessageRef::Binary(data) => data.into_message(),
+        }
+    }
 }
 
 /// What can be sent: strings as text; vectors, slices and arrays of bytes as

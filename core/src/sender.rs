@@ -118,7 +118,7 @@ impl<T: Transport> Sink<Message> for Sender<T> {
             ready!(sender.poll_room(context))?;
         }
         let is_flushed = |socket: &WebSocket<T>| {
-            socket.ready_state() != ReadyState::Open || socket.buffered_amount() == 0
+            socket.ready_state() >= ReadyState::Closing || socket.buffered_amount() == 0
         };
         sender.poll_until(context, is_flushed).map(Ok)
     }
@@ -127,7 +127,7 @@ impl<T: Transport> Sink<Message> for Sender<T> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), SendError>> {
-        if self.socket.ready_state() == ReadyState::Open || self.held.is_some() {
+        if self.socket.ready_state() < ReadyState::Closing || self.held.is_some() {
             ready!(self.as_mut().poll_flush(context))?;
         }
         self.socket.close();

@@ -272,6 +272,11 @@ impl<T: Transport> WebSocket<T> {
     pub(crate) fn shared(&self) -> &Shared<T> {
         &self.shared
     }
+
+    /// The socket, as far as a binding knows it.
+    pub(crate) fn downgrade(&self) -> Weak<dyn Sweep> {
+        Arc::<Shared<T>>::downgrade(&self.shared)
+    }
 }
 
 impl<T: Transport> Bind for WebSocket<T> {
@@ -285,7 +290,7 @@ impl<T: Transport> Bind for WebSocket<T> {
             handler: Box::new(handler),
         };
         self.shared.post(|mail| mail.slots.push((kind, slot)));
-        let socket: Weak<dyn Sweep> = Arc::<Shared<T>>::downgrade(&self.shared);
+        let socket = self.downgrade();
         Binding { live, socket }
     }
 }
@@ -538,6 +543,19 @@ pub struct Turn<T: Transport> {
 }
 
 impl<T: Transport> Turn<T> {
+    /// The socket, as its handlers get it.
+    pub(crate) fn socket(&self) -> &WebSocket<T> {
+        &self.socket
+    }
+
+    pub(crate) fn link(&self) -> Link<T> {
+        Link(self.socket.shared.clone())
+    }
+
+    pub(crate) fn transport(&self) -> &T {
+        &self.socket.shared.transport
+    }
+
     /// Tells the socket that a complete message arrived.
     #[inline]
     pub fn message(&mut self, message: Message) {

@@ -204,7 +204,11 @@ fn a_stalled_peer_fills_the_buffer() {
 fn send_ready_waits_for_a_stalled_peer() {
     let network = Network::new();
     let peer = network.peer(URL);
-    peer.stall().delay(SECOND).drain().expect(vec![7; 2 << 20]);
+    peer.stall()
+        .accept()
+        .delay(SECOND)
+        .drain()
+        .expect(vec![7; 2 << 20]);
     let socket = network.block_on(Socket::open(URL)).unwrap();
     socket.send(vec![7; 2 << 20]).unwrap();
     network.block_on(socket.send_ready());

@@ -68,8 +68,9 @@ use std::future::Future;
 #[cfg(feature = "mock")]
 pub use isosocket_core::mock;
 pub use isosocket_core::{
-    Bind, Binding, CloseError, CloseEvent, Data, ErrorEvent, Event, EventKind, MaybeSend, Message,
-    MessageRef, NewError, OpenError, ReadyState, SendError, SyntaxError, Text, UnknownEvent,
+    Bind, Binding, CloseError, CloseEvent, Data, ErrorEvent, Event, EventKind, Loss, MaybeSend,
+    Message, MessageRef, NewError, OpenError, ReadyState, Retry, SendError, Status, Statuses,
+    SyntaxError, Text, UnknownEvent,
 };
 #[allow(unused_imports, reason = "a backend may have nothing of its own")]
 pub use sys::*;
@@ -92,6 +93,10 @@ pub type Events = isosocket_core::Events<Backend>;
 
 /// A socket as a `Sink` of messages: see [`isosocket_core::Sender`].
 pub type Sender = isosocket_core::Sender<Backend>;
+
+/// A WebSocket that connects again when its connection is lost: see
+/// [`isosocket_core::Reconnect`].
+pub type Reconnecting = isosocket_core::WebSocket<isosocket_core::Reconnect<Backend>>;
 
 /// Whether there is a WebSocket here (S103).
 ///

@@ -11,10 +11,9 @@ use std::time::Duration;
 
 use super::script::{Placed, Progress, Script, Sent, Step};
 use super::world::{MockHost, MockTimer, World};
-use crate::message::Data;
 use crate::request::check_url;
 use crate::{
-    CloseEvent, ErrorEvent, Link, Message, MessageRef, NewError, Options, Refusal, Report, Request,
+    CloseEvent, ErrorEvent, Link, MessageRef, NewError, Options, Refusal, Report, Request,
     SyntaxError, Transport, Turn,
 };
 
@@ -540,15 +539,6 @@ impl Transport for Mock {
         };
         drop(link);
         self.connection.wake(&self.world);
-    }
-}
-
-impl MessageRef<'_> {
-    fn to_message(self) -> Message {
-        match self {
-            MessageRef::Text(text) => text.into_message(),
-            MessageRef::Binary(data) => data.into_message(),
-        }
     }
 }
 

@@ -76,7 +76,8 @@ impl Peer {
         self.push(Step::Refuse(ErrorEvent::new(cause)))
     }
 
-    /// Lets this time pass before the next step.
+    /// Lets this time pass before the next step; before the connection is
+    /// accepted, if it is not yet.
     #[track_caller]
     pub fn delay(&self, delay: Duration) -> &Self {
         self.push(Step::Delay(delay))

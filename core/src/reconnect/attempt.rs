@@ -1,0 +1,406 @@
+//! One attempt after another: asking for a URL, connecting, and what becomes of
+//! it. All of it runs on the thread that takes turns.
+
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::Status;
+use super::options::{BoxError, UrlFuture};
+use super::policy::{Loss, Retry};
+use super::transport::{Phase, Reconnect, Wait};
+use crate::line::{OuterTurn, Relay};
+use crate::socket::Shared;
+use crate::{CloseEvent, ErrorEvent, Host, Link, Message, Report, Transport, Turn};
+
+/// A URL that is asked for: for which attempt, and the provider's future. It is
+/// taken out while it is polled.
+pub(crate) struct Asking(u64, Pin<Box<dyn UrlFuture>>);
+
+impl std::fmt::Debug for Asking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Asking").field(&self.0).finish()
+    }
+}
+
+/// Begins an attempt: tells of it, and asks for the URL unless it is known. The
+/// first one of a known URL is under way already.
+pub(crate) fn begin<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
+    let reconnect = link.transport();
+    match link.turn() {
+        Some(mut turn) => tell(&mut turn),
+        None => return,
+    }
+    // A handler may have closed the socket.
+    if !reconnect.is_current(serial) || !matches!(reconnect.state().phase, Phase::Asking(_)) {
+        return;
+    }
+    match &reconnect.url {
+        Some(url) => connect(link, serial, url),
+        None => ask(link, serial),
+    }
+}
+
+/// Asks for the URL.
+fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
+    let reconnect = link.transport();
+    let hooks = &reconnect.hooks;
+    let Some(mut provide) = hooks.provide.with(Option::take).flatten() else {
+        return fail(link, serial, "there is no provider to ask");
+    };
+    if let Some(timeout) = reconnect.options.connect_timeout {
+        let late = link.clone();
+        let expire = move || fail(&late, serial, "the URL was not provided in time");
+        match reconnect.host.after(timeout, expire) {
+            Ok(timer) => {
+                let mut state = reconnect.state();
+                if reconnect.is_current(serial) {
+                    state.phase = Phase::Asking(Some(Wait::new(timer)));
+                }
+            }
+            Err(error) => return fail(link, serial, error),
+        }
+    }
+    let attempt = reconnect.state().attempt;
+    let future = catch_unwind(AssertUnwindSafe(|| provide.call(attempt)));
+    hooks.provide.with(|slot| *slot = Some(provide));
+    match future {
+        Ok(future) => poll(link, Asking(serial, future)),
+        Err(_) => fail(link, serial, "the provider panicked"),
+    }
+}
+
+/// Goes on asking.
+fn poll<T: Transport>(link: &Link<Reconnect<T>>, mut asking: Asking) {
+    let reconnect = link.transport();
+    let serial = asking.0;
+    if !reconnect.is_current(serial) {
+        return;
+    }
+    let waker = Waker::from(Arc::new(Again {
+        socket: Arc::downgrade(&link.0),
+        serial,
+        queued: AtomicBool::new(false),
+    }));
+    let context = &mut Context::from_waker(&waker);
+    let polled = catch_unwind(AssertUnwindSafe(|| asking.1.as_mut().poll(context)));
+    match polled {
+        Ok(Poll::Pending) => {
+            let mut asking = Some(asking);
+            reconnect.asking.with(|slot| mem::swap(slot, &mut asking));
+            drop(asking);
+            // Who ended the attempt meanwhile has found nothing to drop.
+            if !reconnect.is_current(serial) {
+                drop(reconnect.asking.with(Option::take));
+            }
+        }
+        Ok(Poll::Ready(Ok(url))) => connect(link, serial, &url),
+        Ok(Poll::Ready(Err(error))) => fail(link, serial, error),
+        Err(_) => fail(link, serial, "the provider's future panicked"),
+    }
+}
+
+/// Wakes a provider's future. Weak: wakers may be kept for ever.
+struct Again<T: Transport> {
+    socket: Weak<Shared<Reconnect<T>>>,
+    serial: u64,
+    queued: AtomicBool,
+}
+
+impl<T: Transport> Wake for Again<T> {
+    fn wake(self: Arc<Self>) {
+        let Some(link) = self.socket.upgrade().map(Link) else {
+            return;
+        };
+        if self.queued.swap(true, Ordering::AcqRel) || !link.transport().is_current(self.serial) {
+            return;
+        }
+        let again = link.clone();
+        link.transport().host.soon(move || {
+            let asking = again.transport().asking.with(Option::take).flatten();
+            if let Some(asking) = asking {
+                poll(&again, asking);
+            }
+        });
+    }
+}
+
+/// Makes a connection.
+fn connect<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, url: &str) {
+    let reconnect = link.transport();
+    let line = match reconnect.line(url) {
+        Ok(line) => line,
+        Err(error) => return fail(link, serial, error),
+    };
+    let before = {
+        let mut state = reconnect.state();
+        if !reconnect.is_current(serial) {
+            return;
+        }
+        mem::replace(&mut state.phase, Phase::Connecting(line.clone()))
+    };
+    drop(before);
+    line.start(Attempt::new(link.clone(), serial));
+}
+
+/// An attempt failed before there was a connection.
+fn fail<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, cause: impl Into<BoxError>) {
+    let asking = link.transport().asking.with(|slot| {
+        let is_own = slot.as_ref().is_some_and(|asking| asking.0 == serial);
+        is_own.then(|| slot.take())
+    });
+    drop(asking);
+    if let Some(mut turn) = link.turn() {
+        let error = ErrorEvent::new(cause);
+        lose(&mut turn, serial, Some(error), CloseEvent::abnormal());
+    }
+}
+
+/// What an attempt's connection reports.
+pub(crate) struct Attempt<T: Transport> {
+    outer: OuterTurn<Reconnect<T>>,
+    serial: u64,
+}
+
+impl<T: Transport> Attempt<T> {
+    pub(crate) fn new(link: Link<Reconnect<T>>, serial: u64) -> Self {
+        Attempt {
+            outer: OuterTurn::new(link),
+            serial,
+        }
+    }
+}
+
+impl<T: Transport> Relay for Attempt<T> {
+    fn report(&mut self, report: Report) {
+        let serial = self.serial;
+        let Some(turn) = self.outer.get() else { return };
+        if !turn.transport().is_current(serial) {
+            return;
+        }
+        match report {
+            Report::Established { .. } => establish(turn, serial, report),
+            Report::Message(message) => turn.message(message),
+            // The program hears of it when it is over, if it was the last one.
+            Report::PeerClosing => {}
+            Report::Failed(error) => lose(turn, serial, Some(error), CloseEvent::abnormal()),
+            Report::Closed(close) => lose(turn, serial, None, close),
+            Report::Lost => {
+                // It reconnects by itself.
+                let mut state = turn.transport().state();
+                if let Phase::Open(line, _) = &state.phase {
+                    state.phase = Phase::Connecting(line.clone());
+                }
+                drop(state);
+                turn.report(Report::Lost);
+            }
+        }
+    }
+
+    fn message(&mut self, message: Message) {
+        let serial = self.serial;
+        if let Some(turn) = self.outer.get() {
+            if turn.transport().is_current(serial) {
+                turn.message(message);
+            }
+        }
+    }
+
+    fn is_backlogged(&mut self, limit: usize) -> bool {
+        self.outer.is_backlogged(limit)
+    }
+
+    fn end_turn(&mut self) {
+        self.outer.end();
+    }
+}
+
+/// There is a connection.
+fn establish<T: Transport>(turn: &mut Turn<Reconnect<T>>, serial: u64, report: Report) {
+    let link = turn.link();
+    let reconnect = link.transport();
+    let uptime = reconnect.policy.min_uptime;
+    let later = link.clone();
+    let held = move || hold(&later, serial);
+    let timer = match uptime.is_zero() {
+        true => None,
+        // Without a timer it never counts as good, which is on the safe side.
+        false => reconnect.host.after(uptime, held).ok().map(Wait::new),
+    };
+    {
+        let mut state = reconnect.state();
+        let line = match &state.phase {
+            Phase::Connecting(line) if reconnect.is_current(serial) => line.clone(),
+            _ => return,
+        };
+        // Before anything that is sent from now on.
+        state.queue.flush(line.transport());
+        if uptime.is_zero() {
+            (state.attempt, state.retries) = (0, 0);
+        }
+        state.phase = Phase::Open(line, timer);
+        state.course.set(Status::Open);
+    }
+    tell(turn);
+    turn.report(report);
+}
+
+/// A connection has held for the minimum uptime.
+fn hold<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
+    let reconnect = link.transport();
+    let mut state = reconnect.state();
+    if let Phase::Open(_, timer) = &mut state.phase {
+        if reconnect.is_current(serial) {
+            *timer = None;
+            (state.attempt, state.retries) = (0, 0);
+        }
+    }
+}
+
+/// A connection ended, or an attempt to make one.
+fn lose<T: Transport>(
+    turn: &mut Turn<Reconnect<T>>,
+    serial: u64,
+    error: Option<ErrorEvent>,
+    close: CloseEvent,
+) {
+    let link = turn.link();
+    let reconnect = link.transport();
+    let report = match &error {
+        Some(error) => Report::Failed(error.clone()),
+        None => Report::Closed(close.clone()),
+    };
+    let (loss, line, before) = {
+        let mut state = reconnect.state();
+        if !reconnect.is_current(serial) {
+            return;
+        }
+        reconnect.next_serial();
+        let (was_open, line) = match &state.phase {
+            Phase::Closing(line) => {
+                state.phase = Phase::Ended(Some(line.clone()));
+                state.course.set(Status::Closed);
+                drop(state);
+                return end(turn, report);
+            }
+            Phase::Open(line, _) => (true, Some(line.clone())),
+            Phase::Connecting(line) => (false, Some(line.clone())),
+            _ => (false, None),
+        };
+        let loss = Loss {
+            close,
+            error,
+            attempt: state.attempt,
+            was_open,
+        };
+        let deciding = Phase::Deciding { closed: false };
+        let before = mem::replace(&mut state.phase, deciding);
+        (loss, line, before)
+    };
+    drop(before);
+    let answer = decide(reconnect, &loss);
+    let again = {
+        let mut state = reconnect.state();
+        let closed = matches!(state.phase, Phase::Deciding { closed: true });
+        let delay = match answer {
+            _ if closed => None,
+            Retry::GiveUp => None,
+            Retry::After(delay) => Some(delay),
+            Retry::Backoff => {
+                let random = reconnect.host.random();
+                Some(reconnect.policy.delay(state.retries, random))
+            }
+        };
+        let timer = delay.map(|delay| {
+            let serial = reconnect.serial();
+            let later = link.clone();
+            let timer = reconnect.host.after(delay, move || retry(&later, serial));
+            (delay, timer)
+        });
+        match timer {
+            Some((delay, Ok(timer))) => {
+                state.attempt = state.attempt.saturating_add(1);
+                state.retries = state.retries.saturating_add(1);
+                let attempt = state.attempt;
+                state.phase = Phase::Waiting(Wait::new(timer));
+                state.course.set(Status::Waiting {
+                    attempt,
+                    delay,
+                    loss,
+                });
+                true
+            }
+            // Without a timer there is no other way.
+            Some((_, Err(_))) | None => {
+                state.phase = Phase::Ended(line);
+                state.queue.discard();
+                state.course.set(match closed {
+                    true => Status::Closed,
+                    false => Status::GaveUp(loss),
+                });
+                false
+            }
+        }
+    };
+    if again {
+        turn.report(Report::Lost);
+        tell(turn);
+    } else {
+        end(turn, report);
+    }
+}
+
+fn decide<T: Transport>(reconnect: &Reconnect<T>, loss: &Loss) -> Retry {
+    let most = reconnect.policy.max_attempts;
+    // The connection that held was none of the attempts that are counted.
+    if most.is_some_and(|most| loss.attempt >= most.max(1)) {
+        return Retry::GiveUp;
+    }
+    let Some(mut hook) = reconnect.hooks.decide.with(Option::take).flatten() else {
+        return Retry::Backoff;
+    };
+    let answer = catch_unwind(AssertUnwindSafe(|| hook.call(loss)));
+    reconnect.hooks.decide.with(|slot| *slot = Some(hook));
+    answer.unwrap_or_else(|_| {
+        log::error!("the hook that decides about another attempt panicked");
+        Retry::Backoff
+    })
+}
+
+/// The wait is over.
+fn retry<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
+    let reconnect = link.transport();
+    let (serial, before) = {
+        let mut state = reconnect.state();
+        if !reconnect.is_current(serial) {
+            return;
+        }
+        let attempt = state.attempt;
+        state.course.set(Status::Connecting { attempt });
+        let before = mem::replace(&mut state.phase, Phase::Asking(None));
+        (reconnect.next_serial(), before)
+    };
+    drop(before);
+    begin(link, serial);
+}
+
+/// Tells what was not told of the socket's course.
+pub(crate) fn tell<T: Transport>(turn: &mut Turn<Reconnect<T>>) {
+    let link = turn.link();
+    let reconnect = link.transport();
+    loop {
+        let status = reconnect.state().course.next();
+        let Some(status) = status else { return };
+        reconnect.hooks.listeners.call(turn.socket(), &status);
+    }
+}
+
+/// The end of the socket.
+pub(crate) fn end<T: Transport>(turn: &mut Turn<Reconnect<T>>, report: Report) {
+    tell(turn);
+    turn.report(report);
+    turn.link().transport().release();
+}

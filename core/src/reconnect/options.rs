@@ -1,0 +1,338 @@
+//! Describing a socket that connects again, and what only such a socket has.
+
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::policy::Policy;
+use super::status::{Listeners, StatusHandler};
+use super::{Loss, Reconnect, Retry, Status, Statuses};
+use crate::{Binding, Builder, Home, MaybeSend, Transport, WebSocket};
+
+/// What a URL that is asked for may fail with.
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The options of a reconnecting socket; see the methods of [`Builder`].
+#[derive(Debug)]
+pub struct ReconnectOptions<T: Transport> {
+    pub(crate) inner: T::Options,
+    pub(crate) policy: Policy,
+    pub(crate) hooks: Arc<Hooks<T>>,
+}
+
+impl<T: Transport> Clone for ReconnectOptions<T> {
+    fn clone(&self) -> Self {
+        ReconnectOptions {
+            inner: self.inner.clone(),
+            policy: self.policy.clone(),
+            hooks: self.hooks.clone(),
+        }
+    }
+}
+
+impl<T: Transport> Default for ReconnectOptions<T> {
+    fn default() -> Self {
+        ReconnectOptions {
+            inner: T::Options::default(),
+            policy: Policy::default(),
+            hooks: Arc::default(),
+        }
+    }
+}
+
+/// What can be told to the sockets of a backend can be told to those that
+/// connect again.
+impl<T, O> AsMut<O> for ReconnectOptions<T>
+where
+    T: Transport<Options: AsMut<O>>,
+{
+    fn as_mut(&mut self) -> &mut O {
+        self.inner.as_mut()
+    }
+}
+
+/// The program's functions. One that runs is taken out of its place.
+pub(crate) struct Hooks<T: Transport> {
+    pub(crate) decide: Home<Option<Box<dyn Decide>>>,
+    pub(crate) provide: Home<Option<Box<dyn Provide>>>,
+    pub(crate) listeners: Listeners<WebSocket<Reconnect<T>>>,
+}
+
+impl<T: Transport> Default for Hooks<T> {
+    fn default() -> Self {
+        Hooks {
+            decide: Home::new(None),
+            provide: Home::new(None),
+            listeners: Listeners::default(),
+        }
+    }
+}
+
+impl<T: Transport> fmt::Debug for Hooks<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hooks")
+    }
+}
+
+/// The decision hook.
+pub(crate) trait Decide: MaybeSend {
+    fn call(&mut self, loss: &Loss) -> Retry;
+}
+
+impl<F: FnMut(&Loss) -> Retry + MaybeSend> Decide for F {
+    fn call(&mut self, loss: &Loss) -> Retry {
+        self(loss)
+    }
+}
+
+/// The URL provider.
+pub(crate) trait Provide: MaybeSend {
+    fn call(&mut self, attempt: u32) -> Pin<Box<dyn UrlFuture>>;
+}
+
+/// What a provider returns.
+pub(crate) trait UrlFuture: MaybeSend {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<String, BoxError>>;
+}
+
+impl<F, E> UrlFuture for F
+where
+    F: Future<Output = Result<String, E>> + MaybeSend,
+    E: Into<BoxError>,
+{
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<String, BoxError>> {
+        Future::poll(self, context).map_err(Into::into)
+    }
+}
+
+struct Provider<F>(F);
+
+impl<F, R> Provide for Provider<F>
+where
+    F: FnMut(u32) -> R + MaybeSend,
+    R: UrlFuture + 'static,
+{
+    fn call(&mut self, attempt: u32) -> Pin<Box<dyn UrlFuture>> {
+        Box::pin((self.0)(attempt))
+    }
+}
+
+/// What a socket that connects again can be told beside what every socket can.
+///
+/// The timeouts, limits and subprotocols of the builder, and what only this
+/// target's sockets can be told, hold for each of its connections.
+///
+/// ```
+/// # use isosocket::mock::Network;
+/// use std::time::Duration;
+///
+/// use isosocket::{Reconnecting, Retry};
+///
+/// # let network = Network::new();
+/// # let peer = network.peer("wss://example.org/feed");
+/// # peer.close_with(1012, "restart");
+/// # network.peer("wss://example.org/feed").expect("subscribe").send("news").close_with(4000, "");
+/// let socket = Reconnecting::builder("wss://example.org/feed")
+///     .connect_timeout(Duration::from_secs(5))
+///     .backoff(Duration::from_millis(200), Duration::from_secs(20))
+///     .retry(|loss| match loss.close.code {
+///         4000..=4999 => Retry::GiveUp, // this server's way to say "go away"
+///         _ => Retry::Backoff,
+///     })
+///     .on_open(|socket| {
+///         let _ = socket.send("subscribe");
+///     })
+///     .on_message(|_, message| println!("{message:?}"))
+///     .on_status(|_, status| println!("{status:?}"))
+///     .connect()?;
+/// # network.advance(Duration::from_secs(1));
+/// # assert_eq!(socket.ready_state(), isosocket::ReadyState::Closed);
+/// # network.finish();
+/// # Ok::<(), isosocket::NewError>(())
+/// ```
+impl<T: Transport> Builder<Reconnect<T>> {
+    fn policy(&mut self) -> &mut Policy {
+        &mut self.native_mut().policy
+    }
+
+    /// How long to wait before connecting again: a random time between 0 and
+    /// `base`, doubled with each attempt in a row, and at most `max`
+    /// ("exponential backoff with full jitter"; so the clients of a server that
+    /// went down do not all come back in one moment). Default: 500 ms and 30 s.
+    pub fn backoff(mut self, base: Duration, max: Duration) -> Self {
+        (self.policy().base, self.policy().max) = (base, max);
+        self
+    }
+
+    /// How long a connection must have been open to count as good: then the
+    /// backoff begins anew. One that is lost sooner counts as a failed attempt.
+    /// Default: 5 s.
+    pub fn min_uptime(mut self, uptime: Duration) -> Self {
+        self.policy().min_uptime = uptime;
+        self
+    }
+
+    /// After how many failed attempts in a row the socket gives up, the first
+    /// one included. Default: `None`, never.
+    pub fn max_attempts(mut self, attempts: impl Into<Option<u32>>) -> Self {
+        self.policy().max_attempts = attempts.into();
+        self
+    }
+
+    /// How many bytes may be kept of what is sent while there is no connection,
+    /// before `send` gives [`SendError::Full`](crate::SendError::Full).
+    /// Default: 1 MiB. The send limit (S54) holds as well.
+    pub fn queue_limit(mut self, bytes: usize) -> Self {
+        self.policy().queue_limit = Some(bytes);
+        self
+    }
+
+    /// Keeps nothing: while there is no connection, `send` gives
+    /// [`SendError::Connecting`](crate::SendError::Connecting), which has the
+    /// message.
+    pub fn refuse_while_down(mut self) -> Self {
+        self.policy().queue_limit = None;
+        self
+    }
+
+    /// Decides what to do when a connection is lost or an attempt has failed:
+    /// see [`Loss`] and [`Retry`]. Without it every loss is answered by
+    /// [`Retry::Backoff`], a clean close by the peer too. It is not asked when
+    /// the program itself closed the socket, nor after the last attempt that
+    /// [`max_attempts`](Self::max_attempts) allows.
+    ///
+    /// It is called as a handler is; if it panics, the answer is `Backoff`.
+    pub fn retry<F>(mut self, decide: F) -> Self
+    where
+        F: FnMut(&Loss) -> Retry + MaybeSend + 'static,
+    {
+        let decide: Box<dyn Decide> = Box::new(decide);
+        let hooks = &self.native_mut().hooks;
+        drop(hooks.decide.with(|slot| slot.replace(decide)));
+        self
+    }
+
+    /// Asks `provider` for the URL of each attempt, whose number in a row it
+    /// gets: for a fresh token, or another server. An error, or a URL that no
+    /// socket can have, is a failed attempt. The connect timeout bounds the
+    /// asking, and then, anew, the connecting.
+    ///
+    /// The builder's own URL is then not connected to; `url()` still shows it,
+    /// and not what the provider gives, which may hold secrets.
+    ///
+    /// ```
+    /// # use isosocket::mock::Network;
+    /// use isosocket::Reconnecting;
+    ///
+    /// # async fn fetch_token() -> Result<String, std::io::Error> { Ok("abc".to_owned()) }
+    /// # let network = Network::new();
+    /// # network.peer("wss://example.org/feed?token=abc").send("news");
+    /// let socket = Reconnecting::builder("wss://example.org/feed")
+    ///     .url_provider(|_attempt| async {
+    ///         let token = fetch_token().await?;
+    ///         Ok::<_, std::io::Error>(format!("wss://example.org/feed?token={token}"))
+    ///     })
+    ///     .connect()?;
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    ///
+    /// ## Platform-specific
+    /// - **Native:** the future is polled on the event-loop thread and must not
+    ///   block. One that needs a runtime is spawned there, and what it spawned
+    ///   is awaited here: with tokio, `handle.spawn(fetch_token()).await`, where
+    ///   `handle` is a `tokio::runtime::Handle`.
+    /// - **Web:** it is polled on the thread of the socket, and must be woken
+    ///   there.
+    pub fn url_provider<F, R, E>(mut self, provider: F) -> Self
+    where
+        F: FnMut(u32) -> R + MaybeSend + 'static,
+        R: Future<Output = Result<String, E>> + MaybeSend + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        let provider: Box<dyn Provide> = Box::new(Provider(provider));
+        let hooks = &self.native_mut().hooks;
+        drop(hooks.provide.with(|slot| slot.replace(provider)));
+        self
+    }
+
+    /// Calls `handler` for each [`Status`], from the first attempt on.
+    pub fn on_status<F>(mut self, handler: F) -> Self
+    where
+        F: FnMut(&WebSocket<Reconnect<T>>, &Status) + MaybeSend + 'static,
+    {
+        self.native_mut().hooks.listeners.bind(boxed(handler));
+        self
+    }
+}
+
+fn boxed<S, F>(handler: F) -> Box<dyn StatusHandler<S>>
+where
+    F: FnMut(&S, &Status) + MaybeSend + 'static,
+{
+    Box::new(handler)
+}
+
+/// What a socket that connects again has beside what every socket has.
+///
+/// Its ready state is `Connecting` whenever there is no connection and will be
+/// one; `Open` comes for each connection, `Close` once, when no more will be
+/// made.
+impl<T: Transport> WebSocket<Reconnect<T>> {
+    /// What the socket is about.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").accept();
+    /// use isosocket::{Reconnecting, Status};
+    ///
+    /// let socket = Reconnecting::new("ws://peer/")?;
+    /// assert_eq!(socket.status(), Status::Connecting { attempt: 1 });
+    /// # network.run();
+    /// # assert_eq!(socket.status(), Status::Open);
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    pub fn status(&self) -> Status {
+        self.reconnect().state().course.status().clone()
+    }
+
+    /// The statuses as a stream, from the present one on.
+    pub fn statuses(&self) -> Statuses {
+        self.reconnect().state().course.stream()
+    }
+
+    /// Calls `handler` for each [`Status`] from the next one on. Handlers for
+    /// statuses and for events run one at a time.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").accept();
+    /// use isosocket::{Reconnecting, Status};
+    ///
+    /// let socket = Reconnecting::new("ws://peer/")?;
+    /// let binding = socket.on_status(|socket, status| {
+    ///     if let Status::Waiting { delay, .. } = status {
+    ///         println!("{}: again in {delay:?}", socket.url());
+    ///     }
+    /// });
+    /// # network.run();
+    /// binding.unbind();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    pub fn on_status<F>(&self, handler: F) -> Binding
+    where
+        F: FnMut(&Self, &Status) + MaybeSend + 'static,
+    {
+        let live = self.reconnect().hooks.listeners.bind(boxed(handler));
+        let socket = self.downgrade();
+        Binding { live, socket }
+    }
+
+    fn reconnect(&self) -> &Reconnect<T> {
+        &self.shared().transport
+    }
+}

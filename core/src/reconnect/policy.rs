@@ -1,0 +1,97 @@
+//! Whether there is another attempt, and when.
+
+use std::time::Duration;
+
+use crate::{CloseEvent, ErrorEvent};
+
+/// How a connection, or the attempt to make one, ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Loss {
+    /// The close event that a plain socket would have had.
+    pub close: CloseEvent,
+    /// Its error event, if it would have had one.
+    pub error: Option<ErrorEvent>,
+    /// Which attempt in a row this was, counted from 1. 0 if the connection had
+    /// held for the minimum uptime: then counting begins anew.
+    pub attempt: u32,
+    /// Whether the connection was open.
+    pub was_open: bool,
+}
+
+/// What to do about a [`Loss`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Connect again after the time that the backoff gives.
+    Backoff,
+    /// Connect again after this time.
+    After(Duration),
+    /// Connect no more: the socket ends as this connection did.
+    GiveUp,
+}
+
+/// When to connect again, as far as no hook decides.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) base: Duration,
+    pub(crate) max: Duration,
+    pub(crate) min_uptime: Duration,
+    pub(crate) max_attempts: Option<u32>,
+    /// In bytes; `None` refuses what is sent while there is no connection.
+    pub(crate) queue_limit: Option<usize>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            base: Duration::from_millis(500),
+            max: Duration::from_secs(30),
+            min_uptime: Duration::from_secs(5),
+            max_attempts: None,
+            queue_limit: Some(1 << 20),
+        }
+    }
+}
+
+impl Policy {
+    /// Exponential backoff with full jitter: uniform between 0 and a bound that
+    /// doubles with each retry.
+    pub(crate) fn delay(&self, retries: u32, random: u64) -> Duration {
+        let factor = 2u32.saturating_pow(retries);
+        let bound = self.base.saturating_mul(factor).min(self.max);
+        // 32 bits of chance, so that the product has room.
+        let nanoseconds = bound.as_nanos() * u128::from(random >> 32) / u128::from(u32::MAX);
+        const SECOND: u128 = 1_000_000_000;
+        let part = (nanoseconds % SECOND) as u32;
+        Duration::new((nanoseconds / SECOND) as u64, part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_doubles_up_to_the_maximum() {
+        let policy = Policy::default();
+        let most = |retries| policy.delay(retries, u64::MAX).as_millis();
+        let bounds = [0, 1, 2, 5, 6, 31, 32, u32::MAX].map(most);
+        assert_eq!(
+            bounds,
+            [500, 1000, 2000, 16_000, 30_000, 30_000, 30_000, 30_000]
+        );
+        assert_eq!(policy.delay(3, 0), Duration::ZERO);
+        let middle = policy.delay(1, u64::MAX / 2).as_millis();
+        assert!((499..=501).contains(&middle), "{middle}");
+    }
+
+    #[test]
+    fn no_duration_is_too_long() {
+        let policy = Policy {
+            base: Duration::MAX,
+            max: Duration::MAX,
+            ..Policy::default()
+        };
+        assert_eq!(policy.delay(u32::MAX, u64::MAX), Duration::MAX);
+    }
+}

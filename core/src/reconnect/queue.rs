@@ -1,0 +1,56 @@
+//! What was sent while there was no connection, for the next one.
+
+use std::collections::VecDeque;
+
+use crate::message::Data;
+use crate::{Message, MessageRef, Refusal, Transport};
+
+/// Messages in their order, bounded in bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    messages: VecDeque<Message>,
+    bytes: usize,
+}
+
+impl Queue {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// The payload bytes that wait here, or waited at the end.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn push(
+        &mut self,
+        message: MessageRef<'_>,
+        limit: Option<usize>,
+    ) -> Result<(), Refusal> {
+        let limit = limit.ok_or(Refusal::Connecting)?;
+        let bytes = self.bytes.saturating_add(message.as_bytes().len());
+        if bytes > limit {
+            return Err(Refusal::Full);
+        }
+        self.bytes = bytes;
+        self.messages.push_back(message.to_message());
+        Ok(())
+    }
+
+    /// Hands over to a connection what it takes. A message that it refuses was
+    /// not sent, and stays the first.
+    pub(crate) fn flush<T: Transport>(&mut self, transport: &T) {
+        while let Some(message) = self.messages.front() {
+            if transport.send(message.as_message()).is_err() {
+                return;
+            }
+            self.bytes -= message.len();
+            self.messages.pop_front();
+        }
+    }
+
+    /// At the end: nothing will be sent, and the buffered amount stays (S51).
+    pub(crate) fn discard(&mut self) {
+        self.messages = VecDeque::new();
+    }
+}

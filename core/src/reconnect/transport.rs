@@ -1,0 +1,365 @@
+//! The transport: what core asks of a socket that connects again, and its state.
+//!
+//! Invariant: the program's functions run, and the inner transport is closed
+//! and started, outside the lock of the state.
+
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::attempt::{self, Asking};
+use super::options::{Hooks, ReconnectOptions};
+use super::policy::Policy;
+use super::queue::Queue;
+use super::status::{Course, Status};
+use crate::line::Line;
+use crate::{
+    CloseEvent, Home, Host, Link, MessageRef, NewError, Options, Refusal, Report, Request,
+    Transport,
+};
+
+type Timer<T> = <<T as Transport>::Host as Host>::Timer;
+
+/// A transport whose connections are those of `T`, one after another:
+/// `isosocket::Reconnecting` is a socket of it.
+///
+/// ```
+/// # use isosocket::mock::Network;
+/// use isosocket::{Bind, ReadyState, Reconnecting};
+///
+/// # let network = Network::new();
+/// # network.peer("wss://example.org/feed").expect("hello").drop_connection();
+/// # network.peer("wss://example.org/feed").expect("hello").send("news");
+/// let socket = Reconnecting::new("wss://example.org/feed")?;
+/// socket.on_open(|socket| {
+///     // For each connection: the peer knows nothing of the one before.
+///     let _ = socket.send("hello");
+/// });
+/// socket.on_message(|_, message| println!("{message:?}"));
+/// socket.on_close(|_, close| println!("for good: {close}"));
+/// # network.advance(std::time::Duration::from_secs(1));
+/// # assert_eq!(socket.ready_state(), ReadyState::Open);
+/// # network.finish();
+/// # Ok::<(), isosocket::NewError>(())
+/// ```
+#[derive(Debug)]
+pub struct Reconnect<T: Transport> {
+    pub(crate) host: T::Host,
+    pub(crate) policy: Policy,
+    pub(crate) hooks: Arc<Hooks<T>>,
+    /// What each connection is asked for.
+    subprotocols: Vec<String>,
+    pub(crate) options: Options,
+    native: Mutex<T::Options>,
+    /// The URL of each attempt, unless it is asked for.
+    pub(crate) url: Option<String>,
+    /// The number of what is under way: what has another one is over.
+    serial: AtomicU64,
+    state: Mutex<State<T>>,
+    /// The URL that is asked for.
+    pub(crate) asking: Home<Option<Asking>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct State<T: Transport> {
+    pub(crate) phase: Phase<T>,
+    /// Let go of at the end, so that nothing leaks.
+    link: Option<Link<Reconnect<T>>>,
+    /// Which attempt in a row this is; 0 once the connection has held.
+    pub(crate) attempt: u32,
+    /// How many of them were not the first.
+    pub(crate) retries: u32,
+    pub(crate) queue: Queue,
+    pub(crate) course: Course,
+}
+
+#[derive(Debug)]
+pub(crate) enum Phase<T: Transport> {
+    /// There is a connection, which is not established.
+    Connecting(Line<T>),
+    /// There is one, and until it has held there is a timer.
+    Open(Line<T>, Option<Wait<T>>),
+    /// There is none; the URL is asked for, up to a time.
+    Asking(Option<Wait<T>>),
+    /// There is none, and the hook is asked what to do. Whether the program has
+    /// closed the socket meanwhile?
+    Deciding { closed: bool },
+    /// There is none until a time.
+    Waiting(Wait<T>),
+    /// The program has closed the socket, and the connection ends.
+    Closing(Line<T>),
+    /// There will be none. The last one still knows its buffered amount.
+    Ended(Option<Line<T>>),
+}
+
+/// A timer that is only to be dropped.
+pub(crate) struct Wait<T: Transport>(
+    #[allow(dead_code, reason = "dropping it is its use")] Timer<T>,
+);
+
+impl<T: Transport> std::fmt::Debug for Wait<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wait")
+    }
+}
+
+impl<T: Transport> Wait<T> {
+    pub(crate) fn new(timer: Timer<T>) -> Self {
+        Wait(timer)
+    }
+}
+
+impl<T: Transport> Phase<T> {
+    fn line(&self) -> Option<&Line<T>> {
+        match self {
+            Phase::Connecting(line) | Phase::Open(line, _) | Phase::Closing(line) => Some(line),
+            Phase::Ended(line) => line.as_ref(),
+            Phase::Asking(_) | Phase::Deciding { .. } | Phase::Waiting(_) => None,
+        }
+    }
+}
+
+impl<T: Transport> Reconnect<T> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State<T>> {
+        // No foreign code runs under this lock, so a poisoned one is still good.
+        self.state
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Whether what has this number is still under way.
+    pub(crate) fn is_current(&self, serial: u64) -> bool {
+        self.serial.load(Ordering::Acquire) == serial
+    }
+
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial.load(Ordering::Acquire)
+    }
+
+    /// Something else is under way from now on. Called with the state locked.
+    pub(crate) fn next_serial(&self) -> u64 {
+        self.serial.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// A connection to this URL, not started.
+    pub(crate) fn line(&self, url: &str) -> Result<Line<T>, NewError> {
+        let native = self
+            .native
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone();
+        let subprotocols = self.subprotocols.clone();
+        let request = Request::new(url, subprotocols, self.options.clone(), native)?;
+        Ok(Line::new(request)?.0)
+    }
+
+    /// The program gives up a socket that has no connection, or none that it
+    /// knows of: there will be none, at once.
+    fn give_up(&self) {
+        let (before, link) = {
+            let mut state = self.state();
+            let ended = match &mut state.phase {
+                Phase::Deciding { closed } => {
+                    *closed = true;
+                    return;
+                }
+                Phase::Closing(_) | Phase::Ended(_) => return,
+                Phase::Connecting(line) | Phase::Open(line, _) => Some(line.clone()),
+                Phase::Asking(_) | Phase::Waiting(_) => None,
+            };
+            self.next_serial();
+            state.queue.discard();
+            state.course.set(Status::Closed);
+            let before = mem::replace(&mut state.phase, Phase::Ended(ended));
+            (before, state.link.clone())
+        };
+        if let Phase::Connecting(line) | Phase::Open(line, _) = &before {
+            line.transport().abort();
+        }
+        // Timers and futures are dropped here, outside the lock.
+        drop(before);
+        drop(self.asking.with(Option::take));
+        if let Some(link) = link {
+            self.host.soon(move || {
+                if let Some(mut turn) = link.turn() {
+                    attempt::end(&mut turn, Report::Closed(CloseEvent::abnormal()));
+                }
+            });
+        }
+    }
+
+    /// Lets go of the link and of the program's functions, at the end.
+    pub(crate) fn release(&self) {
+        let link = self.state().link.take();
+        drop(link);
+        drop(self.hooks.decide.with(Option::take));
+        drop(self.hooks.provide.with(Option::take));
+    }
+}
+
+impl<T: Transport> Transport for Reconnect<T> {
+    type Options = ReconnectOptions<T>;
+    type Host = T::Host;
+
+    const QUEUES: bool = true;
+
+    fn host() -> T::Host {
+        T::host()
+    }
+
+    fn supported() -> bool {
+        T::supported()
+    }
+
+    fn new(request: Request<Self::Options>) -> Result<(Self, String), NewError> {
+        let ReconnectOptions {
+            inner,
+            mut policy,
+            hooks,
+        } = request.native;
+        let limit = request.options.send_limit;
+        // So a connection that was just made takes the whole queue.
+        policy.queue_limit = policy.queue_limit.map(|bytes| bytes.min(limit));
+        let is_asked_for = hooks.provide.with(|provide| provide.is_some());
+        let mut reconnect = Reconnect {
+            host: T::host(),
+            policy,
+            hooks,
+            subprotocols: request.subprotocols,
+            options: request.options,
+            native: Mutex::new(inner),
+            url: None,
+            serial: AtomicU64::new(0),
+            state: Mutex::new(State {
+                phase: Phase::Asking(None),
+                link: None,
+                attempt: 1,
+                retries: 0,
+                queue: Queue::default(),
+                course: Course::default(),
+            }),
+            asking: Home::new(None),
+        };
+        if is_asked_for == Some(true) {
+            return Ok((reconnect, request.url));
+        }
+        // The first connection also tells what is wrong with the request.
+        let native = reconnect.native.get_mut();
+        let first = Request {
+            url: request.url.clone(),
+            subprotocols: reconnect.subprotocols.clone(),
+            options: reconnect.options.clone(),
+            native: native
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .clone(),
+        };
+        let (line, url) = Line::new(first)?;
+        reconnect.url = Some(request.url);
+        reconnect.state().phase = Phase::Connecting(line);
+        Ok((reconnect, url))
+    }
+
+    fn start(&self, link: Link<Self>) {
+        let first = {
+            let mut state = self.state();
+            state.link = Some(link.clone());
+            match &state.phase {
+                Phase::Connecting(line) => Some(line.clone()),
+                _ => None,
+            }
+        };
+        let serial = self.serial();
+        let begun = link.clone();
+        self.host.soon(move || attempt::begin(&begun, serial));
+        if let Some(line) = first {
+            line.start(attempt::Attempt::new(link, serial));
+        }
+    }
+
+    fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
+        let mut state = self.state();
+        let State { phase, queue, .. } = &mut *state;
+        match phase {
+            Phase::Open(line, _) => {
+                queue.flush(line.transport());
+                if queue.is_empty() {
+                    match line.transport().send(message) {
+                        Ok(()) => return Ok(()),
+                        Err(Refusal::Full) => return Err(Refusal::Full),
+                        // It is ending: this is for the next one.
+                        Err(Refusal::Closing | Refusal::Connecting) => {}
+                    }
+                }
+            }
+            Phase::Closing(_) | Phase::Ended(_) => return Err(Refusal::Closing),
+            Phase::Connecting(_)
+            | Phase::Asking(_)
+            | Phase::Deciding { .. }
+            | Phase::Waiting(_) => {}
+        }
+        queue.push(message, self.policy.queue_limit)
+    }
+
+    fn abort(&self) {
+        self.give_up();
+    }
+
+    fn close(&self, frame: Option<(u16, &str)>) {
+        let closing = {
+            let mut state = self.state();
+            match &state.phase {
+                Phase::Open(line, _) => {
+                    let line = line.clone();
+                    state.queue.discard();
+                    let closing = Phase::Closing(line.clone());
+                    Some((line, mem::replace(&mut state.phase, closing)))
+                }
+                _ => None,
+            }
+        };
+        match closing {
+            Some((line, before)) => {
+                drop(before);
+                line.transport().close(frame);
+            }
+            // Lost already, though core has not heard of it.
+            None => self.give_up(),
+        }
+    }
+
+    fn buffered_amount(&self) -> usize {
+        let state = self.state();
+        let line = state.phase.line();
+        let buffered = line.map_or(0, |line| line.transport().buffered_amount());
+        buffered.saturating_add(state.queue.bytes())
+    }
+
+    fn schedule(&self, link: Link<Self>) {
+        self.host.soon(move || {
+            drop(link.turn());
+            link.transport().hooks.listeners.sweep();
+        });
+    }
+
+    fn watch_drain(&self, link: Link<Self>, mark: usize) {
+        let line = self.state().phase.line().cloned();
+        if let Some(line) = line {
+            line.watch_drain(link, mark);
+        }
+    }
+
+    fn resume(&self) {
+        let line = self.state().phase.line().cloned();
+        if let Some(line) = line {
+            line.transport().resume();
+        }
+    }
+
+    fn detach(&self) {
+        let line = self.state().phase.line().cloned();
+        if let Some(line) = line {
+            line.detach();
+        }
+        self.release();
+    }
+}
