@@ -98,6 +98,9 @@ pub type Sender = isosocket_core::Sender<Backend>;
 /// [`isosocket_core::Reconnect`].
 pub type Reconnecting = isosocket_core::WebSocket<isosocket_core::Reconnect<Backend>>;
 
+/// A socket that connects again, to be opened: see [`isosocket_core::Builder`].
+pub type ReconnectingBuilder = isosocket_core::Builder<isosocket_core::Reconnect<Backend>>;
+
 /// Whether there is a WebSocket here (S103).
 ///
 /// ```

@@ -172,6 +172,7 @@ list! {
     S40 {
         M handshake::after_failures_a_socket_connects;
         M handshake::twenty_five_in_parallel_work;
+        M reconnecting::after_a_loss_it_connects_again over ENDINGS;
     }
     S41 { U handshake::two_to_the_same_host; }
 
@@ -195,7 +196,10 @@ list! {
         M sending::long_text_is_exact over TEXTS;
         M sending::compressed_text_is_exact over TEXTS;
     }
-    S47 { M sending::order_is_kept; }
+    S47 {
+        M sending::order_is_kept;
+        M reconnecting::what_was_sent_without_a_connection_comes_first_and_in_order;
+    }
     S48 { M sending::the_buffered_amount_counts_payload_bytes; }
     S49 {
         M sending::the_buffered_amount_stays_until_the_caller_yields;
@@ -255,6 +259,7 @@ list! {
     S68 {
         M closing::closing_while_connecting_fails over CONNECTING;
         M closing::closing_before_anything_was_sent_fails;
+        M reconnecting::closing_while_it_waits_ends_at_once;
     }
     S69 { M closing::close_without_arguments_sends_an_empty_frame; }
     S70 { M closing::an_echoed_close_is_clean over CLOSES; }
@@ -330,7 +335,10 @@ list! {
     }
 
     // Always.
-    S97 { M always::at_most_one_of_each over ENDINGS; }
+    S97 {
+        M always::at_most_one_of_each over ENDINGS;
+        M reconnecting::open_comes_for_each_connection_and_close_once;
+    }
     S98 {
         M always::no_event_inside_a_call over CALLS;
         M interfaces::a_wake_hook_is_not_called_inside_the_call_that_sets_it;
@@ -361,6 +369,9 @@ list! {
         M dropping::handlers_are_freed_after_the_drop over LIVES;
         M dropping::an_unbound_handler_is_freed;
         M dropping::neither_thread_nor_descriptor_is_left
+            except no_counts "threads and file descriptors cannot be counted";
+        M reconnecting::dropping_a_socket_that_waits_frees_everything;
+        M reconnecting::a_wait_that_is_over_leaves_neither_thread_nor_descriptor
             except no_counts "threads and file descriptors cannot be counted";
     }
     S103 {

@@ -144,13 +144,19 @@ pub async fn dropping_the_future_of_open_gives_up() -> Seen {
 
 /// Whether something was dropped.
 #[derive(Clone, Default)]
-struct Flag(Arc<Mutex<(bool, Option<Waker>)>>);
+pub(crate) struct Flag(Arc<Mutex<(bool, Option<Waker>)>>);
 
 /// What a handler owns: its flag goes up when it is dropped.
-struct Owned(Flag);
+pub(crate) struct Owned(Flag);
 
 impl Flag {
-    async fn wait(&self) {
+    /// A flag, and what raises it when it is dropped.
+    pub(crate) fn with_owner() -> (Flag, Owned) {
+        let flag = Flag::default();
+        (flag.clone(), Owned(flag))
+    }
+
+    pub(crate) async fn wait(&self) {
         poll_fn(|context| {
             let mut inner = self.lock();
             match inner.0 {

@@ -9,6 +9,7 @@ pub mod handshake;
 pub mod interfaces;
 pub mod peer_closing;
 pub mod receiving;
+pub mod reconnecting;
 pub mod sending;
 pub mod subprotocol;
 pub mod support;
