@@ -10,6 +10,8 @@
 //! its serial number, and ignored.
 
 mod attempt;
+#[cfg(all(test, feature = "mock"))]
+mod leaks;
 mod options;
 mod policy;
 mod queue;
