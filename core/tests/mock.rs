@@ -360,3 +360,12 @@ fn block_on_says_what_is_unexpected() {
     let mut events = socket.events();
     network.block_on(async { while events.next().await.is_some() {} });
 }
+
+#[test]
+#[should_panic(expected = "woken again and again")]
+fn block_on_says_when_nothing_comes_of_it() {
+    Network::new().block_on(std::future::poll_fn(|context| {
+        context.waker().wake_by_ref();
+        std::task::Poll::<()>::Pending
+    }));
+}

@@ -1017,3 +1017,52 @@ fn a_sink_waits_for_the_next_connection() {
     assert_eq!(socket.ready_state(), ReadyState::Closed);
     network.finish();
 }
+
+#[test]
+fn what_the_hooks_own_is_freed_by_the_end() {
+    for provided in [false, true] {
+        let network = network();
+        let (gate, witness) = (Gate::default(), Arc::new(()));
+        let owned = witness.clone();
+        let mut builder = Socket::builder(URL).retry(move |_| {
+            drop(owned.clone());
+            Retry::GiveUp
+        });
+        if provided {
+            let own = gate.clone();
+            builder = builder.url_provider(move |_| own.clone().pass());
+        } else {
+            network.peer(URL).hang();
+        }
+        let socket = builder.connect().unwrap();
+        network.run();
+        socket.close();
+        let future = usize::from(provided);
+        assert_eq!(gate.holders(), 1 + future, "the future is gone at once");
+        network.run();
+        assert_eq!((gate.holders(), Arc::strong_count(&witness)), (1, 1));
+        assert_eq!(socket.ready_state(), ReadyState::Closed);
+    }
+}
+
+#[test]
+fn a_provider_is_polled_once_however_often_it_is_woken() {
+    let network = network();
+    let polls = Arc::new(AtomicUsize::new(0));
+    let count = polls.clone();
+    let _socket = Socket::builder(URL)
+        .url_provider(move |_| {
+            let polls = count.clone();
+            poll_fn(move |context| {
+                if polls.fetch_add(1, Ordering::Relaxed) == 0 {
+                    context.waker().wake_by_ref();
+                    context.waker().wake_by_ref();
+                }
+                Poll::<Result<String, ErrorEvent>>::Pending
+            })
+        })
+        .connect()
+        .unwrap();
+    network.run();
+    assert_eq!(polls.load(Ordering::Relaxed), 2);
+}

@@ -45,6 +45,23 @@
 //! the last handle: clones of the [`WebSocket`] keep it open, while [`Events`],
 //! [`Binding`] and the handlers do not.
 //!
+//! # Connecting again
+//!
+//! [`Reconnecting`] is a socket with the same interface that makes another
+//! connection when one is lost, by a backoff, a hook that decides, and fresh URLs;
+//! what is sent while there is none waits for the next. Its [`Status`] tells what
+//! it is about. More in [docs/reconnecting.md].
+//!
+//! [docs/reconnecting.md]: https://github.com/isosocket/isosocket/blob/main/docs/reconnecting.md
+//!
+//! # Tests
+//!
+//! With the feature `mock` a program is tested as it is, without a network: on a
+//! thread with a `mock::Network` sockets connect to scripted peers, in simulated
+//! time. More in [docs/testing.md].
+//!
+//! [docs/testing.md]: https://github.com/isosocket/isosocket/blob/main/docs/testing.md
+//!
 //! # Targets
 //!
 //! | target | backend | feature, on by default |
@@ -139,8 +156,18 @@ const _: () = {
     can_be_sent::<Sender>();
     can_be_sent::<Binding>();
     can_be_sent::<isosocket_core::Open<Backend>>();
+    is_a_handle::<Reconnecting>();
+    can_be_sent::<Statuses>();
 };
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/reconnecting.md")]
+struct ReconnectingPage;
+
+#[cfg(all(doctest, feature = "mock"))]
+#[doc = include_str!("../../docs/testing.md")]
+struct TestingPage;

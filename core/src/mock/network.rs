@@ -17,6 +17,8 @@ use super::world::{Random, World};
 
 /// How long [`Network::block_on`] goes on, in simulated time.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// How often it polls a future while no time passes.
+const MOST_POLLS: usize = 1_000_000;
 
 /// A simulated network, in place of the real one for sockets made on this
 /// thread while it exists.
@@ -119,14 +121,23 @@ impl Network {
     ///
     /// # Panics
     /// When nothing can ever happen any more, or not within a day of simulated
-    /// time, or something happened that no script has.
+    /// time, or a million polls without any, or something happened that no
+    /// script has.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let flag = Arc::new(Flag::default());
         let waker = Waker::from(flag.clone());
         let mut future = pin!(future);
         let end = self.now().saturating_add(PATIENCE);
+        let (mut polls, mut since) = (0, self.now());
         loop {
+            if std::mem::replace(&mut since, self.now()) != self.now() {
+                polls = 0;
+            }
+            polls += 1;
+            if polls > MOST_POLLS {
+                panic!("the future is woken again and again, and nothing comes of it");
+            }
             flag.0.store(false, Ordering::Release);
             if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
                 return output;

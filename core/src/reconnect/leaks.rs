@@ -114,3 +114,22 @@ fn a_plain_socket_is_freed() {
         network.finish();
     }
 }
+
+#[test]
+fn a_peer_that_does_not_answer_is_not_waited_for() {
+    let network = Network::new();
+    network.peer(URL).accept().hang();
+    let socket = WebSocket::<Reconnect<Inner>>::new(URL).unwrap();
+    let memory = watch(&socket);
+    network.run();
+    drop(socket);
+    network.run();
+    assert!(memory.upgrade().is_none(), "memory");
+    assert_eq!(
+        network.timers(),
+        1,
+        "the close timeout, of the connection alone"
+    );
+    network.advance(10 * SECOND);
+    network.finish();
+}

@@ -1,0 +1,123 @@
+//! Sockets that connect again, with what only native sockets have.
+
+use std::convert::Infallible;
+use std::sync::OnceLock;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use isosocket::native::{BuilderExt, EventsExt};
+use isosocket::{Bind, Event, NewError, Reconnecting, Retry, Status};
+use isosocket_peer::{Peer, PeerOptions};
+
+/// The longest that anything here may take.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn peer() -> &'static Peer {
+    static PEER: OnceLock<Peer> = OnceLock::new();
+    PEER.get_or_init(|| Peer::start(PeerOptions::default()).expect("the peer starts"))
+}
+
+#[test]
+fn native_options_hold_for_each_connection() {
+    let socket = Reconnecting::builder(peer().url("/close?id=again"))
+        .header("X-Token", "abc")
+        .retry(|_| Retry::After(Duration::ZERO))
+        .connect()
+        .unwrap();
+    let mut events = socket.events();
+    for _ in 0..3 {
+        assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Open));
+    }
+    drop(socket);
+    let record = peer().record("again", 3, DEADLINE);
+    let headers = record.matches(r#"["x-token","abc"]"#).count();
+    assert!(headers >= 3, "{record}");
+
+    let wrong = Reconnecting::builder("ws://h/").header("Host", "h");
+    assert!(matches!(wrong.connect(), Err(NewError::Option(_))));
+}
+
+#[test]
+fn a_stream_that_nobody_drained_gets_everything_in_the_end() {
+    // 16 MiB, of which the limit lets a little in.
+    let socket = Reconnecting::builder(peer().url("/send/256/65536"))
+        .receive_limit(1 << 20)
+        .connect()
+        .unwrap();
+    let (opened, open) = channel();
+    socket.on_message(move |_, _| {
+        let _ = opened.send(());
+    });
+    let mut events = socket.events();
+    open.recv_timeout(DEADLINE).unwrap();
+    let mut bytes = 0;
+    while bytes < 16 << 20 {
+        if let Event::Message(message) = events.recv_timeout(DEADLINE).unwrap() {
+            bytes += message.len();
+        }
+    }
+    assert_eq!(bytes, 16 << 20);
+}
+
+#[test]
+fn a_url_may_come_from_another_thread() {
+    let (hello, url) = (peer().url("/text/hello"), peer().url("/text/again"));
+    let socket = Reconnecting::builder("ws://h/")
+        .url_provider(move |attempt| {
+            // What a runtime's `spawn` does.
+            let url = if attempt == 1 { &hello } else { &url };
+            let (sender, receiver) = futures_channel(url.clone());
+            thread::spawn(sender);
+            receiver
+        })
+        .retry(|_| Retry::After(Duration::ZERO))
+        .connect()
+        .unwrap();
+    socket.on_message(|socket, message| {
+        if message == &"hello".into() {
+            assert!(matches!(socket.status(), Status::Open));
+        }
+        socket.close();
+    });
+    let mut events = socket.events();
+    assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Open));
+    let hello = Event::Message("hello".into());
+    assert_eq!(events.recv_timeout(DEADLINE), Ok(hello));
+    let end = events.recv_timeout(DEADLINE).unwrap();
+    assert!(matches!(end, Event::Close(close) if close.was_clean));
+}
+
+/// A function that sends a value, and the future of that.
+fn futures_channel(
+    value: String,
+) -> (
+    impl FnOnce() + Send,
+    impl Future<Output = Result<String, Infallible>> + Send,
+) {
+    use std::sync::{Arc, Mutex};
+    use std::task::{Poll, Waker};
+
+    type Slot = (Option<String>, Option<Waker>);
+    let slot: Arc<Mutex<Slot>> = Arc::default();
+    let own = slot.clone();
+    let send = move || {
+        let waker = {
+            let mut slot = own.lock().unwrap();
+            slot.0 = Some(value);
+            slot.1.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
+    };
+    let receive = std::future::poll_fn(move |context| {
+        let mut slot = slot.lock().unwrap();
+        match slot.0.take() {
+            Some(value) => Poll::Ready(Ok(value)),
+            None => {
+                slot.1 = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    });
+    (send, receive)
+}
