@@ -26,6 +26,13 @@ const SMALL: usize = 512;
 /// The size of such a chunk: the most that a small message can pin.
 const CHUNK: usize = 4096;
 
+/// Of a frame with at least this much to come, in bytes, the payload is read to
+/// where it belongs, and not copied there.
+const DIRECT: u64 = 64 << 10;
+
+/// How much is read so at a time.
+const DIRECT_READ: usize = 256 << 10;
+
 /// What a peer said.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Item {
@@ -149,18 +156,99 @@ pub(crate) struct Decoder {
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     is_final: bool,
+    /// It is a message of its own, not compressed, of which nothing was taken yet.
+    is_message: bool,
+    /// It is part of a text message.
+    text: bool,
     /// It is part of a compressed message.
     compressed: bool,
     control: Option<Control>,
 }
 
+impl Frame {
+    /// The message that is here as a whole.
+    #[inline]
+    fn message(
+        &self,
+        payload: &[u8],
+        copy: impl FnOnce(&[u8]) -> Bytes,
+    ) -> Result<Message, InvalidUtf8> {
+        Ok(match self.text {
+            true => Message::Text(utf8::text(payload, copy)?),
+            false => Message::Binary(copy(payload)),
+        })
+    }
+}
+
 /// A message in several frames or pieces.
 #[derive(Debug)]
 struct Assembly {
+    /// What has arrived, and behind it `spare` bytes of room to read into.
     data: BytesMut,
+    spare: usize,
     /// The check of a text; `None` for binary.
     utf8: Option<Utf8>,
     compressed: bool,
+}
+
+impl Assembly {
+    fn new(frame: Frame) -> Self {
+        Assembly {
+            data: BytesMut::new(),
+            spare: 0,
+            utf8: frame.text.then(Utf8::default),
+            compressed: frame.compressed,
+        }
+    }
+
+    /// How much has arrived.
+    fn len(&self) -> usize {
+        self.data.len() - self.spare
+    }
+
+    /// Takes in the next piece, of a frame of which `remaining` bytes are to come.
+    fn push(&mut self, piece: &[u8], remaining: u64) -> Result<(), InvalidUtf8> {
+        if let Some(utf8) = &mut self.utf8 {
+            utf8.push(piece)?;
+        }
+        self.data.truncate(self.len());
+        self.spare = 0;
+        reserve(&mut self.data, piece.len(), remaining);
+        self.data.extend_from_slice(piece);
+        Ok(())
+    }
+
+    /// Room for the next piece.
+    fn space(&mut self, remaining: u64) -> &mut [u8] {
+        let wanted = usize::try_from(remaining).map_or(DIRECT_READ, |n| n.min(DIRECT_READ));
+        let len = self.len();
+        if self.spare < wanted {
+            reserve(&mut self.data, wanted, remaining - wanted as u64);
+            self.data.resize(len + wanted, 0);
+            self.spare = wanted;
+        }
+        &mut self.data[len..len + wanted]
+    }
+
+    /// So much of the room was filled.
+    fn filled(&mut self, read: usize) -> Result<(), InvalidUtf8> {
+        let len = self.len();
+        self.spare -= read;
+        match &mut self.utf8 {
+            Some(utf8) => utf8.push(&self.data[len..len + read]),
+            None => Ok(()),
+        }
+    }
+
+    /// The message, which is complete.
+    fn finish(mut self) -> Result<Message, InvalidUtf8> {
+        self.data.truncate(self.len());
+        let data = self.data.freeze();
+        Ok(match self.utf8 {
+            Some(utf8) => Message::Text(utf8::assembled(data, utf8)?),
+            None => Message::Binary(data),
+        })
+    }
 }
 
 impl Decoder {
@@ -200,7 +288,7 @@ impl Decoder {
         let mut chunks = Chunks::new(input);
         let mut input = input;
         while !self.closed {
-            let (frame, remaining) = match self.frame {
+            let (frame, remaining) = match self.frame.take() {
                 Some(frame) => frame,
                 None => match self.next_header(&mut input)? {
                     Some(frame) => frame,
@@ -211,35 +299,87 @@ impl Decoder {
             let (payload, rest) = input.split_at(here);
             input = rest;
             let remaining = remaining - here as u64;
-            match frame.control {
-                Some(control) => {
-                    if let Some(found) = self.control_piece(control, payload, remaining == 0)? {
-                        item(found);
-                    }
-                }
-                None => {
-                    let complete = frame.is_final && remaining == 0;
-                    let found = match frame.compressed {
-                        false => self.data_piece(complete, payload, remaining, |payload| {
-                            chunks.copy(input.len(), payload.len())
-                        })?,
-                        true => self.compressed_piece(complete, payload, arena)?,
-                    };
-                    if let Some(found) = found {
-                        item(Item::Message(found));
-                    }
+            if frame.is_message && remaining == 0 {
+                // The whole message is here: no assembly.
+                let copy = |payload: &[u8]| chunks.copy(rest.len(), payload.len());
+                item(Item::Message(frame.message(payload, copy)?));
+                continue;
+            }
+            if here > 0 || remaining == 0 {
+                if let Some(found) = self.piece(frame, payload, remaining, arena)? {
+                    item(found);
                 }
             }
             if remaining > 0 {
+                let frame = Frame {
+                    is_message: frame.is_message && here == 0,
+                    ..frame
+                };
                 self.frame = Some((frame, remaining));
                 return Ok(());
             }
-            self.frame = None;
         }
         Ok(())
     }
 
+    /// A piece of a frame that is not a whole message.
+    #[inline(never)]
+    fn piece(
+        &mut self,
+        frame: Frame,
+        payload: &[u8],
+        remaining: u64,
+        arena: &mut Arena,
+    ) -> Result<Option<Item>, Violation> {
+        if let Some(control) = frame.control {
+            return self.control_piece(control, payload, remaining == 0);
+        }
+        let found = match frame.compressed {
+            true => self.compressed_piece(frame, payload, remaining, arena)?,
+            false => self.data_piece(frame, payload, remaining)?,
+        };
+        Ok(found.map(Item::Message))
+    }
+
+    /// Where to read what comes next, if it is much and belongs to one message:
+    /// what was read is then told to [`filled`](Self::filled), and not decoded.
+    pub(crate) fn space(&mut self) -> Option<&mut [u8]> {
+        match (self.frame, &mut self.message) {
+            (Some((frame, remaining)), Some(message))
+                if remaining >= DIRECT && frame.control.is_none() && !frame.compressed =>
+            {
+                Some(message.space(remaining))
+            }
+            _ => None,
+        }
+    }
+
+    /// So many bytes were read to where [`space`](Self::space) said.
+    pub(crate) fn filled(&mut self, read: usize) -> Result<Option<Message>, Violation> {
+        let (Some((frame, remaining)), Some(message)) = (self.frame.take(), &mut self.message)
+        else {
+            return Ok(None);
+        };
+        message.filled(read)?;
+        let remaining = remaining - read as u64;
+        if remaining > 0 {
+            self.frame = Some((frame, remaining));
+            return Ok(None);
+        }
+        self.finish(frame)
+    }
+
+    /// The message, if this was its last frame.
+    fn finish(&mut self, frame: Frame) -> Result<Option<Message>, Violation> {
+        if !frame.is_final {
+            return Ok(None);
+        }
+        let message = self.message.take().map(Assembly::finish).transpose();
+        message.map_err(Violation::from)
+    }
+
     /// The next frame's header, checked; `None` when more bytes are needed.
+    #[inline]
     fn next_header(&mut self, input: &mut &[u8]) -> Result<Option<(Frame, u64)>, Violation> {
         let carried = usize::from(self.header_len);
         let parsed = if carried == 0 {
@@ -264,7 +404,8 @@ impl Decoder {
     }
 
     /// RFC 6455, sections 5.2 to 5.5 (S90, S92, S93), and the size limit (S62).
-    fn check_header(&mut self, header: &FrameHeader, length: u64) -> Result<Frame, Violation> {
+    #[inline]
+    fn check_header(&self, header: &FrameHeader, length: u64) -> Result<Frame, Violation> {
         // RFC 7692, 6: the bit stands in a message's first frame and no other.
         let begins_message = matches!(header.opcode, OpCode::Data(Data::Text | Data::Binary));
         let rsv1_is_used = self.inflater.is_some() && begins_message;
@@ -275,7 +416,7 @@ impl Decoder {
         if header.mask.is_some() {
             return Err(Violation::protocol("the peer masked a frame"));
         }
-        let (control, compressed) = match header.opcode {
+        let (control, text, compressed) = match header.opcode {
             OpCode::Control(control) => {
                 if !header.is_final {
                     let what = "the peer fragmented a control frame";
@@ -285,10 +426,10 @@ impl Decoder {
                     let what = "the peer sent a control frame of more than 125 bytes";
                     return Err(Violation::protocol(what));
                 }
-                (Some(control), false)
+                (Some(control), false, false)
             }
             OpCode::Data(kind) => {
-                let (before, compressed) = match (&self.message, kind) {
+                let (before, text, compressed) = match (&self.message, kind) {
                     (None, Data::Continue) => {
                         let what = "the peer continued a message that it had not begun";
                         return Err(Violation::protocol(what));
@@ -297,43 +438,43 @@ impl Decoder {
                         let what = "the peer began a message inside another";
                         return Err(Violation::protocol(what));
                     }
-                    (Some(message), _) => (message.data.len(), message.compressed),
-                    (None, _) => (0, header.rsv1),
+                    (Some(message), _) => {
+                        (message.len(), message.utf8.is_some(), message.compressed)
+                    }
+                    (None, kind) => (0, kind == Data::Text, header.rsv1),
                 };
                 // What counts of a compressed message is what it inflates to.
                 if !compressed && length > (self.max_message_size - before) as u64 {
                     return Err(Violation::too_big());
                 }
-                if kind != Data::Continue {
-                    self.begin_message(kind == Data::Text, compressed);
-                }
-                (None, compressed)
+                (None, text, compressed)
             }
         };
+        let is_data = control.is_none();
         Ok(Frame {
             is_final: header.is_final,
+            is_message: is_data && header.is_final && !compressed && self.message.is_none(),
+            text,
             compressed,
             control,
         })
     }
 
-    fn begin_message(&mut self, text: bool, compressed: bool) {
-        self.message = Some(Assembly {
-            data: BytesMut::new(),
-            utf8: text.then(Utf8::default),
-            compressed,
-        });
-    }
-
     /// A piece of a compressed message, which may inflate to many.
     fn compressed_piece(
         &mut self,
-        complete: bool,
+        frame: Frame,
         payload: &[u8],
+        remaining: u64,
         arena: &mut Arena,
     ) -> Result<Option<Message>, Violation> {
-        if payload.is_empty() && !complete {
-            return Ok(None);
+        let complete = frame.is_final && remaining == 0;
+        if !complete {
+            // The message has begun, even if this comes to nothing.
+            self.message.get_or_insert_with(|| Assembly::new(frame));
+            if payload.is_empty() {
+                return Ok(None);
+            }
         }
         let mut inflater = self
             .inflater
@@ -342,13 +483,15 @@ impl Decoder {
         let mut spare = std::mem::take(&mut arena.spare);
         let mut found = None;
         let inflated = inflater.inflate(payload, complete, &mut spare, &mut |part, last| {
-            let message = self.message.as_ref();
-            let before = message.map_or(0, |message| message.data.len());
+            let before = self.message.as_ref().map_or(0, Assembly::len);
             if part.len() > self.max_message_size - before {
                 return Err(Violation::too_big());
             }
             self.inflated += part.len();
-            found = self.data_piece(last, part, 0, |part| arena.copy(part))?;
+            found = match last && self.message.is_none() {
+                true => Some(frame.message(part, |part| arena.copy(part))?),
+                false => self.data_piece(frame, part, u64::from(!last))?,
+            };
             Ok(())
         });
         arena.spare = spare;
@@ -358,38 +501,16 @@ impl Decoder {
 
     fn data_piece(
         &mut self,
-        complete: bool,
+        frame: Frame,
         payload: &[u8],
         remaining: u64,
-        copy: impl FnOnce(&[u8]) -> Bytes,
     ) -> Result<Option<Message>, Violation> {
-        let message = self
-            .message
-            .as_mut()
-            .expect("a data frame is part of a message");
-        if complete && message.data.is_empty() && message.utf8.as_ref().is_none_or(Utf8::is_fresh) {
-            // The whole message is here: no assembly.
-            let found = match message.utf8 {
-                Some(_) => Message::Text(utf8::text(payload, copy)?),
-                None => Message::Binary(copy(payload)),
-            };
-            self.message = None;
-            return Ok(Some(found));
+        let message = self.message.get_or_insert_with(|| Assembly::new(frame));
+        message.push(payload, remaining)?;
+        match remaining {
+            0 => self.finish(frame),
+            _ => Ok(None),
         }
-        if let Some(utf8) = &mut message.utf8 {
-            utf8.push(payload)?;
-        }
-        reserve(&mut message.data, payload.len(), remaining);
-        message.data.extend_from_slice(payload);
-        if !complete {
-            return Ok(None);
-        }
-        let message = self.message.take().expect("it was there a moment ago");
-        let data = message.data.freeze();
-        Ok(Some(match message.utf8 {
-            Some(utf8) => Message::Text(utf8::assembled(data, utf8)?),
-            None => Message::Binary(data),
-        }))
     }
 
     fn control_piece(

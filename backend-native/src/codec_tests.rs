@@ -353,3 +353,63 @@ fn it_differs_from_tungstenite_only_where_a_rule_says_so() {
         ["S84", "S88", "S91", "S92", "S94", "S95"]
     );
 }
+
+/// Feeds `bytes` in pieces of `size`, each to where the decoder wants it; also
+/// says how often that was a message's own place.
+fn decode_in_place(bytes: &[u8], size: usize) -> (Outcome, usize) {
+    let (mut decoder, mut arena) = (Decoder::new(1 << 20), Arena::default());
+    let (mut items, mut in_place) = (Vec::new(), 0);
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let mut fed = size.min(rest.len());
+        let decoded = if let Some(space) = decoder.space() {
+            fed = fed.min(space.len());
+            space[..fed].copy_from_slice(&rest[..fed]);
+            in_place += 1;
+            let found = decoder.filled(fed);
+            found.map(|found| items.extend(found.map(Item::Message)))
+        } else {
+            decoder.decode(&rest[..fed], &mut arena, |item| items.push(item))
+        };
+        if let Err(violation) = decoded {
+            let violation = Some(violation.code);
+            return (Outcome { items, violation }, in_place);
+        }
+        rest = &rest[fed..];
+    }
+    let violation = None;
+    (Outcome { items, violation }, in_place)
+}
+
+#[test]
+fn large_messages_read_in_place_are_the_same() {
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let length = (payload.len() as u64).to_be_bytes();
+        [&[first, 127], length.as_slice(), payload].concat()
+    }
+    let long = "grüße".repeat(50_000);
+    let (head, tail) = long.as_bytes().split_at(200_003);
+    let mut bad = long.clone().into_bytes();
+    bad[250_000] = 0xFF;
+    let streams = [
+        frame(0x81, long.as_bytes()),
+        frame(0x82, long.as_bytes()),
+        [frame(0x01, head), b"\x89\x01p".to_vec(), frame(0x80, tail)].concat(),
+        [frame(0x02, head), frame(0x00, tail), b"\x80\x01x".to_vec()].concat(),
+        [frame(0x82, head), b"\x81\x02ok".to_vec()].concat(),
+        frame(0x81, &bad),
+        [
+            frame(0x01, &long.as_bytes()[..200_001]),
+            b"\x80\x00".to_vec(),
+        ]
+        .concat(),
+    ];
+    for (number, stream) in streams.iter().enumerate() {
+        for size in [1 << 10, 65_537, 100_000, 128 << 10] {
+            let expected = decode(stream, size, 1 << 20);
+            let (outcome, in_place) = decode_in_place(stream, size);
+            assert!(in_place > 0, "stream {number} by {size}");
+            assert!(outcome == expected, "stream {number} by {size}");
+        }
+    }
+}

@@ -457,13 +457,24 @@ impl Connection {
         let mut turn = self.link.as_ref().and_then(Link::turn);
         let mut budget = READ_BUDGET;
         let next = loop {
-            let read = match stream.read(buffer) {
+            let space = match self.phase {
+                Phase::Open => self.decoder.space(),
+                _ => None,
+            };
+            let direct = space.is_some();
+            let space = space.unwrap_or(buffer);
+            let room = space.len();
+            let read = match stream.read(space) {
                 Ok(0) => break self.on_end_of_stream(turn.as_mut()),
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Next::Wait,
                 Err(error) => break self.on_read_error(turn.as_mut(), error),
             };
-            match self.received(context, turn.as_mut(), &buffer[..read]) {
+            let received = match direct {
+                true => self.received_in_place(context, turn.as_mut(), read),
+                false => self.received(context, turn.as_mut(), &buffer[..read]),
+            };
+            match received {
                 Next::Wait => {}
                 next => break next,
             }
@@ -473,7 +484,7 @@ impl Connection {
                     break Next::Wait;
                 }
             }
-            let short = read < buffer.len() && !self.read_closed;
+            let short = read < room && !self.read_closed;
             if short && stream.short_read_means_empty() {
                 break Next::Wait;
             }
@@ -502,18 +513,41 @@ impl Connection {
         }
     }
 
-    fn received(
-        &mut self,
-        context: &mut Context,
-        mut turn: Option<&mut Turn<Native>>,
-        mut bytes: &[u8],
-    ) -> Next {
+    /// The peer is alive.
+    fn heard(&mut self, context: &mut Context) {
         if let Some(KeepAlive { interval, .. }) = self.keep_alive {
             self.last_heard = Some(Instant::now());
             if mem::take(&mut self.pinged) {
                 self.set_deadline(context, Timer::KeepAlive, interval);
             }
         }
+    }
+
+    /// A piece of a large message, read to where it belongs.
+    fn received_in_place(
+        &mut self,
+        context: &mut Context,
+        turn: Option<&mut Turn<Native>>,
+        read: usize,
+    ) -> Next {
+        self.heard(context);
+        self.inner.outbox().restore_credit();
+        match (self.decoder.filled(read), turn) {
+            // Not `message`, which is worth its place in the code only once.
+            (Ok(Some(message)), Some(turn)) => turn.report(Report::Message(message)),
+            (Ok(_), _) => {}
+            (Err(violation), turn) => return self.on_violation(context, turn, violation),
+        }
+        Next::Wait
+    }
+
+    fn received(
+        &mut self,
+        context: &mut Context,
+        mut turn: Option<&mut Turn<Native>>,
+        mut bytes: &[u8],
+    ) -> Next {
+        self.heard(context);
         if let Phase::Opening(opening) = &mut self.phase {
             match opening.handshake.read(bytes) {
                 Ok(None) => return Next::Wait,

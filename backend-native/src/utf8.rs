@@ -23,11 +23,6 @@ pub(crate) struct Utf8 {
 }
 
 impl Utf8 {
-    /// Whether nothing waits for its next piece.
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.carried == 0
-    }
-
     /// Checks the next piece.
     pub(crate) fn push(&mut self, mut piece: &[u8]) -> Result<(), InvalidUtf8> {
         while self.carried > 0 {

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::events::Queue;
+use crate::events::{Batch, Queue};
 use crate::line::Relay;
 use crate::{Event, EventKind, MaybeSend};
 
@@ -56,7 +56,7 @@ impl<S> Default for Mail<S> {
 
 pub(crate) struct Delivery<S> {
     handlers: [Vec<Slot<S>>; 4],
-    queues: Vec<(Arc<Queue>, Vec<Event>)>,
+    queues: Vec<(Arc<Queue>, Batch)>,
     backlog: VecDeque<Event>,
     backlog_bytes: usize,
     told_of_loss: bool,
@@ -90,8 +90,11 @@ impl<S> Delivery<S> {
             list.retain(|slot| slot.live.load(Ordering::Acquire));
         }
         self.queues.retain(|(queue, _)| !queue.is_abandoned());
-        self.queues
-            .extend(mail.queues.into_iter().map(|queue| (queue, Vec::new())));
+        self.queues.extend(
+            mail.queues
+                .into_iter()
+                .map(|queue| (queue, Batch::default())),
+        );
         for queue in mail.unannounced {
             queue.announce();
         }

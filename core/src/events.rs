@@ -218,6 +218,28 @@ impl<T: Transport> Future for Next<'_, T> {
     }
 }
 
+/// What a turn has for one stream.
+#[derive(Default)]
+pub(crate) struct Batch {
+    events: VecDeque<Event>,
+    /// The bytes of the messages among them.
+    bytes: usize,
+}
+
+impl Batch {
+    #[inline]
+    pub(crate) fn push(&mut self, event: Event) {
+        if let Event::Message(message) = &event {
+            self.bytes += message.len();
+        }
+        self.events.push_back(event);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+}
+
 /// What stands between the turns of a socket and one stream.
 #[derive(Default)]
 pub(crate) struct Queue {
@@ -253,23 +275,24 @@ impl Inner {
 
 impl Queue {
     /// Moves a batch into the queue and wakes the stream.
-    pub(crate) fn push(&self, batch: &mut Vec<Event>) {
+    pub(crate) fn push(&self, batch: &mut Batch) {
         let (waker, hook) = {
             let mut inner = self.lock();
             if self.is_abandoned() {
                 (None, None)
             } else {
-                for event in batch.drain(..) {
-                    if let Event::Message(message) = &event {
-                        inner.bytes += message.len();
-                    }
-                    inner.events.push_back(event);
+                inner.bytes += batch.bytes;
+                if inner.events.is_empty() {
+                    mem::swap(&mut inner.events, &mut batch.events);
+                } else {
+                    inner.events.append(&mut batch.events);
                 }
                 self.filled.store(true, Ordering::Release);
                 (inner.waker.take(), inner.hook.clone())
             }
         };
-        batch.clear();
+        batch.events.clear();
+        batch.bytes = 0;
         if let Some(waker) = waker {
             waker.wake();
         }
