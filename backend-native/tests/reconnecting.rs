@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 use std::sync::OnceLock;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use isosocket::native::{BuilderExt, EventsExt};
 use isosocket::{Bind, Event, NewError, Reconnecting, Retry, Status};
@@ -86,6 +86,57 @@ fn a_url_may_come_from_another_thread() {
     assert_eq!(events.recv_timeout(DEADLINE), Ok(hello));
     let end = events.recv_timeout(DEADLINE).unwrap();
     assert!(matches!(end, Event::Close(close) if close.was_clean));
+}
+
+/// Several threads do what they like, while connections come and go: there is
+/// one end for each socket, the last thing told, and nothing waits for ever.
+#[test]
+fn threads_that_send_close_and_drop_at_any_moment_do_no_harm() {
+    let urls = ["/fin", "/close", "/text/hi", "/refuse/500", "/echo", "/rst"];
+    let (ended, ends) = channel();
+    let mut threads = Vec::new();
+    for round in 0..60u64 {
+        let ended = ended.clone();
+        let url = move |attempt: u32| peer().url(urls[(round as usize + attempt as usize) % 6]);
+        let socket = Reconnecting::builder("ws://h/")
+            .url_provider(move |attempt| {
+                let url = url(attempt);
+                async move { Ok::<_, Infallible>(url) }
+            })
+            .backoff(Duration::ZERO, Duration::from_micros(10 * round))
+            .on_open(|socket| {
+                let _ = socket.send("open");
+            })
+            .on_close(move |_, _| ended.send(round).unwrap())
+            .connect()
+            .unwrap();
+        for thread in 0..3 {
+            let socket = socket.clone();
+            threads.push(thread::spawn(move || {
+                let end = Instant::now() + Duration::from_micros(200 * (round + thread));
+                while Instant::now() < end {
+                    let _ = socket.send("x");
+                    let _ = (socket.buffered_amount(), socket.status());
+                }
+                // Whoever comes first closes; the others only drop.
+                if round % 3 == thread {
+                    socket.close();
+                }
+            }));
+        }
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let mut rounds: Vec<u64> = (0..60)
+        .map(|_| ends.recv_timeout(DEADLINE).unwrap())
+        .collect();
+    // All handlers are freed by then.
+    drop(ended);
+    let after = ends.recv_timeout(DEADLINE);
+    assert_eq!(after, Err(RecvTimeoutError::Disconnected));
+    rounds.sort_unstable();
+    assert_eq!(rounds, (0..60).collect::<Vec<_>>());
 }
 
 /// A function that sends a value, and the future of that.
