@@ -60,6 +60,8 @@ pub enum Env {
     PathOf(&'static Tool),
     /// A folder of the workspace, first on `PATH`.
     PathTo(&'static str),
+    /// Cargo runs wasm tests by wasm-bindgen's runner.
+    Runner,
 }
 
 impl Host {
@@ -170,6 +172,46 @@ pub static HOSTS: &[Host] = &[
         wrapper: &[],
         websocket: false,
         engine: None,
+    },
+    Host {
+        id: "mock-node20",
+        name: "Node 20, the mock",
+        set: Set::Core,
+        kind: Kind::Native {
+            builds: &[&[
+                "test",
+                "--no-run",
+                "-p",
+                "isosocket",
+                "--features",
+                "mock",
+                "--test",
+                "mock",
+                "--target",
+                "wasm32-unknown-unknown",
+            ]],
+            run: &[
+                "test",
+                "-p",
+                "isosocket",
+                "--features",
+                "mock",
+                "--test",
+                "mock",
+                "--target",
+                "wasm32-unknown-unknown",
+            ],
+        },
+        needs: &[&WASM_TARGET, &WASM_BINDGEN, &NODE_20],
+        environment: &[
+            Env::PathOf(&NODE_20),
+            Env::Runner,
+            // As the suite is built, so that nothing is built twice.
+            Env::Set("CARGO_PROFILE_DEV_DEBUG", "0"),
+        ],
+        wrapper: &[],
+        websocket: false,
+        engine: Some(&NODE_20),
     },
     Host {
         id: "bare",

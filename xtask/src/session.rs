@@ -131,8 +131,8 @@ impl Session {
     fn begin(&mut self, row: &mut Row) -> bool {
         let host = row.host;
         row.target = match host.kind {
-            Kind::Native { .. } => self.native.clone(),
-            Kind::Wasm | Kind::Page => tools::WASM_TRIPLE.to_owned(),
+            Kind::Native { .. } if host.engine.is_none() => self.native.clone(),
+            Kind::Native { .. } | Kind::Wasm | Kind::Page => tools::WASM_TRIPLE.to_owned(),
         };
         let missing: Vec<&str> = host
             .needs
@@ -191,11 +191,12 @@ impl Session {
             Kind::Native { builds, run } => {
                 for build in *builds {
                     let title = format!("building {}", host.name);
-                    let command = self.cargo(build);
+                    let command = self.environment(host, self.cargo(build))?;
                     progress::run(&title, &command, log, BUILD_LIMIT)?;
                 }
                 let filter = self.filter.as_slice();
-                Ok(vec![self.cargo(run).args(filter)])
+                let command = self.cargo(run).args(filter);
+                Ok(vec![self.environment(host, command)?])
             }
             Kind::Wasm => {
                 let runner = self
@@ -274,6 +275,11 @@ impl Session {
             command = match variable {
                 Env::Set(name, value) => command.env(name, value),
                 Env::Tool(name, tool) => command.env(name, path_of(tool)?),
+                Env::Runner => {
+                    let runner =
+                        path_of(&tools::WASM_BINDGEN)?.with_file_name("wasm-bindgen-test-runner");
+                    command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER", runner)
+                }
                 Env::File(name, file) => command.env(name, workspace::root().join(file)),
                 Env::PathTo(folder) => {
                     command.env("PATH", first_on_path(&workspace::root().join(folder))?)
