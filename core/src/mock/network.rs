@@ -79,6 +79,15 @@ impl Network {
     /// serves the first connection to it. A connection to a URL where no peer
     /// is left fails, and is reported.
     ///
+    /// ```
+    /// # use isosocket::{WebSocket, mock::Network};
+    /// let network = Network::new();
+    /// network.peer("ws://peer/").send("to the first");
+    /// network.peer("ws://peer/").send("to the second");
+    /// # let _two = [(); 2].map(|()| WebSocket::new("ws://peer/"));
+    /// # network.finish();
+    /// ```
+    ///
     /// # Panics
     /// If no socket can have that URL.
     #[track_caller]
@@ -97,11 +106,34 @@ impl Network {
 
     /// Lets happen what can happen now, and returns when nothing can until time
     /// passes, the program acts, or a script is continued.
+    ///
+    /// ```
+    /// # use isosocket::{ReadyState, WebSocket, mock::Network};
+    /// let network = Network::new();
+    /// network.peer("ws://peer/");
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// assert_eq!(socket.ready_state(), ReadyState::Connecting);
+    /// network.run();
+    /// assert_eq!(socket.ready_state(), ReadyState::Open);
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn run(&self) {
         self.world.run();
     }
 
     /// Lets so much time pass, and happen what happens in it.
+    ///
+    /// ```
+    /// # use isosocket::{ReadyState, WebSocket, mock::Network};
+    /// # use std::time::Duration;
+    /// let network = Network::new();
+    /// network.peer("ws://peer/").hang();
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// network.advance(Duration::from_secs(20)); // the connect timeout
+    /// assert_eq!(socket.ready_state(), ReadyState::Closed);
+    /// assert_eq!(network.now(), Duration::from_secs(20));
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn advance(&self, time: Duration) {
         self.run();
         let end = self.now().saturating_add(time);
@@ -162,6 +194,16 @@ impl Network {
     /// Runs, and tells whether everything was as the scripts have it and
     /// nothing of them is left.
     ///
+    /// ```
+    /// # use isosocket::{WebSocket, mock::Network};
+    /// let network = Network::new();
+    /// network.peer("ws://peer/").expect("hello");
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// let unmet = network.check().unwrap_err();
+    /// assert!(unmet.to_string().contains(r#"step 1 of 1, expect text "hello""#));
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Unmet`], in words.
     pub fn check(&self) -> Result<(), Unmet> {
@@ -187,6 +229,18 @@ impl Network {
 
     /// How many timers are waiting: connect and close timeouts, delays of
     /// peers, waits of reconnecting sockets. For tests that none is left.
+    ///
+    /// ```
+    /// # use isosocket::{Reconnecting, mock::Network};
+    /// let network = Network::new();
+    /// network.peer("ws://peer/").refuse("no");
+    /// let socket = Reconnecting::new("ws://peer/")?;
+    /// network.run();
+    /// assert_eq!(network.timers(), 1, "until the next attempt");
+    /// drop(socket);
+    /// assert_eq!(network.timers(), 0);
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn timers(&self) -> usize {
         self.world.timers()
     }
@@ -198,6 +252,17 @@ impl Network {
 
     /// Makes every random number this one: of a random time between 0 and some
     /// bound, 0 gives the least and `u64::MAX` the most.
+    ///
+    /// ```
+    /// # use isosocket::{Reconnecting, mock::Network};
+    /// # use std::time::Duration;
+    /// let network = Network::new();
+    /// network.fix_random(u64::MAX);
+    /// network.peer("ws://peer/").refuse("no");
+    /// network.peer("ws://peer/");
+    /// let socket = network.block_on(Reconnecting::open("ws://peer/")).unwrap();
+    /// assert_eq!(network.now(), Duration::from_millis(500));
+    /// ```
     pub fn fix_random(&self, number: u64) {
         self.world.set_random(Random::Fixed(number));
     }

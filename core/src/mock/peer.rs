@@ -62,6 +62,14 @@ impl Peer {
     /// Accepts the connection with this subprotocol (empty: none) and these
     /// extensions. One that the client did not ask for fails the connection, as
     /// does none where it asked for some (S25–S27).
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// network.peer("ws://peer/").accept_with("chat.v1", "");
+    /// let builder = isosocket::WebSocket::builder("ws://peer/");
+    /// let opening = builder.subprotocols(["chat.v2", "chat.v1"]).open();
+    /// assert_eq!(network.block_on(opening).unwrap().protocol(), "chat.v1");
+    /// ```
     #[track_caller]
     pub fn accept_with(&self, protocol: &str, extensions: &str) -> &Self {
         self.push(Step::Accept {
@@ -71,6 +79,12 @@ impl Peer {
     }
 
     /// Refuses the connection: it fails, with this cause in the error's source.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// network.peer("ws://peer/").delay(std::time::Duration::from_secs(1)).refuse("403");
+    /// assert!(network.block_on(isosocket::WebSocket::open("ws://peer/")).is_err());
+    /// ```
     #[track_caller]
     pub fn refuse(&self, cause: &str) -> &Self {
         self.push(Step::Refuse(ErrorEvent::new(cause)))
@@ -121,6 +135,18 @@ impl Peer {
     /// Waits for a Close frame, whatever is in it. What follows happens before
     /// the answer; a [`close_with`](Peer::close_with) is the answer, and without
     /// one the peer answers alike at the end of the script.
+    ///
+    /// ```
+    /// # use isosocket::{CloseEvent, Event, WebSocket};
+    /// # let network = isosocket::mock::Network::new();
+    /// network.peer("ws://peer/").expect_close().close_with(4001, "you, too");
+    /// let socket = network.block_on(WebSocket::open("ws://peer/")).unwrap();
+    /// let mut events = socket.events();
+    /// socket.close();
+    /// network.run();
+    /// let end = std::iter::from_fn(|| events.try_next()).last();
+    /// assert_eq!(end, Some(Event::Close(CloseEvent::new(4001, "you, too", true))));
+    /// ```
     #[track_caller]
     pub fn expect_close(&self) -> &Self {
         self.push(Step::ExpectClose(None))
@@ -152,6 +178,17 @@ impl Peer {
 
     /// Ends the connection without a Close frame (S96): no error, 1006. What
     /// the client has sent and the peer has not waited for is lost.
+    ///
+    /// ```
+    /// # use isosocket::{CloseEvent, Event, WebSocket};
+    /// # let network = isosocket::mock::Network::new();
+    /// network.peer("ws://peer/").send("half of the ne").drop_connection();
+    /// let socket = WebSocket::new("ws://peer/").unwrap();
+    /// let mut events = socket.events();
+    /// network.run();
+    /// let end = std::iter::from_fn(|| events.try_next()).last();
+    /// assert_eq!(end, Some(Event::Close(CloseEvent::abnormal())));
+    /// ```
     #[track_caller]
     pub fn drop_connection(&self) -> &Self {
         self.push(Step::Drop)

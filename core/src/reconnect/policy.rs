@@ -5,6 +5,25 @@ use std::time::Duration;
 use crate::{CloseEvent, ErrorEvent};
 
 /// How a connection, or the attempt to make one, ended.
+///
+/// ```
+/// use isosocket::{Loss, Retry};
+///
+/// fn decide(loss: &Loss) -> Retry {
+///     match loss.close.code {
+///         1000 if loss.was_open => Retry::GiveUp,
+///         _ if loss.attempt > 20 => Retry::GiveUp,
+///         _ => Retry::Backoff,
+///     }
+/// }
+/// # let network = isosocket::mock::Network::new();
+/// # network.peer("ws://peer/").close_with(1000, "");
+///
+/// let builder = isosocket::Reconnecting::builder("ws://peer/").retry(decide);
+/// # let socket = builder.connect().unwrap();
+/// # network.finish();
+/// # assert!(matches!(socket.status(), isosocket::Status::GaveUp(_)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Loss {
@@ -20,6 +39,22 @@ pub struct Loss {
 }
 
 /// What to do about a [`Loss`].
+///
+/// ```
+/// use std::time::Duration;
+/// use isosocket::{Reconnecting, Retry};
+///
+/// # let network = isosocket::mock::Network::new();
+/// # network.peer("ws://peer/").refuse("busy");
+/// # network.peer("ws://peer/");
+/// // Once a minute, as the server asks for.
+/// let socket = Reconnecting::builder("ws://peer/")
+///     .retry(|_| Retry::After(Duration::from_secs(60)))
+///     .connect()?;
+/// # network.advance(Duration::from_secs(60));
+/// # network.finish();
+/// # Ok::<(), isosocket::NewError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// Connect again after the time that the backoff gives.

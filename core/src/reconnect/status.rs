@@ -24,6 +24,22 @@ const KEPT: usize = 64;
 /// The order is `Connecting`, then `Open` or not, then `Waiting` and so on, or
 /// the end: `GaveUp` or `Closed`, once. Each is told before the event that goes
 /// with it: `Open` before `Open`, the end before `Error` and `Close`.
+///
+/// ```
+/// use isosocket::{Reconnecting, Status};
+///
+/// # let network = isosocket::mock::Network::new();
+/// # network.peer("ws://peer/");
+/// let socket = Reconnecting::new("ws://peer/")?;
+/// # network.run();
+/// let light = match socket.status() {
+///     Status::Open => "green",
+///     Status::Connecting { .. } | Status::Waiting { .. } => "yellow",
+///     _ => "red",
+/// };
+/// # assert_eq!(light, "green");
+/// # Ok::<(), isosocket::NewError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
