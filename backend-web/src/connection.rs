@@ -7,18 +7,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::thread::LocalKey;
 
 use isosocket_core::{CloseEvent, ErrorEvent, Link, MessageRef, Options, Refusal, Report};
 use js_sys::Function;
-use slab::Slab;
 use wasm_bindgen::prelude::*;
 use web_sys::BinaryType;
 
 use crate::Web;
 use crate::drain::Drain;
 use crate::js::{self, Event, Listener, Socket};
-use crate::local::{Resident, Slots};
 use crate::microtask::{self, Job};
 use crate::receive;
 use crate::timer::{Timer, milliseconds};
@@ -42,15 +39,6 @@ pub(crate) struct Connection {
     in_call: Cell<bool>,
     /// At least as much as is buffered: what was sent since the host was asked.
     queued: Cell<usize>,
-}
-
-impl Resident for Connection {
-    fn slots() -> &'static LocalKey<Slots<Self>> {
-        thread_local! {
-            static SLOTS: Slots<Connection> = const { RefCell::new(Slab::new()) };
-        }
-        &SLOTS
-    }
 }
 
 impl Connection {
@@ -182,7 +170,7 @@ impl Connection {
         match receive::message(&event.data(), self.options.max_message_size) {
             Some(message) => {
                 if let Some(mut turn) = link.turn() {
-                    turn.report(Report::Message(message));
+                    turn.message(message);
                 }
             }
             None => self.give_up(), // S62

@@ -8,15 +8,12 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::LocalKey;
 use std::time::Duration;
 
-use isosocket_core::{Host, MaybeSend, NewError};
-use slab::Slab;
-
-use crate::local::{Local, Resident, Slots};
+use crate::local::Local;
 use crate::microtask::{self, Job};
 use crate::timer::{LONGEST, Timer};
+use isosocket_core::{Host, MaybeSend, NewError};
 
 /// The JavaScript host, for calls without a socket.
 ///
@@ -85,15 +82,6 @@ struct Call {
     left: Cell<f64>,
     timer: RefCell<Option<Timer>>,
     task: RefCell<Option<Box<dyn FnOnce()>>>,
-}
-
-impl Resident for Call {
-    fn slots() -> &'static LocalKey<Slots<Self>> {
-        thread_local! {
-            static SLOTS: Slots<Call> = const { RefCell::new(Slab::new()) };
-        }
-        &SLOTS
-    }
 }
 
 impl Call {

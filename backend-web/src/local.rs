@@ -1,94 +1,52 @@
 //! A value that stays on its thread, and a ticket to it that may go anywhere.
 //!
-//! Invariant: the ticket is `Send` and `Sync` because it is two numbers; on
-//! another thread it opens nothing.
+//! Invariant: on another thread the ticket opens nothing.
 
-use std::cell::RefCell;
-use std::marker::PhantomData;
+use std::mem;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::LocalKey;
 
-use slab::Slab;
-
-/// The values of one type that live on this thread, each with its stamp.
-pub(crate) type Slots<T> = RefCell<Slab<(u32, Rc<T>)>>;
-
-/// What can be kept: a type that has a place for its values on every thread.
-pub(crate) trait Resident: Sized + 'static {
-    fn slots() -> &'static LocalKey<Slots<Self>>;
-}
-
-/// Numbers all tickets of the program, so that one from another thread is told
-/// from one of this thread with the same key.
-static STAMPS: AtomicU32 = AtomicU32::new(0);
+use fragile::Fragile;
 
 /// The ticket. Dropped on another thread it leaves the value behind.
-pub(crate) struct Local<T: Resident> {
-    key: usize,
-    stamp: u32,
-    value: PhantomData<fn(T) -> T>,
-}
+pub(crate) struct Local<T>(Option<Fragile<Rc<T>>>);
 
-impl<T: Resident> Local<T> {
+impl<T> Local<T> {
     pub(crate) fn new(value: T) -> Self {
-        let stamp = STAMPS.fetch_add(1, Ordering::Relaxed);
-        let key = T::slots().with(|slots| slots.borrow_mut().insert((stamp, Rc::new(value))));
-        Local {
-            key,
-            stamp,
-            value: PhantomData,
-        }
+        Local(Some(Fragile::new(Rc::new(value))))
     }
 
     /// The value; `None` on another thread.
     #[inline]
-    pub(crate) fn get(&self) -> Option<Rc<T>> {
-        T::slots().with(|slots| match slots.borrow().get(self.key) {
-            Some((stamp, value)) if *stamp == self.stamp => Some(value.clone()),
-            _ => None,
-        })
+    pub(crate) fn get(&self) -> Option<&Rc<T>> {
+        self.0.as_ref()?.try_get().ok()
     }
 }
 
-impl<T: Resident> Drop for Local<T> {
+impl<T> Drop for Local<T> {
     fn drop(&mut self) {
-        // The value is dropped outside the borrow: it may own other tickets.
-        // Where the thread is ending its values are gone already.
-        let value = T::slots().try_with(|slots| {
-            let mut slots = slots.borrow_mut();
-            match slots.get(self.key) {
-                Some((stamp, _)) if *stamp == self.stamp => Some(slots.remove(self.key)),
-                _ => None,
-            }
-        });
-        drop(value);
+        if let Some(value) = self.0.take_if(|value| !value.is_valid()) {
+            abandon(value);
+        }
     }
+}
+
+/// Lets go of what only another thread could drop.
+fn abandon<T>(value: T) {
+    let _ = mem::ManuallyDrop::new(value);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    struct Value(Rc<()>);
-
-    impl Resident for Value {
-        fn slots() -> &'static LocalKey<Slots<Self>> {
-            thread_local! {
-                static SLOTS: Slots<Value> = const { RefCell::new(Slab::new()) };
-            }
-            &SLOTS
-        }
-    }
-
     #[test]
     fn a_value_lives_as_long_as_its_ticket() {
         let witness = Rc::new(());
-        let ticket = Local::new(Value(witness.clone()));
+        let ticket = Local::new(witness.clone());
         assert!(
             ticket
                 .get()
-                .is_some_and(|value| Rc::ptr_eq(&value.0, &witness))
+                .is_some_and(|value| Rc::ptr_eq(&**value, &witness))
         );
         drop(ticket);
         assert_eq!(Rc::strong_count(&witness), 1);
@@ -96,14 +54,23 @@ mod tests {
 
     #[test]
     fn a_ticket_opens_nothing_on_another_thread() {
-        let ticket = Local::new(Value(Rc::default()));
+        let ticket = Local::new(());
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let own = Local::new(Value(Rc::default()));
-                assert_eq!(own.key, ticket.key, "the stamp makes the difference");
+                let own = Local::new(());
                 assert!(ticket.get().is_none() && own.get().is_some());
             });
         });
         assert!(ticket.get().is_some());
+    }
+
+    #[test]
+    fn a_ticket_dropped_on_another_thread_leaves_the_value_behind() {
+        let witness = std::sync::Arc::new(());
+        let ticket = Local::new(witness.clone());
+        std::thread::scope(|scope| {
+            scope.spawn(move || drop(ticket));
+        });
+        assert_eq!(std::sync::Arc::strong_count(&witness), 2);
     }
 }

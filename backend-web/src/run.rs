@@ -10,11 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
-use std::thread::LocalKey;
 
-use slab::Slab;
-
-use crate::local::{Local, Resident, Slots};
+use crate::local::Local;
 use crate::microtask::{self, Job};
 
 /// Hands a future to the host's event loop and returns at once.
@@ -58,15 +55,6 @@ pub(crate) struct Task {
 /// Where a future waits between polls. Empty while it is polled, and once it
 /// is complete.
 struct Slot(RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>);
-
-impl Resident for Slot {
-    fn slots() -> &'static LocalKey<Slots<Self>> {
-        thread_local! {
-            static SLOTS: Slots<Slot> = const { RefCell::new(Slab::new()) };
-        }
-        &SLOTS
-    }
-}
 
 impl Task {
     pub(crate) fn poll(self: Arc<Self>) {

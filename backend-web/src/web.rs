@@ -23,7 +23,7 @@ pub struct Web {
 impl Web {
     /// The connection; `None`, with a line in the log, on another thread.
     #[inline]
-    fn connection(&self) -> Option<Rc<Connection>> {
+    fn connection(&self) -> Option<&Rc<Connection>> {
         let connection = self.connection.get();
         if connection.is_none() {
             log::error!("a socket must be used on the thread that made it");

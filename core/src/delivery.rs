@@ -5,6 +5,7 @@
 //! in the [`Mail`] until the next event or turn.
 
 use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,6 +65,38 @@ pub(crate) struct Delivery<S> {
     pub(crate) relay: Option<Box<dyn Relay>>,
     /// `Close` was delivered, so nothing will be again.
     ended: bool,
+}
+
+/// A delivery as a turn has it: boxed, because it changes hands twice a turn.
+pub(crate) struct Lent<S>(Option<Box<Delivery<S>>>);
+
+impl<S> Lent<S> {
+    pub(crate) fn new(delivery: Box<Delivery<S>>) -> Self {
+        Lent(Some(delivery))
+    }
+
+    /// Ends the loan; nothing can be delivered after that.
+    pub(crate) fn give_back(&mut self) -> Option<Box<Delivery<S>>> {
+        self.0.take()
+    }
+}
+
+impl<S> Deref for Lent<S> {
+    type Target = Delivery<S>;
+
+    #[inline]
+    fn deref(&self) -> &Delivery<S> {
+        self.0.as_deref().expect("a turn gives it back at its end")
+    }
+}
+
+impl<S> DerefMut for Lent<S> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Delivery<S> {
+        self.0
+            .as_deref_mut()
+            .expect("a turn gives it back at its end")
+    }
 }
 
 impl<S> Default for Delivery<S> {

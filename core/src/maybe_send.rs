@@ -51,14 +51,10 @@ mod native {
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 mod web {
-    use std::any::Any;
     use std::cell::RefCell;
-    use std::fmt;
-    use std::marker::PhantomData;
-    use std::rc::Rc;
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::{fmt, mem};
 
-    use slab::Slab;
+    use fragile::Fragile;
 
     /// `Send` natively, where handlers run on the event loop's thread; nothing
     /// on the web, where they run on the thread that binds them. Portable code
@@ -67,65 +63,38 @@ mod web {
 
     impl<T> MaybeSend for T {}
 
-    thread_local! {
-        static REGISTRY: RefCell<Slab<(u32, Rc<dyn Any>)>> = const { RefCell::new(Slab::new()) };
-    }
-
-    static STAMPS: AtomicU32 = AtomicU32::new(0);
-
     /// A place for what only the delivering thread may touch: natively a lock,
-    /// on the web a slot in a thread-local registry.
+    /// on the web a value that opens on the thread alone that made it.
     ///
     /// The home itself may be anywhere. Dropped on another thread it leaves its
     /// value behind: a backend drops it where it made it.
-    pub struct Home<T> {
-        key: usize,
-        stamp: u32,
-        value: PhantomData<fn(T) -> T>,
-    }
+    pub struct Home<T>(Option<Fragile<RefCell<T>>>);
 
     impl<T: 'static> Home<T> {
         /// A home for `value`.
         pub fn new(value: T) -> Self {
-            let stamp = STAMPS.fetch_add(1, Ordering::Relaxed);
-            let value: Rc<dyn Any> = Rc::new(RefCell::new(value));
-            let key = REGISTRY.with(|slots| slots.borrow_mut().insert((stamp, value)));
-            Home {
-                key,
-                stamp,
-                value: PhantomData,
-            }
+            Home(Some(Fragile::new(RefCell::new(value))))
         }
 
         /// Calls `f` with the value; `None` on a thread that may not touch it.
+        #[inline]
         pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-            // The slot is cloned out, so that `f` may use the registry.
-            let value = REGISTRY.with(|slots| match slots.borrow().get(self.key) {
-                Some((stamp, value)) if *stamp == self.stamp => Some(value.clone()),
-                _ => None,
-            })?;
-            let value = value.downcast_ref::<RefCell<T>>()?;
+            let value = self.0.as_ref()?.try_get().ok()?;
             Some(f(&mut value.borrow_mut()))
         }
     }
 
     impl<T> Drop for Home<T> {
         fn drop(&mut self) {
-            // The value is dropped outside the borrow: it may own other homes.
-            let value = REGISTRY.try_with(|slots| {
-                let mut slots = slots.borrow_mut();
-                match slots.get(self.key) {
-                    Some((stamp, _)) if *stamp == self.stamp => Some(slots.remove(self.key)),
-                    _ => None,
-                }
-            });
-            drop(value);
+            if let Some(value) = self.0.take_if(|value| !value.is_valid()) {
+                mem::forget(value);
+            }
         }
     }
 
     impl<T> fmt::Debug for Home<T> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.debug_tuple("Home").field(&self.stamp).finish()
+            f.write_str("Home")
         }
     }
 }

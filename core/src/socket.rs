@@ -11,7 +11,7 @@ use std::task::Waker;
 
 use crate::accepted::Accepted;
 use crate::bind::Sweep;
-use crate::delivery::{Bound, Delivery, Mail, Slot};
+use crate::delivery::{Bound, Delivery, Lent, Mail, Slot};
 use crate::events::Queue;
 use crate::machine::{Decision, Input, step};
 use crate::{
@@ -340,7 +340,7 @@ pub(crate) struct Shared<T: Transport> {
     kept: AtomicBool,
     mail: Home<Mail<WebSocket<T>>>,
     /// `None` while a turn is under way.
-    pub(crate) delivery: Home<Option<Delivery<WebSocket<T>>>>,
+    pub(crate) delivery: Home<Option<Box<Delivery<WebSocket<T>>>>>,
     waiters: Mutex<Vec<Waker>>,
 }
 
@@ -366,7 +366,7 @@ impl<T: Transport> Shared<T> {
             dirty: AtomicBool::new(false),
             kept: AtomicBool::new(false),
             mail: Home::new(Mail::default()),
-            delivery: Home::new(Some(delivery)),
+            delivery: Home::new(Some(Box::new(delivery))),
             waiters: Mutex::default(),
         }
     }
@@ -502,7 +502,7 @@ impl<T: Transport> Link<T> {
             socket: WebSocket {
                 shared: self.0.clone(),
             },
-            delivery,
+            delivery: Lent::new(delivery),
             changed: false,
         };
         turn.settle();
@@ -538,7 +538,7 @@ impl<T: Transport> fmt::Debug for Link<T> {
 /// meanwhile.
 pub struct Turn<T: Transport> {
     socket: WebSocket<T>,
-    delivery: Delivery<WebSocket<T>>,
+    delivery: Lent<WebSocket<T>>,
     changed: bool,
 }
 
@@ -708,9 +708,9 @@ impl<T: Transport> Drop for Turn<T> {
         if let Some(relay) = &mut self.delivery.relay {
             relay.end_turn();
         }
-        let delivery = mem::take(&mut self.delivery);
+        let delivery = self.delivery.give_back();
         let shared = &self.socket.shared;
-        shared.delivery.with(|home| *home = Some(delivery));
+        shared.delivery.with(|home| *home = delivery);
         if self.changed {
             shared.wake_waiters();
         }
