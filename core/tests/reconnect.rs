@@ -318,6 +318,37 @@ fn the_hook_may_say_when() {
 }
 
 #[test]
+fn a_wait_can_be_cut_short() {
+    let network = network();
+    network.peer(URL).refuse("no");
+    network.peer(URL).refuse("no");
+    network.peer(URL).expect_close();
+    let socket = Socket::new(URL).unwrap();
+    socket.retry_now();
+    network.run();
+    assert_eq!(network.timers(), 1);
+    // Once is enough.
+    socket.retry_now();
+    socket.retry_now();
+    network.run();
+    let status = socket.status();
+    assert!(
+        matches!(status, Status::Waiting { attempt: 3, delay, .. } if delay == SECOND),
+        "{status:?}"
+    );
+    assert_eq!((network.now(), network.timers()), (Duration::ZERO, 1));
+    network.advance(SECOND);
+    assert_eq!(socket.status(), Status::Open);
+    socket.retry_now();
+    socket.close();
+    network.run();
+    socket.retry_now();
+    network.run();
+    assert_eq!((socket.status(), network.timers()), (Status::Closed, 0));
+    network.finish();
+}
+
+#[test]
 fn a_hook_that_panics_changes_nothing() {
     let network = network();
     network.peer(URL).refuse("no");

@@ -371,7 +371,7 @@ fn decide<T: Transport>(reconnect: &Reconnect<T>, loss: &Loss) -> Retry {
 }
 
 /// The wait is over.
-fn retry<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
+pub(crate) fn retry<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     let reconnect = link.transport();
     let (serial, before) = {
         let mut state = reconnect.state();

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::attempt;
 use super::policy::Policy;
 use super::status::{Listeners, StatusHandler};
+use super::transport::Phase;
 use super::{Loss, Reconnect, Retry, Status, Statuses};
-use crate::{Binding, Builder, Home, MaybeSend, Transport, WebSocket};
+use crate::{Binding, Builder, Home, Host, MaybeSend, Transport, WebSocket};
 
 /// What a URL that is asked for may fail with.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -330,6 +332,36 @@ impl<T: Transport> WebSocket<Reconnect<T>> {
         let live = self.reconnect().hooks.listeners.bind(boxed(handler));
         let socket = self.downgrade();
         Binding { live, socket }
+    }
+
+    /// Ends the wait for the next attempt, and connects soon: for a button, or
+    /// for a page that is online again. Does nothing unless it is
+    /// [waiting](Status::Waiting). The attempt counts like any other.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").refuse("no");
+    /// # network.peer("ws://peer/").accept();
+    /// use isosocket::{Reconnecting, Status};
+    ///
+    /// let socket = Reconnecting::new("ws://peer/")?;
+    /// # network.run();
+    /// assert!(matches!(socket.status(), Status::Waiting { .. }));
+    /// socket.retry_now();
+    /// # network.run();
+    /// # assert_eq!((socket.status(), network.now()), (Status::Open, Default::default()));
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    pub fn retry_now(&self) {
+        let reconnect = self.reconnect();
+        let (link, serial) = match &*reconnect.state() {
+            state if matches!(state.phase, Phase::Waiting(_)) => (state.link(), reconnect.serial()),
+            _ => return,
+        };
+        if let Some(link) = link {
+            let retry = move || attempt::retry(&link, serial);
+            reconnect.host.soon(retry);
+        }
     }
 
     fn reconnect(&self) -> &Reconnect<T> {

@@ -92,6 +92,13 @@ pub(crate) enum Phase<T: Transport> {
     Ended(Option<Line<T>>),
 }
 
+impl<T: Transport> State<T> {
+    /// The socket, until its end.
+    pub(crate) fn link(&self) -> Option<Link<Reconnect<T>>> {
+        self.link.clone()
+    }
+}
+
 /// A timer that is only to be dropped.
 pub(crate) struct Wait<T: Transport>(
     #[allow(dead_code, reason = "dropping it is its use")] Timer<T>,
