@@ -95,7 +95,7 @@ impl Job {
             Content::Plain | Content::Small => SMALL,
             Content::Feed | Content::Noise => 10 * SMALL,
         };
-        self.payloads(size).next().clone()
+        self.content.first(size)
     }
 }
 

@@ -43,7 +43,15 @@ impl Content {
 
     /// The messages, in the order in which they come.
     pub fn messages(self, size: usize) -> Vec<Bytes> {
-        let count = VARIETY.div_ceil(size.max(1));
+        self.some(size, VARIETY.div_ceil(size.max(1)))
+    }
+
+    /// The first of them, without the memory that all would take.
+    pub fn first(self, size: usize) -> Bytes {
+        self.some(size, 1).remove(0)
+    }
+
+    fn some(self, size: usize, count: usize) -> Vec<Bytes> {
         let mut random = Random(1);
         match self {
             Content::Plain | Content::Small => vec![vec![b'x'; size].into()],
