@@ -1,5 +1,5 @@
-//! One simulated connection: the transport on one side, a peer's script on the
-//! other.
+//! One simulated connection: what the client sent on one side, a peer's script
+//! on the other.
 //!
 //! Invariant: turns are taken by tasks of the network and never inside a call
 //! of the transport (S98), with no lock held.
@@ -9,68 +9,55 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use super::Mock;
 use super::script::{Placed, Progress, Script, Sent, Step};
-use super::world::{MockHost, MockTimer, World};
-use crate::request::check_url;
-use crate::{
-    CloseEvent, ErrorEvent, Link, MessageRef, NewError, Options, Refusal, Report, Request,
-    SyntaxError, Transport, Turn,
-};
+use super::world::{MockTimer, World};
+use crate::{CloseEvent, ErrorEvent, Link, Options, Report, Turn};
 
 /// How many bytes a stream may leave lying before the peer is not read from.
 const RECEIVE_LIMIT: usize = 4 << 20;
 /// After so many bytes in one turn it is asked whether they lie.
 const CHECK_EVERY: usize = 64 << 10;
 
-/// A connection to a scripted peer: the transport of tests.
-///
-/// [`supported`](Transport::supported) is true on a thread that has a
-/// [`Network`](super::Network).
-#[derive(Debug)]
-pub struct Mock {
-    world: Arc<World>,
-    connection: Arc<Connection>,
-}
-
 /// A connection, shared with the network's tasks.
 pub(crate) struct Connection(Mutex<Inner>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     New,
     Connecting,
     Open,
     Ended,
 }
 
-struct Inner {
-    url: String,
-    subprotocols: Vec<String>,
-    options: Options,
-    phase: Phase,
-    link: Option<Link<Mock>>,
-    script: Option<Arc<Script>>,
+pub(super) struct Inner {
+    pub(super) url: String,
+    pub(super) subprotocols: Vec<String>,
+    pub(super) options: Options,
+    pub(super) phase: Phase,
+    pub(super) link: Option<Link<Mock>>,
+    pub(super) script: Option<Arc<Script>>,
     /// What the client sent: before the network took it, and after.
-    outgoing: VecDeque<Sent>,
-    inbox: VecDeque<Sent>,
-    buffered: usize,
+    pub(super) outgoing: VecDeque<Sent>,
+    pub(super) inbox: VecDeque<Sent>,
+    pub(super) buffered: usize,
     /// Somebody waits until no more than this is buffered.
-    mark: Option<usize>,
+    pub(super) mark: Option<usize>,
     /// The connect timeout's timer, later the close timeout's.
-    deadline: Option<MockTimer>,
-    expired: bool,
-    delay: Option<MockTimer>,
-    aborted: bool,
-    stalled: bool,
-    hanging: bool,
+    pub(super) deadline: Option<MockTimer>,
+    pub(super) expired: bool,
+    pub(super) delay: Option<MockTimer>,
+    pub(super) aborted: bool,
+    pub(super) stalled: bool,
+    pub(super) hanging: bool,
     /// A stream of the program is full.
-    paused: bool,
+    pub(super) paused: bool,
     /// The client's Close frame, once the script has had it.
-    close_received: Option<Option<(u16, String)>>,
+    pub(super) close_received: Option<Option<(u16, String)>>,
     /// How the connection ends, once the peer's Close frame has arrived.
-    peer_close: Option<CloseEvent>,
+    pub(super) peer_close: Option<CloseEvent>,
     /// A task is on its way.
-    queued: bool,
+    pub(super) queued: bool,
 }
 
 /// What a connection does next.
@@ -86,7 +73,33 @@ enum Act {
 }
 
 impl Connection {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    /// A connection that has not started.
+    pub(super) fn new(url: String, subprotocols: Vec<String>, options: Options) -> Arc<Self> {
+        Arc::new(Connection(Mutex::new(Inner {
+            url,
+            subprotocols,
+            options,
+            phase: Phase::New,
+            link: None,
+            script: None,
+            outgoing: VecDeque::new(),
+            inbox: VecDeque::new(),
+            buffered: 0,
+            mark: None,
+            deadline: None,
+            expired: false,
+            delay: None,
+            aborted: false,
+            stalled: false,
+            hanging: false,
+            paused: false,
+            close_received: None,
+            peer_close: None,
+            queued: false,
+        })))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -153,7 +166,7 @@ impl Connection {
         }
     }
 
-    fn set_deadline(self: &Arc<Self>, world: &Arc<World>, timeout: Option<Duration>) {
+    pub(super) fn set_deadline(self: &Arc<Self>, world: &Arc<World>, timeout: Option<Duration>) {
         let (connection, own) = (self.clone(), world.clone());
         let expire = move || {
             connection.lock().expired = true;
@@ -417,177 +430,8 @@ fn close_event(frame: Option<(u16, String)>) -> CloseEvent {
     CloseEvent::new(code, reason, true)
 }
 
-impl Transport for Mock {
-    type Options = ();
-    type Host = MockHost;
-
-    fn host() -> MockHost {
-        MockHost::current()
-    }
-
-    fn supported() -> bool {
-        World::current().is_some()
-    }
-
-    fn new(request: Request<()>) -> Result<(Self, String), NewError> {
-        let world = World::current().ok_or(NewError::NotSupported)?;
-        let url = normalize(&request.url)?;
-        let connection = Arc::new(Connection(Mutex::new(Inner {
-            url: url.clone(),
-            subprotocols: request.subprotocols,
-            options: request.options,
-            phase: Phase::New,
-            link: None,
-            script: None,
-            outgoing: VecDeque::new(),
-            inbox: VecDeque::new(),
-            buffered: 0,
-            mark: None,
-            deadline: None,
-            expired: false,
-            delay: None,
-            aborted: false,
-            stalled: false,
-            hanging: false,
-            paused: false,
-            close_received: None,
-            peer_close: None,
-            queued: false,
-        })));
-        Ok((Mock { world, connection }, url))
-    }
-
-    fn start(&self, link: Link<Self>) {
-        let timeout = {
-            let mut inner = self.connection.lock();
-            inner.phase = Phase::Connecting;
-            inner.link = Some(link);
-            inner.options.connect_timeout
-        };
-        self.connection.set_deadline(&self.world, timeout);
-        self.connection.wake(&self.world);
-    }
-
-    fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
-        {
-            let mut inner = self.connection.lock();
-            if inner.phase != Phase::Open {
-                return Err(Refusal::Closing);
-            }
-            let length = message.as_bytes().len();
-            let buffered = inner.buffered.saturating_add(length);
-            if inner.buffered > 0 && buffered > inner.options.send_limit {
-                return Err(Refusal::Full); // S54
-            }
-            inner.buffered = buffered;
-            let message = message.to_message();
-            inner.outgoing.push_back(Sent::Message(message));
-        }
-        self.connection.wake(&self.world);
-        Ok(())
-    }
-
-    fn abort(&self) {
-        self.connection.lock().aborted = true;
-        self.connection.wake(&self.world);
-    }
-
-    fn close(&self, frame: Option<(u16, &str)>) {
-        let timeout = {
-            let mut inner = self.connection.lock();
-            if inner.phase != Phase::Open {
-                return;
-            }
-            let frame = frame.map(|(code, reason)| (code, reason.to_owned()));
-            inner.outgoing.push_back(Sent::Close(frame));
-            inner.paused = false;
-            inner.options.close_timeout
-        };
-        self.connection.set_deadline(&self.world, timeout);
-        self.connection.wake(&self.world);
-    }
-
-    fn buffered_amount(&self) -> usize {
-        self.connection.lock().buffered
-    }
-
-    fn schedule(&self, link: Link<Self>) {
-        self.world.soon(move || drop(link.turn()));
-    }
-
-    fn watch_drain(&self, link: Link<Self>, mark: usize) {
-        {
-            let mut inner = self.connection.lock();
-            if inner.buffered > mark && inner.phase == Phase::Open {
-                inner.mark = Some(mark.max(inner.mark.unwrap_or_default()));
-                return;
-            }
-        }
-        self.world.soon(move || link.drained());
-    }
-
-    fn resume(&self) {
-        self.connection.lock().paused = false;
-        self.connection.wake(&self.world);
-    }
-
-    fn detach(&self) {
-        let link = {
-            let mut inner = self.connection.lock();
-            inner.aborted |= inner.phase == Phase::Connecting;
-            inner.link.take()
-        };
-        drop(link);
-        self.connection.wake(&self.world);
-    }
-}
-
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Connection")
-    }
-}
-
-/// The part of URL serialization that programs meet (S6–S8); the backends have
-/// the whole of it.
-pub(crate) fn normalize(url: &str) -> Result<String, NewError> {
-    let url = check_url(url)?;
-    let (scheme, rest) = url.split_once(':').unwrap_or_default();
-    let rest = rest.trim_start_matches(['/', '\\']);
-    let end = rest.find(['/', '\\', '?']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let (user, host) = match authority.rsplit_once('@') {
-        Some((user, host)) => (format!("{user}@"), host),
-        None => (String::new(), authority),
-    };
-    let default = if scheme == "wss" { ":443" } else { ":80" };
-    let host = host.strip_suffix(default).unwrap_or(host);
-    if host.is_empty() || host.contains(char::is_whitespace) {
-        return Err(SyntaxError::Url(format!("no host in {url:?}")).into());
-    }
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    let path = path.trim_start_matches('\\');
-    let host = host.to_lowercase();
-    Ok(format!("{scheme}://{user}{host}{slash}{path}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::normalize;
-
-    #[test]
-    fn urls_are_serialized_as_far_as_programs_meet_it() {
-        for (given, expected) in [
-            ("ws://H", "ws://h/"),
-            ("https://Host:443/A?b=C", "wss://host/A?b=C"),
-            ("ws://host:8080?q", "ws://host:8080/?q"),
-            ("wss://User:Pass@h:80/", "wss://User:Pass@h:80/"),
-            ("ws:h/x", "ws://h/x"),
-        ] {
-            assert_eq!(normalize(given).as_deref(), Ok(expected), "{given}");
-        }
-        for bad in ["ws://", "h", "ws:///?x", "ftp://h", "ws://h#x", "ws://a b/"] {
-            assert!(normalize(bad).is_err(), "{bad}");
-        }
     }
 }

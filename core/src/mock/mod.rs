@@ -14,10 +14,12 @@ mod network;
 mod peer;
 mod script;
 mod substitute;
+mod transport;
+mod url;
 mod world;
 
-pub use connection::Mock;
 pub use network::{Network, Unmet};
 pub use peer::Peer;
 pub use substitute::{Mockable, MockableHost, MockableTimer};
+pub use transport::Mock;
 pub use world::{MockHost, MockTimer};

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use super::connection::normalize;
 use super::peer::Peer;
 use super::script::Script;
+use super::url::normalize;
 use super::world::{Random, World};
 
 /// How long [`Network::block_on`] goes on, in simulated time.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::connection::Mock;
+use super::transport::Mock;
 use super::world::{MockHost, MockTimer, World};
 use crate::line::{Line, OuterTurn, Relay};
 use crate::{

@@ -1,0 +1,125 @@
+//! The transport: what core asks of a simulated connection.
+//!
+//! Invariant: nothing happens inside a call; the network is asked to come by.
+
+use std::sync::Arc;
+
+use super::connection::{Connection, Phase};
+use super::script::Sent;
+use super::url::normalize;
+use super::world::{MockHost, World};
+use crate::{Link, MessageRef, NewError, Refusal, Request, Transport};
+
+/// A connection to a scripted peer: the transport of tests.
+///
+/// [`supported`](Transport::supported) is true on a thread that has a
+/// [`Network`](super::Network).
+#[derive(Debug)]
+pub struct Mock {
+    world: Arc<World>,
+    connection: Arc<Connection>,
+}
+
+impl Transport for Mock {
+    type Options = ();
+    type Host = MockHost;
+
+    fn host() -> MockHost {
+        MockHost::current()
+    }
+
+    fn supported() -> bool {
+        World::current().is_some()
+    }
+
+    fn new(request: Request<()>) -> Result<(Self, String), NewError> {
+        let world = World::current().ok_or(NewError::NotSupported)?;
+        let url = normalize(&request.url)?;
+        let connection = Connection::new(url.clone(), request.subprotocols, request.options);
+        Ok((Mock { world, connection }, url))
+    }
+
+    fn start(&self, link: Link<Self>) {
+        let timeout = {
+            let mut inner = self.connection.lock();
+            inner.phase = Phase::Connecting;
+            inner.link = Some(link);
+            inner.options.connect_timeout
+        };
+        self.connection.set_deadline(&self.world, timeout);
+        self.connection.wake(&self.world);
+    }
+
+    fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
+        {
+            let mut inner = self.connection.lock();
+            if inner.phase != Phase::Open {
+                return Err(Refusal::Closing);
+            }
+            let length = message.as_bytes().len();
+            let buffered = inner.buffered.saturating_add(length);
+            if inner.buffered > 0 && buffered > inner.options.send_limit {
+                return Err(Refusal::Full); // S54
+            }
+            inner.buffered = buffered;
+            let message = message.to_message();
+            inner.outgoing.push_back(Sent::Message(message));
+        }
+        self.connection.wake(&self.world);
+        Ok(())
+    }
+
+    fn abort(&self) {
+        self.connection.lock().aborted = true;
+        self.connection.wake(&self.world);
+    }
+
+    fn close(&self, frame: Option<(u16, &str)>) {
+        let timeout = {
+            let mut inner = self.connection.lock();
+            if inner.phase != Phase::Open {
+                return;
+            }
+            let frame = frame.map(|(code, reason)| (code, reason.to_owned()));
+            inner.outgoing.push_back(Sent::Close(frame));
+            inner.paused = false;
+            inner.options.close_timeout
+        };
+        self.connection.set_deadline(&self.world, timeout);
+        self.connection.wake(&self.world);
+    }
+
+    fn buffered_amount(&self) -> usize {
+        self.connection.lock().buffered
+    }
+
+    fn schedule(&self, link: Link<Self>) {
+        self.world.soon(move || drop(link.turn()));
+    }
+
+    fn watch_drain(&self, link: Link<Self>, mark: usize) {
+        {
+            let mut inner = self.connection.lock();
+            if inner.buffered > mark && inner.phase == Phase::Open {
+                inner.mark = Some(mark.max(inner.mark.unwrap_or_default()));
+                return;
+            }
+        }
+        self.world.soon(move || link.drained());
+    }
+
+    fn resume(&self) {
+        self.connection.lock().paused = false;
+        self.connection.wake(&self.world);
+    }
+
+    fn detach(&self) {
+        let link = {
+            let mut inner = self.connection.lock();
+            inner.aborted |= inner.phase == Phase::Connecting;
+            inner.link.take()
+        };
+        drop(link);
+        self.connection.wake(&self.world);
+    }
+}
