@@ -655,6 +655,11 @@ impl<T: Transport> Turn<T> {
     #[inline]
     fn deliver(&mut self, event: Event) {
         self.delivery.deliver(&self.socket, event);
+        // A handler may have dropped the last handle but this turn's own: that
+        // counts at once, and not when the turn ends (S60, S102).
+        if self.socket.shared.handles.load(Ordering::Acquire) == 1 {
+            self.socket.shared.abandon();
+        }
     }
 
     /// Takes in mail and delivers what waited for it.

@@ -335,6 +335,25 @@ fn dropping_the_last_handle_closes_and_lets_go() {
 }
 
 #[test]
+fn a_handle_dropped_in_a_handler_closes_before_the_next_event() {
+    let (socket, log) = socket();
+    let mut events = socket.events();
+    let holder = Arc::new(Mutex::new(Some(socket.clone())));
+    let held = holder.clone();
+    socket.on_message(move |_, _| drop(held.lock().unwrap().take()));
+    drop(socket);
+    log.report([established(), message("a"), message("b"), closed()]);
+    assert_eq!(log.calls()[0], "close None");
+    let kinds: Vec<_> = std::iter::from_fn(|| events.try_next())
+        .map(|event| event.kind())
+        .collect();
+    assert_eq!(
+        kinds,
+        [EventKind::Open, EventKind::Message, EventKind::Close]
+    );
+}
+
+#[test]
 fn dropping_a_connecting_socket_gives_it_up() {
     let (socket, log) = socket();
     drop(socket);

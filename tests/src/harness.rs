@@ -207,6 +207,12 @@ mod native {
         (threads.count(), entries("/proc/self/fd").count())
     }
 
+    /// A process has memory that is not this thread's: see the native crate's
+    /// own test of leaks.
+    pub fn memory() -> usize {
+        0
+    }
+
     /// Makes a socket trust the peer's CA.
     #[cfg(feature = "native")]
     pub fn trusting(builder: isosocket::Builder) -> isosocket::Builder {
@@ -374,6 +380,11 @@ mod web {
     /// The web does not tell.
     pub fn resources() -> (usize, usize) {
         (0, 0)
+    }
+
+    /// How large the program's memory has grown, in bytes.
+    pub fn memory() -> usize {
+        core::arch::wasm32::memory_size::<0>() << 16
     }
 
     /// A browser has its own roots, and the suite's CA is not among them.

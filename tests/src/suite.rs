@@ -137,6 +137,11 @@ pub fn no_counts() -> bool {
     harness::resources().0 == 0
 }
 
+/// For the list: the program's memory is not counted.
+pub fn no_memory_count() -> bool {
+    harness::memory() == 0
+}
+
 /// For the list: a panic cannot be caught here.
 pub fn panics_abort() -> bool {
     cfg!(panic = "abort")

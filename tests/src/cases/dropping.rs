@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 use isosocket::{Bind, Event, EventKind, ReadyState, WebSocket};
 
 use crate::harness;
-use crate::probe::{Probe, Via, fresh_id, trace, url, with_id};
+use crate::probe::{Probe, Via, check_sequence, fresh_id, trace, url, with_id};
 use crate::record::{record, records_now};
 use crate::suite::{Seen, ensure, ensure_eq};
 
@@ -236,6 +236,128 @@ pub async fn handlers_are_freed_after_the_drop((path, opens): (&'static str, boo
         flag.wait().await;
     }
     Ok("freed".into())
+}
+
+/// When the last handle is dropped, the path, and the events that a stream of
+/// the socket then sees.
+pub const MOMENTS: &[(&str, &str, &str)] = &[
+    ("at once", "/script?do=delay:50;accept", "error"),
+    ("a moment later", "/script?do=delay:200;accept", "error"),
+    ("in the handshake", "/script?do=delay:200;accept", "error"),
+    ("when open", "/echo", "open"),
+    ("in the open handler", "/echo", "open"),
+    (
+        "in the message handler",
+        "/script?do=text:a;text:b;answer",
+        "open message",
+    ),
+    ("in the error handler", "/refuse/403", "error"),
+    ("in the close handler", "/close/4000/bye", "open"),
+    ("when closing", "/on-close/late/100", "open"),
+    ("after sending", "/echo", "open"),
+    ("when closed", "/close/4000/bye", "open"),
+];
+
+/// S97 holds whenever it happens, and nothing that handlers own is left.
+pub async fn dropping_at_any_moment_ends_and_frees(
+    (moment, path, expected): (&'static str, &'static str, &'static str),
+) -> Seen {
+    let id = fresh_id();
+    let socket = WebSocket::new(&url(&with_id(path, &id))).map_err(|error| error.to_string())?;
+    let mut events = socket.events();
+    let flags = bind_owners(&socket);
+    let holder = Arc::new(Mutex::new(None));
+    for kind in EventKind::ALL {
+        let holder = holder.clone();
+        if moment == format!("in the {kind} handler") {
+            socket.bind(kind, move |_, _| {
+                let held: Option<WebSocket> = lock(&holder).take();
+                drop(held);
+            });
+        }
+    }
+    let is_later = ["when open", "when closing", "after sending", "when closed"];
+    let mut seen = Vec::new();
+    if moment.ends_with("handler") {
+        *lock(&holder) = Some(socket);
+    } else {
+        if moment == "a moment later" {
+            harness::sleep(5).await;
+        }
+        while moment == "in the handshake" && records_now(&id).await?.is_empty() {
+            harness::sleep(5).await;
+        }
+        if is_later.contains(&moment) {
+            seen.extend(events.next().await);
+        }
+        match moment {
+            "when closing" => socket.close(),
+            "after sending" => {
+                let sent = socket.send(vec![0u8; 3 << 20]);
+                sent.map_err(|error| error.to_string())?;
+            }
+            "when closed" => {
+                while !matches!(seen.last(), Some(Event::Close(_))) {
+                    seen.extend(events.next().await);
+                }
+            }
+            _ => {}
+        }
+        drop(socket);
+    }
+    while let Some(event) = events.next().await {
+        seen.push(event);
+    }
+    check_sequence(&seen)?;
+    let kinds: Vec<_> = seen.iter().map(|event| event.kind().name()).collect();
+    ensure_eq!(kinds.join(" "), format!("{expected} close"), "events");
+    for flag in &flags {
+        flag.wait().await;
+    }
+    Ok(trace(&seen))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|error| error.into_inner())
+}
+
+/// How many sockets are opened and closed where memory is watched, in batches.
+const CYCLES: usize = 200;
+const BATCH: usize = 20;
+
+/// The memory of a program with many sockets behind it is that of one with few.
+pub async fn memory_stays_flat_over_many_sockets() -> Seen {
+    let mut memory = Vec::new();
+    for cycle in (0..CYCLES).step_by(BATCH) {
+        let mut sockets = Vec::new();
+        // None is given up on its way: Chromium would delay the others.
+        for _ in 0..BATCH {
+            let probe = Probe::with(Via::Handlers, "/echo", |builder| builder)?;
+            bind_owners(&probe.socket);
+            let events = probe.socket.events();
+            sockets.push((probe, events));
+        }
+        for (probe, _) in &mut sockets {
+            probe.opened().await?;
+            let sent = probe.socket.send("a");
+            sent.map_err(|error| error.to_string())?;
+        }
+        for (probe, _) in &mut sockets {
+            probe.message().await?;
+        }
+        for (probe, _) in &sockets {
+            probe.socket.close();
+        }
+        for (mut probe, _events) in sockets {
+            probe.finish().await?;
+        }
+        if cycle >= CYCLES / 2 {
+            memory.push(harness::memory());
+        }
+    }
+    let (first, last) = (memory[0], memory[memory.len() - 1]);
+    ensure_eq!(last, first, "bytes of memory");
+    Ok(format!("{CYCLES} sockets, {} KiB", last >> 10))
 }
 
 pub async fn an_unbound_handler_is_freed() -> Seen {
