@@ -88,4 +88,35 @@ fn sockets_share_one_thread_and_leave_nothing_behind() {
             wait_until("thread and descriptors are gone", is_gone);
         }
     }
+    // What ten thousand sockets leave of memory, the peer's share included: the
+    // first thousands have filled what the allocator keeps.
+    let mut resident = Vec::new();
+    for cycle in 0..10_000 / BATCH {
+        let sockets: Vec<_> = (0..BATCH).map(|_| connect(&peer.url("/echo"))).collect();
+        for (socket, events) in sockets {
+            assert_eq!(events.recv_timeout(DEADLINE), Ok(EventKind::Open));
+            socket.send([0; 1000]).expect("it is open");
+            socket.close();
+            assert_eq!(events.recv_timeout(DEADLINE), Ok(EventKind::Close));
+        }
+        if cycle % (1000 / BATCH) == 0 {
+            wait_until("thread and descriptors are gone", is_gone);
+            resident.push(resident_memory());
+        }
+    }
+    let (before, after) = (resident[3], resident[9]);
+    assert!(
+        after < before + (1 << 20),
+        "bytes of memory, by each thousand: {resident:?}"
+    );
+}
+
+const BATCH: usize = 50;
+
+/// The memory of this process that is in use, in bytes.
+fn resident_memory() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<usize>().ok());
+    kib.expect("Linux tells") << 10
 }
