@@ -21,14 +21,20 @@
 //! # Which way to choose
 //!
 //! - **Callbacks**, as in a browser: [`Bind`] and its `on_open`, `on_message`,
-//!   `on_error` and `on_close`. For programs built of handlers.
+//!   `on_error` and `on_close`. For programs built of handlers: [docs/callbacks.md].
 //! - **A stream**: [`WebSocket::open`], [`WebSocket::events`] and `await`. For
-//!   async code, on any runtime or on [`run`].
+//!   async code, on any runtime or on [`run`]: [docs/streams.md].
 //! - **Polling**: [`Events::try_next`], once a frame, and
 //!   [`Events::set_wake_hook`] where frames come only on request. For games and
-//!   immediate-mode interfaces.
+//!   immediate-mode interfaces: [docs/frame-loops.md].
+//! - **Tests** without a network: the feature `mock`, [docs/testing.md].
 //!
-//! All three may be used side by side, on the same socket.
+//! All may be used side by side, on the same socket. A thread that may wait has
+//! `isosocket::native::EventsExt::recv`, natively.
+//!
+//! [docs/callbacks.md]: https://github.com/isosocket/isosocket/blob/main/docs/callbacks.md
+//! [docs/streams.md]: https://github.com/isosocket/isosocket/blob/main/docs/streams.md
+//! [docs/frame-loops.md]: https://github.com/isosocket/isosocket/blob/main/docs/frame-loops.md
 //!
 //! # Sending
 //!
@@ -163,6 +169,18 @@ const _: () = {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/callbacks.md")]
+struct CallbacksPage;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/streams.md")]
+struct StreamsPage;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/frame-loops.md")]
+struct FrameLoopsPage;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/reconnecting.md")]
