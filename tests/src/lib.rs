@@ -369,7 +369,7 @@ list! {
         M dropping::handlers_are_freed_after_the_drop over LIVES;
         M dropping::an_unbound_handler_is_freed;
         M dropping::dropping_at_any_moment_ends_and_frees over MOMENTS;
-        M dropping::memory_stays_flat_over_many_sockets
+        M dropping::memory_stays_flat_over_many_sockets over HUNDREDS
             except no_memory_count "the memory of a process is not the library's alone";
         M dropping::neither_thread_nor_descriptor_is_left
             except no_counts "threads and file descriptors cannot be counted";
