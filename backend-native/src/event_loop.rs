@@ -259,7 +259,8 @@ impl Buffer {
 
 struct EventLoop {
     poll: Poll,
-    connections: Slab<Connection>,
+    // Boxed: a slab grows by doubling, and would leave much room unused.
+    connections: Slab<Box<Connection>>,
     serial: u64,
     /// Connections that have more to read, after the others had their turn.
     yielded: VecDeque<(usize, u64)>,
@@ -361,7 +362,7 @@ impl EventLoop {
             Command::Start(connection) => {
                 self.serial += 1;
                 let serial = self.serial;
-                let key = self.connections.insert(*connection);
+                let key = self.connections.insert(connection);
                 self.visit(key, |connection, context| {
                     connection.start(context, (key, serial))
                 });

@@ -56,7 +56,8 @@ pub fn run(future: impl Future<Output = ()>) {
 #[derive(Debug)]
 pub struct Native {
     inner: Arc<Inner>,
-    setup: Mutex<Option<(Setup, Reservation)>>,
+    /// There until it starts; boxed, for it lives much shorter than this.
+    setup: Mutex<Option<Box<(Setup, Reservation)>>>,
 }
 
 /// In place of a slot: the connection has ended, or the loop has not begun it.
@@ -134,7 +135,7 @@ impl Transport for Native {
                 outbox: Mutex::new(Outbox::new(request.options.send_limit)),
                 packer: OnceLock::new(),
             }),
-            setup: Mutex::new(Some((
+            setup: Mutex::new(Some(Box::new((
                 Setup {
                     target,
                     subprotocols: request.subprotocols,
@@ -142,7 +143,7 @@ impl Transport for Native {
                     native: request.native,
                 },
                 reservation,
-            ))),
+            )))),
         };
         Ok((native, url))
     }
@@ -153,7 +154,8 @@ impl Transport for Native {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
             .take();
-        if let Some((setup, reservation)) = setup {
+        if let Some(setup) = setup {
+            let (setup, reservation) = *setup;
             let connection = Connection::new(self.inner.clone(), link, setup);
             submit(Command::Start(Box::new(connection)));
             drop(reservation);

@@ -39,6 +39,10 @@ impl Pending {
     pub(crate) fn append<R>(&mut self, size: usize, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let room = |chunk: &Vec<u8>| chunk.is_empty() || chunk.len() + size <= CHUNK;
         if !self.chunks.back().is_some_and(room) {
+            // A socket that sends little has one, and keeps it.
+            if self.chunks.is_empty() {
+                self.chunks.reserve_exact(1);
+            }
             self.chunks.push_back(Vec::new());
         }
         let chunk = self.chunks.back_mut().expect("there is one now");

@@ -33,8 +33,17 @@ impl<S, F: FnMut(&S, &Event) + MaybeSend> Handler<S> for F {
 pub(crate) type Bound<S> = (EventKind, Box<dyn Handler<S>>);
 
 pub(crate) struct Slot<S> {
-    pub(crate) live: Arc<AtomicBool>,
+    /// Whether it is still bound; nothing for what cannot be unbound.
+    pub(crate) live: Option<Arc<AtomicBool>>,
     pub(crate) handler: Box<dyn Handler<S>>,
+}
+
+impl<S> Slot<S> {
+    #[inline]
+    fn is_live(&self) -> bool {
+        let live = self.live.as_ref();
+        live.is_none_or(|live| live.load(Ordering::Acquire))
+    }
 }
 
 /// What was bound since the delivering thread last looked.
@@ -117,10 +126,15 @@ impl<S> Delivery<S> {
     /// Takes in new listeners and lets go of the ones that left.
     pub(crate) fn absorb(&mut self, mail: Mail<S>) {
         for (kind, slot) in mail.slots {
-            self.handlers[kind as usize].push(slot);
+            let list = &mut self.handlers[kind as usize];
+            // Most lists have one for as long as the socket lives.
+            if list.is_empty() {
+                list.reserve_exact(1);
+            }
+            list.push(slot);
         }
         for list in &mut self.handlers {
-            list.retain(|slot| slot.live.load(Ordering::Acquire));
+            list.retain(|slot| slot.is_live());
         }
         self.queues.retain(|(queue, _)| !queue.is_abandoned());
         self.queues.extend(
@@ -143,7 +157,7 @@ impl<S> Delivery<S> {
         self.ended |= kind == EventKind::Close;
         for slot in &mut self.handlers[kind as usize] {
             // A handler may have unbound a later one.
-            if slot.live.load(Ordering::Acquire) {
+            if slot.is_live() {
                 let call = AssertUnwindSafe(|| slot.handler.call(socket, &event));
                 if catch_unwind(call).is_err() {
                     log::error!("a handler for {kind} panicked");

@@ -87,8 +87,13 @@ impl<T: Transport> WebSocket<T> {
         let (transport, url) = T::new(request)?;
         let mut delivery = Delivery::default();
         let slots = handlers.into_iter().map(|(kind, handler)| {
-            let live = Arc::new(AtomicBool::new(true));
-            (kind, Slot { live, handler })
+            (
+                kind,
+                Slot {
+                    live: None,
+                    handler,
+                },
+            )
         });
         delivery.absorb(Mail {
             slots: slots.collect(),
@@ -286,7 +291,7 @@ impl<T: Transport> Bind for WebSocket<T> {
     {
         let live = Arc::new(AtomicBool::new(true));
         let slot = Slot {
-            live: live.clone(),
+            live: Some(live.clone()),
             handler: Box::new(handler),
         };
         self.shared.post(|mail| mail.slots.push((kind, slot)));
