@@ -26,7 +26,7 @@ mod native {
     impl<T: Send> MaybeSend for T {}
 
     /// A place for what only the delivering thread may touch: natively a lock,
-    /// on the web a slot in a thread-local registry.
+    /// on the web what opens on its own thread only.
     #[derive(Debug, Default)]
     pub struct Home<T>(Mutex<T>);
 
