@@ -46,7 +46,8 @@ pub enum Status {
     /// An attempt is under way: asking for the URL, if that is asked for, and
     /// connecting.
     Connecting {
-        /// Which attempt in a row it is, counted from 1.
+        /// Which attempt in a row it is, counted from 1: anew once a connection
+        /// held for the [minimum uptime](crate::Builder::min_uptime).
         attempt: u32,
     },
     /// There is a connection.
