@@ -25,15 +25,8 @@ impl<T: Transport> Future for SendReady<'_, T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.is_ready() {
-            return Poll::Ready(());
-        }
-        // Registered before another look, so that no change is missed.
-        self.0.wait(context.waker(), self.0.room_mark());
-        match self.is_ready() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
+        self.0
+            .poll_until(context, self.0.room_mark(), || self.is_ready())
     }
 }
 

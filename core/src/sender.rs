@@ -77,23 +77,6 @@ impl<T: Transport> Sender<T> {
             }
         }
     }
-
-    /// Waits for `is_done`, which a change of state or a drain may bring about.
-    fn poll_until(
-        &self,
-        context: &mut Context<'_>,
-        is_done: impl Fn(&WebSocket<T>) -> bool,
-    ) -> Poll<()> {
-        if is_done(&self.socket) {
-            return Poll::Ready(());
-        }
-        // Registered before another look, so that no change is missed.
-        self.socket.wait(context.waker(), 0);
-        match is_done(&self.socket) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
-    }
 }
 
 impl<T: Transport> Sink<Message> for Sender<T> {
@@ -117,10 +100,10 @@ impl<T: Transport> Sink<Message> for Sender<T> {
         if sender.held.is_some() {
             ready!(sender.poll_room(context))?;
         }
-        let is_flushed = |socket: &WebSocket<T>| {
-            socket.ready_state() >= ReadyState::Closing || socket.buffered_amount() == 0
-        };
-        sender.poll_until(context, is_flushed).map(Ok)
+        let socket = &sender.socket;
+        let is_flushed =
+            || socket.ready_state() >= ReadyState::Closing || socket.buffered_amount() == 0;
+        socket.poll_until(context, 0, is_flushed).map(Ok)
     }
 
     fn poll_close(
@@ -131,8 +114,8 @@ impl<T: Transport> Sink<Message> for Sender<T> {
             ready!(self.as_mut().poll_flush(context))?;
         }
         self.socket.close();
-        let is_closed = |socket: &WebSocket<T>| socket.ready_state() == ReadyState::Closed;
-        self.poll_until(context, is_closed).map(Ok)
+        let is_closed = || self.socket.ready_state() == ReadyState::Closed;
+        self.socket.poll_until(context, 0, is_closed).map(Ok)
     }
 }
 

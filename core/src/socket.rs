@@ -7,7 +7,7 @@ use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use crate::accepted::Accepted;
 use crate::bind::Sweep;
@@ -264,13 +264,26 @@ impl<T: Transport> WebSocket<T> {
         mark.min(HIGH_WATER_MARK)
     }
 
-    /// Has `waker` woken when the state changes, or once at most `mark` bytes
-    /// are buffered.
-    pub(crate) fn wait(&self, waker: &Waker, mark: usize) {
-        self.shared.wait(waker);
+    /// Waits for `is_done`, which a change of the state may bring about, or that
+    /// at most `mark` bytes are buffered.
+    pub(crate) fn poll_until(
+        &self,
+        context: &Context<'_>,
+        mark: usize,
+        is_done: impl Fn() -> bool,
+    ) -> Poll<()> {
+        if is_done() {
+            return Poll::Ready(());
+        }
+        // Registered before another look, so that no change is missed.
+        self.shared.wait(context.waker());
         if self.ready_state() == ReadyState::Open {
             let link = Link(self.shared.clone());
             self.shared.transport.watch_drain(link, mark);
+        }
+        match is_done() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
     }
 
