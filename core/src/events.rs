@@ -117,7 +117,9 @@ impl<T: Transport> Events<T> {
     /// ## Platform-specific
     /// - **Native:** called on the event-loop thread.
     pub fn set_wake_hook(&mut self, hook: impl Fn() + Send + Sync + 'static) {
-        self.queue.lock().hook = Some(Arc::new(hook));
+        let before = self.queue.lock().hook.replace(Arc::new(hook));
+        // What the program owns is dropped outside the lock.
+        drop(before);
         if self.queue.filled.load(Ordering::Acquire) || !self.front.is_empty() {
             self.shared.announce(self.queue.clone());
         }
