@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::Sink;
 use futures::stream::FusedStream;
 use isosocket_core::{
-    Bind, CloseEvent, ErrorEvent, Event, EventKind, Link, Message, MessageRef, NewError,
+    Bind, CloseEvent, ErrorEvent, Event, EventKind, Events, Link, Message, MessageRef, NewError,
     ReadyState, Refusal, Report, Request, SendError, Transport, WebSocket,
 };
 
@@ -123,6 +123,13 @@ impl Log {
     fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap().calls)
     }
+}
+
+/// What a stream has for now.
+fn kinds(events: &mut Events<Script>) -> Vec<EventKind> {
+    std::iter::from_fn(|| events.try_next())
+        .map(|event| event.kind())
+        .collect()
 }
 
 fn established() -> Report {
@@ -246,11 +253,8 @@ fn the_first_stream_gets_what_nobody_has_seen_and_ends_after_close() {
     log.report([established(), message("a"), closed()]);
     let mut first = socket.events();
     log.run();
-    let kinds: Vec<_> = std::iter::from_fn(|| first.try_next())
-        .map(|event| event.kind())
-        .collect();
     assert_eq!(
-        kinds,
+        kinds(&mut first),
         [EventKind::Open, EventKind::Message, EventKind::Close]
     );
     let mut late = socket.events();
@@ -344,11 +348,8 @@ fn a_handle_dropped_in_a_handler_closes_before_the_next_event() {
     drop(socket);
     log.report([established(), message("a"), message("b"), closed()]);
     assert_eq!(log.calls()[0], "close None");
-    let kinds: Vec<_> = std::iter::from_fn(|| events.try_next())
-        .map(|event| event.kind())
-        .collect();
     assert_eq!(
-        kinds,
+        kinds(&mut events),
         [EventKind::Open, EventKind::Message, EventKind::Close]
     );
 }
@@ -373,10 +374,7 @@ fn the_end_is_told_to_those_who_still_listen_after_the_last_handle() {
     assert_eq!(log.calls(), ["close None"]);
     log.report([message("late"), closed()]);
     assert_eq!(seen.take(), ["close 3"]);
-    let kinds: Vec<_> = std::iter::from_fn(|| events.try_next())
-        .map(|event| event.kind())
-        .collect();
-    assert_eq!(kinds, [EventKind::Open, EventKind::Close]);
+    assert_eq!(kinds(&mut events), [EventKind::Open, EventKind::Close]);
     assert_eq!(log.calls(), [""; 0]);
 }
 
@@ -525,11 +523,8 @@ fn open_loses_nothing_of_a_connection_that_ended_at_once() {
     };
     let mut events = socket.events();
     log.run();
-    let kinds: Vec<_> = std::iter::from_fn(|| events.try_next())
-        .map(|event| event.kind())
-        .collect();
     assert_eq!(
-        kinds,
+        kinds(&mut events),
         [EventKind::Open, EventKind::Message, EventKind::Close]
     );
 }
