@@ -159,8 +159,6 @@ pub(crate) struct Decoder {
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     is_final: bool,
-    /// It is a message of its own, not compressed, of which nothing was taken yet.
-    is_message: bool,
     /// It is part of a text message.
     text: bool,
     /// It is part of a compressed message.
@@ -302,7 +300,8 @@ impl Decoder {
             let (payload, rest) = input.split_at(here);
             input = rest;
             let remaining = remaining - here as u64;
-            if frame.is_message && remaining == 0 {
+            let is_plain = frame.control.is_none() && !frame.compressed;
+            if is_plain && frame.is_final && remaining == 0 && self.message.is_none() {
                 // The whole message is here: no assembly.
                 let copy = |payload: &[u8]| chunks.copy(rest.len(), payload.len());
                 item(Item::Message(frame.message(payload, copy)?));
@@ -314,10 +313,6 @@ impl Decoder {
                 }
             }
             if remaining > 0 {
-                let frame = Frame {
-                    is_message: frame.is_message && here == 0,
-                    ..frame
-                };
                 self.frame = Some((frame, remaining));
                 return Ok(());
             }
@@ -453,10 +448,8 @@ impl Decoder {
                 (None, text, compressed)
             }
         };
-        let is_data = control.is_none();
         Ok(Frame {
             is_final: header.is_final,
-            is_message: is_data && header.is_final && !compressed && self.message.is_none(),
             text,
             compressed,
             control,
