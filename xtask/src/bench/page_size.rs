@@ -101,12 +101,7 @@ fn measure_one(
         .args(["--target-dir", TARGET, "--package", PACKAGE])
         .args(["--features", id]);
     progress::run(&title, &build, log, LIMIT).inspect_err(|_| progress::show_tail(log))?;
-    let module = workspace::root()
-        .join(TARGET)
-        .join(WASM_TRIPLE)
-        .join("small")
-        .join(PACKAGE.replace('-', "_"))
-        .with_extension("wasm");
+    let module = module(PACKAGE, "small");
     let folder = bind(
         programs.wasm_bindgen,
         &module,
@@ -145,6 +140,16 @@ fn measure_one(
     ));
     fs::rename(&small, kept).map_err(|error| format!("cannot keep {name}: {error}"))?;
     Ok(PageSize { id, name, bytes })
+}
+
+/// Where cargo puts a package's module.
+pub fn module(package: &str, profile: &str) -> PathBuf {
+    workspace::root()
+        .join(TARGET)
+        .join(WASM_TRIPLE)
+        .join(profile)
+        .join(package.replace('-', "_"))
+        .with_extension("wasm")
 }
 
 /// Binds a module for browsers into a folder, as `program`.

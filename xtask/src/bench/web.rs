@@ -170,12 +170,7 @@ fn build(wasm_bindgen: &Path, log: &Path) -> Result<(PathBuf, PathBuf), String> 
         .args(["--release", "--target", WASM_TRIPLE])
         .args(["--target-dir", TARGET, "--package", PACKAGE]);
     progress::run("building the clients", &build, log, BUILD_LIMIT)?;
-    let module = workspace::root()
-        .join(TARGET)
-        .join(WASM_TRIPLE)
-        .join("release")
-        .join(PACKAGE.replace('-', "_"))
-        .with_extension("wasm");
+    let module = page_size::module(PACKAGE, "release");
     let page = page_size::bind(wasm_bindgen, &module, "target/xtask/bench/page", log)?;
     let files = workspace::root().join(STATIC);
     let files = fs::read_dir(files).map_err(|error| format!("cannot read {STATIC}: {error}"))?;
