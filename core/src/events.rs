@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::{FusedStream, Stream};
 
 use crate::bind::Sweep;
-use crate::socket::Shared;
+use crate::shared::Shared;
 use crate::{Event, Transport};
 
 /// A socket's events, as a [`Stream`].

@@ -12,7 +12,7 @@ use std::task::{Wake, Waker};
 
 use crate::bind::Sweep;
 use crate::delivery::Delivery;
-use crate::socket::Shared;
+use crate::shared::Shared;
 use crate::{Link, MaybeSend, Message, NewError, Report, Request, Transport, Turn};
 
 /// Where the reports of a connection go instead of to a program.

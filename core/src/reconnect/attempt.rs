@@ -13,7 +13,7 @@ use super::options::{BoxError, UrlFuture};
 use super::policy::{Loss, Retry};
 use super::transport::{Phase, Reconnect, Wait};
 use crate::line::{OuterTurn, Relay};
-use crate::socket::Shared;
+use crate::shared::Shared;
 use crate::{CloseEvent, ErrorEvent, Host, Link, Message, Report, Transport, Turn};
 
 /// A URL that is asked for: for which attempt, and the provider's future. It is

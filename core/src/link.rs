@@ -1,0 +1,258 @@
+//! The socket as a backend has it: a link, and turns to report in.
+//!
+//! A turn carries out what [`machine`](crate::machine) decides. No lock is held
+//! while a handler runs.
+
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::delivery::Lent;
+use crate::machine::{Decision, Input, step};
+use crate::shared::Shared;
+use crate::{CloseEvent, ErrorEvent, Event, Message, ReadyState, Report, Transport, WebSocket};
+
+/// A backend's end of a socket. See [`Transport`] for the contract.
+pub struct Link<T: Transport>(pub(crate) Arc<Shared<T>>);
+
+impl<T: Transport> Link<T> {
+    /// Begins a turn: what is reported in it reaches the program in it, and
+    /// streams are woken once, at its end.
+    ///
+    /// `None` if a turn is under way already, or on a thread that may not have
+    /// one; both break the contract.
+    pub fn turn(&self) -> Option<Turn<T>> {
+        let delivery = self.0.delivery.with(Option::take)??;
+        self.0.handles.fetch_add(1, Ordering::Relaxed);
+        let mut turn = Turn {
+            socket: WebSocket {
+                shared: self.0.clone(),
+            },
+            delivery: Lent::new(delivery),
+            changed: false,
+        };
+        turn.settle();
+        Some(turn)
+    }
+
+    /// The socket's transport.
+    pub fn transport(&self) -> &T {
+        &self.0.transport
+    }
+
+    /// The buffered amount fell to the mark that was asked for.
+    pub fn drained(&self) {
+        self.0.wake_waiters();
+    }
+}
+
+impl<T: Transport> Clone for Link<T> {
+    fn clone(&self) -> Self {
+        Link(self.0.clone())
+    }
+}
+
+impl<T: Transport> fmt::Debug for Link<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Link").field(&self.0).finish()
+    }
+}
+
+/// A backend's turn to report to one socket.
+///
+/// Handlers run inside [`report`](Turn::report), so the backend holds no lock
+/// meanwhile.
+pub struct Turn<T: Transport> {
+    socket: WebSocket<T>,
+    delivery: Lent<WebSocket<T>>,
+    changed: bool,
+}
+
+impl<T: Transport> Turn<T> {
+    /// The socket, as its handlers get it.
+    pub(crate) fn socket(&self) -> &WebSocket<T> {
+        &self.socket
+    }
+
+    pub(crate) fn link(&self) -> Link<T> {
+        Link(self.socket.shared.clone())
+    }
+
+    pub(crate) fn transport(&self) -> &T {
+        &self.socket.shared.transport
+    }
+
+    /// Tells the socket that a complete message arrived.
+    #[inline]
+    pub fn message(&mut self, message: Message) {
+        self.settle();
+        // A message never changes the state, so there is nothing to swap.
+        if let (_, Decision::DeliverMessage) = step(self.socket.ready_state(), Input::Message) {
+            self.deliver(Event::Message(message));
+        } else if let Some(relay) = &mut self.delivery.relay {
+            relay.message(message);
+        }
+    }
+
+    /// Tells the socket a fact.
+    pub fn report(&mut self, report: Report) {
+        self.settle();
+        if self.delivery.relay.is_some() {
+            return self.relay(report);
+        }
+        let shared = self.socket.shared.clone();
+        match report {
+            Report::Message(message) => self.message(message),
+            Report::Established {
+                protocol,
+                extensions,
+            } => {
+                // S23: `protocol` is set before anybody can see the state Open.
+                if shared.state() == ReadyState::Connecting {
+                    shared.accepted.set((protocol, extensions));
+                }
+                if shared.step(Input::Established) == Decision::DeliverOpen {
+                    self.changed = true;
+                    self.deliver(Event::Open);
+                }
+            }
+            Report::PeerClosing => {
+                shared.step(Input::PeerClosing);
+                self.changed = true;
+            }
+            Report::Failed(error) => {
+                let decision = shared.step(Input::Failed);
+                self.end(decision, error, CloseEvent::abnormal());
+            }
+            Report::Closed(close) => {
+                let decision = shared.step(Input::Closed);
+                self.end(decision, ErrorEvent::unknown(), close);
+            }
+            Report::Lost => {
+                shared.step(Input::Lost);
+                self.changed = true;
+            }
+        }
+    }
+
+    /// Of a connection inside another transport, whose machine decides.
+    fn relay(&mut self, report: Report) {
+        let is_end = matches!(report, Report::Failed(_) | Report::Closed(_));
+        if is_end {
+            // Nothing is left to sweep.
+            self.socket.shared.step(Input::Closed);
+            self.changed = true;
+        }
+        if let Some(relay) = &mut self.delivery.relay {
+            relay.report(report);
+        }
+        if is_end {
+            self.delivery.drop_relay();
+        }
+    }
+
+    /// Whether a stream that nobody drains holds more than `limit` bytes. The
+    /// backend then stops reading until [`Transport::resume`] is called.
+    pub fn is_backlogged(&mut self, limit: usize) -> bool {
+        if let Some(relay) = &mut self.delivery.relay {
+            return relay.is_backlogged(limit);
+        }
+        self.delivery.flush();
+        self.delivery.is_backlogged(limit)
+    }
+
+    fn end(&mut self, decision: Decision, error: ErrorEvent, close: CloseEvent) {
+        let shared = &*self.socket.shared;
+        match decision {
+            Decision::Fail => {
+                let _ = shared.failure.set(error.clone());
+                self.deliver(Event::Error(error));
+                self.settle();
+                self.deliver(Event::Close(CloseEvent::abnormal()));
+            }
+            Decision::DeliverClose => {
+                self.deliver(Event::Close(close));
+            }
+            _ => return,
+        }
+        self.changed = true;
+    }
+
+    #[inline]
+    fn deliver(&mut self, event: Event) {
+        self.delivery.deliver(&self.socket, event);
+        // A handler may have dropped the last handle but this turn's own: that
+        // counts at once, and not when the turn ends (S60, S102).
+        if self.socket.shared.handles.load(Ordering::Acquire) == 1 {
+            self.socket.shared.abandon();
+        }
+    }
+
+    /// Takes in mail and delivers what waited for it.
+    #[inline]
+    fn settle(&mut self) {
+        if self.socket.shared.dirty.load(Ordering::SeqCst) {
+            self.take_mail();
+        }
+    }
+
+    #[cold]
+    fn take_mail(&mut self) {
+        let shared = &self.socket.shared;
+        while shared.dirty.load(Ordering::SeqCst) {
+            shared.dirty.store(false, Ordering::SeqCst);
+            if let Some(mail) = shared.mail.with(mem::take) {
+                self.delivery.absorb(mail);
+            }
+            while !shared.dirty.load(Ordering::SeqCst) {
+                match self.delivery.next_kept() {
+                    Some(event) => self.delivery.deliver(&self.socket, event),
+                    None => break,
+                }
+            }
+            if shared.abandoned.load(Ordering::Acquire) && !self.delivery.abandon() {
+                shared.transport.detach();
+            }
+        }
+    }
+}
+
+impl<T: Transport> Drop for Turn<T> {
+    fn drop(&mut self) {
+        loop {
+            self.settle();
+            // After `Close` no handler can be called again but for what waits.
+            if self.socket.ready_state() == ReadyState::Closed {
+                self.delivery.drop_handlers();
+            }
+            self.delivery.flush();
+            // Told before the last look at the mail, as `post` asks in the
+            // opposite order: one of the two sees the other.
+            let shared = &self.socket.shared;
+            shared
+                .kept
+                .store(self.delivery.has_backlog(), Ordering::SeqCst);
+            if !shared.dirty.load(Ordering::SeqCst) || !self.delivery.has_backlog() {
+                break;
+            }
+        }
+        if let Some(relay) = &mut self.delivery.relay {
+            relay.end_turn();
+        }
+        let delivery = self.delivery.give_back();
+        let shared = &self.socket.shared;
+        shared.delivery.with(|home| *home = delivery);
+        if self.changed {
+            shared.wake_waiters();
+        }
+    }
+}
+
+impl<T: Transport> fmt::Debug for Turn<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn")
+            .field("socket", &self.socket)
+            .finish_non_exhaustive()
+    }
+}

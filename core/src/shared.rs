@@ -1,0 +1,183 @@
+//! What a socket's handles, streams and its link share: the state, and the ways
+//! to the thread that delivers.
+
+use std::fmt;
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::task::Waker;
+
+use crate::accepted::Accepted;
+use crate::bind::Sweep;
+use crate::delivery::{Delivery, Mail};
+use crate::events::Queue;
+use crate::machine::{Decision, Input, step};
+use crate::{ErrorEvent, Home, Link, ReadyState, Transport, WebSocket};
+
+/// What handles, streams and the backend's link share.
+pub(crate) struct Shared<T: Transport> {
+    state: AtomicU8,
+    pub(crate) transport: T,
+    pub(crate) url: String,
+    pub(crate) accepted: Accepted,
+    pub(crate) failure: OnceLock<ErrorEvent>,
+    pub(crate) send_limit: usize,
+    /// The length of the message that was refused last, because the send buffer
+    /// was full; 0 once one was accepted.
+    pub(crate) refused: AtomicUsize,
+    /// Payload bytes refused because the socket was closing or closed.
+    pub(crate) unsent: AtomicUsize,
+    /// The handles, counted apart from the `Arc`, which links and streams hold too.
+    pub(crate) handles: AtomicUsize,
+    pub(crate) abandoned: AtomicBool,
+    /// There is mail, or a listener left.
+    pub(crate) dirty: AtomicBool,
+    /// Events wait for a first listener.
+    pub(crate) kept: AtomicBool,
+    pub(crate) mail: Home<Mail<WebSocket<T>>>,
+    /// `None` while a turn is under way.
+    pub(crate) delivery: Home<Option<Box<Delivery<WebSocket<T>>>>>,
+    waiters: Mutex<Vec<Waker>>,
+}
+
+impl<T: Transport> Shared<T> {
+    /// A socket that has one handle and has not started.
+    pub(crate) fn new(
+        transport: T,
+        url: String,
+        send_limit: usize,
+        delivery: Delivery<WebSocket<T>>,
+    ) -> Self {
+        Shared {
+            state: AtomicU8::new(ReadyState::Connecting as u8),
+            transport,
+            url,
+            accepted: Accepted::default(),
+            failure: OnceLock::new(),
+            send_limit,
+            refused: AtomicUsize::new(0),
+            unsent: AtomicUsize::new(0),
+            handles: AtomicUsize::new(1),
+            abandoned: AtomicBool::new(false),
+            dirty: AtomicBool::new(false),
+            kept: AtomicBool::new(false),
+            mail: Home::new(Mail::default()),
+            delivery: Home::new(Some(Box::new(delivery))),
+            waiters: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> ReadyState {
+        ReadyState::from_u8(self.state.load(Ordering::Acquire))
+    }
+
+    /// Why the connection failed, once it has.
+    pub(crate) fn failure(&self) -> Option<&ErrorEvent> {
+        self.failure.get()
+    }
+
+    /// Whether the connection came to be, be it open still or not.
+    pub(crate) fn was_established(&self) -> bool {
+        self.state() != ReadyState::Connecting && self.accepted.get().is_some()
+    }
+
+    /// Has `waker` woken at the next change of state or drain.
+    pub(crate) fn wait(&self, waker: &Waker) {
+        let mut waiters = self.waiters();
+        if !waiters.iter().any(|waiter| waiter.will_wake(waker)) {
+            waiters.push(waker.clone());
+        }
+    }
+
+    /// Whether somebody waits for that.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.waiters().is_empty()
+    }
+
+    pub(crate) fn listen(self: &Arc<Self>, queue: Arc<Queue>) {
+        self.post(|mail| mail.queues.push(queue));
+    }
+
+    pub(crate) fn announce(self: &Arc<Self>, queue: Arc<Queue>) {
+        self.post(|mail| mail.unannounced.push(queue));
+        self.clone().sweep();
+    }
+
+    pub(crate) fn step(&self, input: Input) -> Decision {
+        let mut current = self.state.load(Ordering::Acquire);
+        loop {
+            let (next, decision) = step(ReadyState::from_u8(current), input);
+            let swapped = self.state.compare_exchange_weak(
+                current,
+                next as u8,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
+            match swapped {
+                Ok(_) => return decision,
+                Err(changed) => current = changed,
+            }
+        }
+    }
+
+    pub(crate) fn close(&self, frame: Option<(u16, &str)>) {
+        match self.step(Input::Close) {
+            Decision::StartClosing => self.transport.close(frame),
+            Decision::AbortHandshake => self.transport.abort(),
+            _ => return,
+        }
+        self.wake_waiters();
+    }
+
+    /// The last handle is gone (S102).
+    pub(crate) fn abandon(self: &Arc<Self>) {
+        if !self.abandoned.swap(true, Ordering::AcqRel) && self.state() != ReadyState::Closed {
+            self.close(None);
+            self.clone().sweep();
+        }
+    }
+
+    /// Leaves mail for the delivering thread. A turn is asked for only where
+    /// events wait or none will come: otherwise the next event finds the mail.
+    pub(crate) fn post(self: &Arc<Self>, write: impl FnOnce(&mut Mail<WebSocket<T>>)) {
+        if self.mail.with(write).is_none() {
+            log::error!("handlers must be bound on the thread that made the socket");
+        }
+        self.dirty.store(true, Ordering::SeqCst);
+        if self.kept.load(Ordering::SeqCst) || self.state() == ReadyState::Closed {
+            self.transport.schedule(Link(self.clone()));
+        }
+    }
+
+    pub(crate) fn wake_waiters(&self) {
+        let waiters = mem::take(&mut *self.waiters());
+        for waiter in waiters {
+            waiter.wake();
+        }
+    }
+
+    fn waiters(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.waiters
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl<T: Transport> Sweep for Shared<T> {
+    fn sweep(self: Arc<Self>) {
+        self.dirty.store(true, Ordering::SeqCst);
+        // Once closed there is no handler left to drop.
+        if self.state() != ReadyState::Closed {
+            self.transport.schedule(Link(self.clone()));
+        }
+    }
+}
+
+impl<T: Transport> fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket")
+            .field("url", &self.url)
+            .field("ready_state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
