@@ -34,6 +34,14 @@ macro_rules! mount {
 #[cfg(test)]
 pub(crate) use mount;
 
+// The executors on which the bodies of `runtimes` are mounted.
+#[cfg(all(test, not(all(target_family = "wasm", target_os = "unknown"))))]
+#[path = "runtimes/native.rs"]
+mod executors;
+#[cfg(all(test, target_family = "wasm", target_os = "unknown"))]
+#[path = "runtimes/web.rs"]
+mod executors;
+
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod native {
     use std::future::Future;

@@ -15,6 +15,7 @@ pub mod deviations;
 pub mod harness;
 pub mod probe;
 pub mod record;
+pub mod runtimes;
 pub mod suite;
 
 use suite::Case;

@@ -1,0 +1,85 @@
+//! The executors of web programs: isosocket's own, and that of
+//! wasm-bindgen-futures. Both run on the host's event loop.
+
+use std::future::Future;
+
+use futures::channel::oneshot;
+use wasm_bindgen_futures::spawn_local;
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::runtimes::Runtime;
+use crate::suite::within;
+
+/// Mounts every body on one executor, whose way to run a future is given.
+macro_rules! mount {
+    ($name:ident, $runtime:ty, $run:expr) => {
+        mod $name {
+            use super::*;
+            use crate::runtimes;
+
+            #[wasm_bindgen_test]
+            async fn one_socket_in_three_tasks() {
+                let body = runtimes::one_socket_in_three_tasks::<$runtime>();
+                on($run, runtimes::check(body)).await;
+            }
+
+            #[wasm_bindgen_test]
+            async fn a_timeout_loses_nothing() {
+                let body = runtimes::a_timeout_loses_nothing::<$runtime>();
+                on($run, runtimes::check(body)).await;
+            }
+
+            #[wasm_bindgen_test]
+            async fn a_task_that_is_aborted_closes_its_socket() {
+                let body = runtimes::a_task_that_is_aborted_closes_its_socket::<$runtime>();
+                on($run, runtimes::check(body)).await;
+            }
+        }
+    };
+}
+
+mount!(own, Own, isosocket::run);
+mount!(wasm_bindgen, WasmBindgen, spawn_local);
+
+/// A future of whichever type.
+type Body = std::pin::Pin<Box<dyn Future<Output = ()>>>;
+
+/// Hands a future to an executor at once, and gives its output.
+fn on<T: 'static>(
+    run: fn(Body),
+    task: impl Future<Output = T> + 'static,
+) -> impl Future<Output = T> {
+    let (tell, told) = oneshot::channel();
+    run(Box::pin(async {
+        let _ = tell.send(task.await);
+    }));
+    async { told.await.expect("the task does not panic") }
+}
+
+struct Own;
+
+impl Runtime for Own {
+    fn spawn<T: Send + 'static>(
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> impl Future<Output = T> {
+        on(isosocket::run, task)
+    }
+
+    async fn timeout<F: Future>(milliseconds: u32, future: F) -> Option<F::Output> {
+        within(milliseconds, future).await
+    }
+}
+
+struct WasmBindgen;
+
+impl Runtime for WasmBindgen {
+    fn spawn<T: Send + 'static>(
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> impl Future<Output = T> {
+        on(spawn_local, task)
+    }
+
+    async fn timeout<F: Future>(milliseconds: u32, future: F) -> Option<F::Output> {
+        within(milliseconds, future).await
+    }
+}
