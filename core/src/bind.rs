@@ -36,7 +36,10 @@ use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend, Message};
 ///   so they must be `Send` and must not block. A panic in a handler is caught
 ///   and logged.
 /// - **Web:** handlers run on the thread that made the socket, and need not be
-///   `Send`.
+///   `Send`: a page without shared memory has no other thread.
+/// - **Threads on wasm** (shared memory, the target feature `atomics`): handlers
+///   may be bound on any thread and run on the one that made the socket, so
+///   they must be `Send`, as natively.
 pub trait Bind: Sized + 'static {
     /// Calls `handler` for each event of this kind, after the handlers that
     /// were bound before.

@@ -9,13 +9,14 @@ use std::future::Future;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::{FusedStream, Stream};
 
 use crate::bind::Sweep;
+use crate::maybe_send::Lock;
 use crate::shared::Shared;
 use crate::{Event, Transport};
 
@@ -74,7 +75,7 @@ impl<T: Transport> Events<T> {
                 return None;
             }
             let resume = {
-                let mut inner = self.queue.lock();
+                let mut inner = self.queue.inner.lock();
                 self.queue.filled.store(false, Ordering::Release);
                 mem::swap(&mut inner.events, &mut self.front);
                 inner.bytes = 0;
@@ -117,7 +118,7 @@ impl<T: Transport> Events<T> {
     /// ## Platform-specific
     /// - **Native:** called on the event-loop thread.
     pub fn set_wake_hook(&mut self, hook: impl Fn() + Send + Sync + 'static) {
-        let before = self.queue.lock().hook.replace(Arc::new(hook));
+        let before = self.queue.inner.lock().hook.replace(Arc::new(hook));
         // What the program owns is dropped outside the lock.
         drop(before);
         if self.queue.filled.load(Ordering::Acquire) || !self.front.is_empty() {
@@ -143,7 +144,7 @@ impl<T: Transport> Events<T> {
             return Poll::Ready(Some(event));
         }
         {
-            let mut inner = self.queue.lock();
+            let mut inner = self.queue.inner.lock();
             if inner.events.is_empty() {
                 if inner.is_over() {
                     self.ended = true;
@@ -173,7 +174,7 @@ impl<T: Transport> FusedStream for Events<T> {
     /// stream began.
     fn is_terminated(&self) -> bool {
         let is_empty = || self.front.is_empty() && !self.queue.filled.load(Ordering::Acquire);
-        self.ended || (is_empty() && self.queue.lock().is_over())
+        self.ended || (is_empty() && self.queue.inner.lock().is_over())
     }
 }
 
@@ -183,7 +184,7 @@ impl<T: Transport> Drop for Events<T> {
         // What the program owns is dropped outside the lock.
         let hook;
         let resume = {
-            let mut inner = self.queue.lock();
+            let mut inner = self.queue.inner.lock();
             inner.waker = None;
             hook = inner.hook.take();
             inner.bytes = 0;
@@ -245,7 +246,7 @@ impl Batch {
 /// What stands between the turns of a socket and one stream.
 #[derive(Default)]
 pub(crate) struct Queue {
-    inner: Mutex<Inner>,
+    inner: Lock<Inner>,
     filled: AtomicBool,
     abandoned: AtomicBool,
 }
@@ -279,7 +280,7 @@ impl Queue {
     /// Moves a batch into the queue and wakes the stream.
     pub(crate) fn push(&self, batch: &mut Batch) {
         let (waker, hook) = {
-            let mut inner = self.lock();
+            let mut inner = self.inner.lock();
             if self.is_abandoned() {
                 (None, None)
             } else {
@@ -305,7 +306,7 @@ impl Queue {
 
     /// Tells a hook that was set late of what it missed.
     pub(crate) fn announce(&self) {
-        let hook = self.lock().hook.clone();
+        let hook = self.inner.lock().hook.clone();
         if let Some(hook) = hook {
             call(&*hook);
         }
@@ -314,7 +315,7 @@ impl Queue {
     /// Nothing will come any more; also for a stream that begins after `Close`.
     pub(crate) fn end(&self) {
         let (waker, _hook) = {
-            let mut inner = self.lock();
+            let mut inner = self.inner.lock();
             inner.ended = true;
             (inner.waker.take(), inner.hook.take())
         };
@@ -325,19 +326,12 @@ impl Queue {
 
     /// Whether more than `limit` bytes wait here; notes that reading pauses.
     pub(crate) fn pause_above(&self, limit: usize) -> bool {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.paused = inner.bytes > limit;
         inner.paused
     }
 
     pub(crate) fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Acquire)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // No foreign code runs under this lock, so a poisoned one is still good.
-        self.inner
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

@@ -120,7 +120,7 @@ impl<O: Transport> OuterTurn<O> {
         if self.turn.is_none() {
             self.turn = self.link.turn();
             if self.turn.is_none() {
-                log::error!("a turn was under way already, or on another thread");
+                log::error!("a turn was under way already");
             }
         }
         self.turn.as_mut()

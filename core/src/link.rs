@@ -20,10 +20,9 @@ impl<T: Transport> Link<T> {
     /// Begins a turn: what is reported in it reaches the program in it, and
     /// streams are woken once, at its end.
     ///
-    /// `None` if a turn is under way already, or on a thread that may not have
-    /// one; both break the contract.
+    /// `None` if a turn is under way already, which breaks the contract.
     pub fn turn(&self) -> Option<Turn<T>> {
-        let delivery = self.0.delivery.with(Option::take)??;
+        let delivery = self.0.delivery.with(Option::take)?;
         self.0.handles.fetch_add(1, Ordering::Relaxed);
         let mut turn = Turn {
             socket: WebSocket {
@@ -202,9 +201,7 @@ impl<T: Transport> Turn<T> {
         let shared = &self.socket.shared;
         while shared.dirty.load(Ordering::SeqCst) {
             shared.dirty.store(false, Ordering::SeqCst);
-            if let Some(mail) = shared.mail.with(mem::take) {
-                self.delivery.absorb(mail);
-            }
+            self.delivery.absorb(shared.mail.with(mem::take));
             while !shared.dirty.load(Ordering::SeqCst) {
                 match self.delivery.next_kept() {
                     Some(event) => self.delivery.deliver(&self.socket, event),

@@ -1,94 +1,147 @@
-//! The one difference between targets that core cannot avoid: natively a
-//! handler runs on another thread than the one that binds it, on the web on
-//! the very thread of the JavaScript object, which nothing may leave.
+//! The one difference between targets that core cannot avoid: whether there
+//! are threads that share memory. Where there are, a handler may be bound on
+//! one thread and run on another; a page without them has one thread, and its
+//! handlers may hold what cannot leave it.
 //!
 //! Nothing else in core names a target.
 
-#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-pub use native::{Home, MaybeSend};
-#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+#[cfg(not(all(
+    target_family = "wasm",
+    target_os = "unknown",
+    not(target_feature = "atomics")
+)))]
+pub use threads::{Home, MaybeSend};
+#[cfg(all(
+    target_family = "wasm",
+    target_os = "unknown",
+    not(target_feature = "atomics")
+))]
 pub use web::{Home, MaybeSend};
 
-#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
-mod native {
-    use std::sync::Mutex;
+/// A lock for short code of our own, which neither blocks nor panics. So one
+/// that is poisoned all the same is still good.
+#[derive(Default)]
+pub(crate) struct Lock<T>(Mutex<T>);
 
-    /// `Send` natively, where handlers run on the event loop's thread; nothing
-    /// on the web, where they run on the thread that binds them. Portable code
-    /// satisfies both.
+impl<T> Lock<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Lock(Mutex::new(value))
+    }
+
+    #[cfg(not(all(
+        target_family = "wasm",
+        target_os = "unknown",
+        target_feature = "atomics"
+    )))]
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A page's own thread must not wait, and traps where it would: it tries
+    /// until whoever holds the lock is done, which is soon.
+    #[cfg(all(
+        target_family = "wasm",
+        target_os = "unknown",
+        target_feature = "atomics"
+    ))]
+    #[inline]
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        use std::sync::TryLockError;
+
+        loop {
+            match self.0.try_lock() {
+                Ok(guard) => return guard,
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+            }
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> fmt::Debug for Lock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lock")
+    }
+}
+
+#[cfg(not(all(
+    target_family = "wasm",
+    target_os = "unknown",
+    not(target_feature = "atomics")
+)))]
+mod threads {
+    use super::Lock;
+
+    /// What a handler must be: `Send` where there are threads that share memory,
+    /// natively and in a wasm build with `atomics`; nothing on a page without,
+    /// which has one thread. Portable code satisfies both.
     #[diagnostic::on_unimplemented(
-        message = "natively, handlers run on isosocket's event-loop thread, and so must be `Send`",
+        message = "handlers run on another thread than this (natively isosocket's event loop), and so must be `Send`",
         label = "captures something that cannot be sent to another thread",
-        note = "on the web this is not needed; to be portable, share state by `Arc<Mutex<..>>`, atomics or a channel"
+        note = "on a page without threads this is not needed; to be portable, share state by `Arc<Mutex<..>>`, atomics or a channel"
     )]
     pub trait MaybeSend: Send {}
 
     impl<T: Send> MaybeSend for T {}
 
-    /// A place for what only the delivering thread may touch: natively a lock,
-    /// on the web what opens on its own thread only.
+    /// A place for what may hold handlers: a lock where there are threads.
     #[derive(Debug, Default)]
-    pub struct Home<T>(Mutex<T>);
+    pub struct Home<T>(Lock<T>);
 
     impl<T: MaybeSend + 'static> Home<T> {
         /// A home for `value`.
         pub fn new(value: T) -> Self {
-            Home(Mutex::new(value))
+            Home(Lock::new(value))
         }
 
-        /// Calls `f` with the value; `None` on a thread that may not touch it.
-        pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-            // Only short code of our own runs under this lock, none that panics
-            // half-way through a change, so a poisoned lock is still good.
-            let mut value = self
-                .0
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner());
-            Some(f(&mut value))
+        /// Calls `f`, which is short and calls nothing foreign, with the value.
+        #[inline]
+        pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+            f(&mut self.0.lock())
         }
     }
 }
 
-#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+#[cfg(all(
+    target_family = "wasm",
+    target_os = "unknown",
+    not(target_feature = "atomics")
+))]
 mod web {
     use std::cell::RefCell;
-    use std::{fmt, mem};
+    use std::fmt;
 
     use fragile::Fragile;
 
-    /// `Send` natively, where handlers run on the event loop's thread; nothing
-    /// on the web, where they run on the thread that binds them. Portable code
-    /// satisfies both.
+    /// What a handler must be: `Send` where there are threads that share memory,
+    /// natively and in a wasm build with `atomics`; nothing on a page without,
+    /// which has one thread. Portable code satisfies both.
     pub trait MaybeSend {}
 
     impl<T> MaybeSend for T {}
 
-    /// A place for what only the delivering thread may touch: natively a lock,
-    /// on the web a value that opens on the thread alone that made it.
-    ///
-    /// The home itself may be anywhere. Dropped on another thread it leaves its
-    /// value behind: a backend drops it where it made it.
-    pub struct Home<T>(Option<Fragile<RefCell<T>>>);
+    /// A place for what may hold handlers: a lock where there are threads. Here
+    /// there are none, though handles are `Send` all the same.
+    pub struct Home<T>(Fragile<RefCell<T>>);
 
     impl<T: 'static> Home<T> {
         /// A home for `value`.
         pub fn new(value: T) -> Self {
-            Home(Some(Fragile::new(RefCell::new(value))))
+            Home(Fragile::new(RefCell::new(value)))
         }
 
-        /// Calls `f` with the value; `None` on a thread that may not touch it.
+        /// Calls `f`, which is short and calls nothing foreign, with the value.
         #[inline]
-        pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-            let value = self.0.as_ref()?.try_get().ok()?;
-            Some(f(&mut value.borrow_mut()))
-        }
-    }
-
-    impl<T> Drop for Home<T> {
-        fn drop(&mut self) {
-            if let Some(value) = self.0.take_if(|value| !value.is_valid()) {
-                mem::forget(value);
-            }
+        pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+            f(&mut self.0.get().borrow_mut())
         }
     }
 

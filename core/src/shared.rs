@@ -4,7 +4,7 @@
 use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use crate::accepted::Accepted;
@@ -12,6 +12,7 @@ use crate::bind::Sweep;
 use crate::delivery::{Delivery, Mail};
 use crate::events::Queue;
 use crate::machine::{Decision, Input, step};
+use crate::maybe_send::Lock;
 use crate::{ErrorEvent, Home, Link, ReadyState, Transport, WebSocket};
 
 /// What handles, streams and the backend's link share.
@@ -37,7 +38,7 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) mail: Home<Mail<WebSocket<T>>>,
     /// `None` while a turn is under way.
     pub(crate) delivery: Home<Option<Box<Delivery<WebSocket<T>>>>>,
-    waiters: Mutex<Vec<Waker>>,
+    waiters: Lock<Vec<Waker>>,
 }
 
 impl<T: Transport> Shared<T> {
@@ -63,7 +64,7 @@ impl<T: Transport> Shared<T> {
             kept: AtomicBool::new(false),
             mail: Home::new(Mail::default()),
             delivery: Home::new(Some(Box::new(delivery))),
-            waiters: Mutex::default(),
+            waiters: Lock::default(),
         }
     }
 
@@ -83,7 +84,7 @@ impl<T: Transport> Shared<T> {
 
     /// Has `waker` woken at the next change of state or drain.
     pub(crate) fn wait(&self, waker: &Waker) {
-        let mut waiters = self.waiters();
+        let mut waiters = self.waiters.lock();
         if !waiters.iter().any(|waiter| waiter.will_wake(waker)) {
             waiters.push(waker.clone());
         }
@@ -91,7 +92,7 @@ impl<T: Transport> Shared<T> {
 
     /// Whether somebody waits for that.
     pub(crate) fn is_awaited(&self) -> bool {
-        !self.waiters().is_empty()
+        !self.waiters.lock().is_empty()
     }
 
     pub(crate) fn listen(self: &Arc<Self>, queue: Arc<Queue>) {
@@ -140,9 +141,7 @@ impl<T: Transport> Shared<T> {
     /// Leaves mail for the delivering thread. A turn is asked for only where
     /// events wait or none will come: otherwise the next event finds the mail.
     pub(crate) fn post(self: &Arc<Self>, write: impl FnOnce(&mut Mail<WebSocket<T>>)) {
-        if self.mail.with(write).is_none() {
-            log::error!("handlers must be bound on the thread that made the socket");
-        }
+        self.mail.with(write);
         self.dirty.store(true, Ordering::SeqCst);
         if self.kept.load(Ordering::SeqCst) || self.state() == ReadyState::Closed {
             self.transport.schedule(Link(self.clone()));
@@ -150,16 +149,10 @@ impl<T: Transport> Shared<T> {
     }
 
     pub(crate) fn wake_waiters(&self) {
-        let waiters = mem::take(&mut *self.waiters());
+        let waiters = mem::take(&mut *self.waiters.lock());
         for waiter in waiters {
             waiter.wake();
         }
-    }
-
-    fn waiters(&self) -> MutexGuard<'_, Vec<Waker>> {
-        self.waiters
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

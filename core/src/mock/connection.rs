@@ -232,7 +232,7 @@ impl Inner {
 
     /// The first script at this URL that no connection follows.
     fn find(&mut self, own: &Arc<Connection>, world: &Arc<World>) -> Option<Arc<Script>> {
-        let script = world.with(|state| {
+        self.script = world.with(|state| {
             let is_free = |script: &&Arc<Script>| {
                 script.url == self.url && script.progress().number.is_none()
             };
@@ -243,7 +243,6 @@ impl Inner {
             progress.connection = Arc::downgrade(own);
             Some(script.clone())
         });
-        self.script = script.flatten();
         self.script.clone()
     }
 

@@ -145,7 +145,7 @@ impl Network {
 
     /// The time that has passed in this network.
     pub fn now(&self) -> Duration {
-        self.world.with(|state| state.now).unwrap_or_default()
+        self.world.with(|state| state.now)
     }
 
     /// Runs a future until it is done. When nothing can happen now, time passes
@@ -268,13 +268,11 @@ impl Network {
     }
 
     fn problems(&self) -> Vec<String> {
-        let problems = self.world.with(|state| state.problems.clone());
-        problems.unwrap_or_default()
+        self.world.with(|state| state.problems.clone())
     }
 
     fn left(&self) -> Vec<String> {
         let scripts = self.world.with(|state| state.scripts.clone());
-        let scripts = scripts.unwrap_or_default();
         scripts.iter().filter_map(|script| script.left()).collect()
     }
 }

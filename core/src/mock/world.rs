@@ -88,8 +88,8 @@ impl World {
         CURRENT.with(|current| current.replace(world))
     }
 
-    /// Short work on the state; `None` on a thread that may not touch it.
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> Option<R> {
+    /// Short work on the state.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
         self.0.with(f)
     }
 
@@ -115,7 +115,7 @@ impl World {
             let key = (when, state.number);
             state.timers.insert(key, task);
             Some(key)
-        })??;
+        })?;
         Some(MockTimer(Some((self.clone(), key))))
     }
 
@@ -124,12 +124,12 @@ impl World {
     }
 
     pub(crate) fn timers(&self) -> usize {
-        self.with(|state| state.timers.len()).unwrap_or_default()
+        self.with(|state| state.timers.len())
     }
 
     /// Does what can be done now.
     pub(crate) fn run(&self) {
-        while let Some(task) = self.with(|state| state.ready.pop_front()).flatten() {
+        while let Some(task) = self.with(|state| state.ready.pop_front()) {
             task.run();
         }
     }
@@ -145,7 +145,7 @@ impl World {
             state.now = when;
             Some(first.remove())
         });
-        match task.flatten() {
+        match task {
             Some(task) => task.run(),
             None => return false,
         }
@@ -200,10 +200,7 @@ impl Host for MockHost {
 
     fn random(&self) -> u64 {
         let random = |state: &mut State| state.random.next();
-        self.0
-            .as_ref()
-            .and_then(|world| world.with(random))
-            .unwrap_or_default()
+        self.0.as_ref().map_or(0, |world| world.with(random))
     }
 }
 

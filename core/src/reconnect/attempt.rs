@@ -48,7 +48,7 @@ pub(crate) fn begin<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
 fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     let reconnect = link.transport();
     let hooks = &reconnect.hooks;
-    let Some(mut provide) = hooks.provide.with(Option::take).flatten() else {
+    let Some(mut provide) = hooks.provide.with(Option::take) else {
         return fail(link, serial, "there is no provider to ask");
     };
     if let Some(timeout) = reconnect.options.connect_timeout {
@@ -120,7 +120,7 @@ impl<T: Transport> Wake for Again<T> {
         }
         let again = link.clone();
         link.transport().host.soon(move || {
-            let asking = again.transport().asking.with(Option::take).flatten();
+            let asking = again.transport().asking.with(Option::take);
             if let Some(asking) = asking {
                 poll(&again, asking);
             }
@@ -359,7 +359,7 @@ fn decide<T: Transport>(reconnect: &Reconnect<T>, loss: &Loss) -> Retry {
     if most.is_some_and(|most| loss.attempt >= most.max(1)) {
         return Retry::GiveUp;
     }
-    let Some(mut hook) = reconnect.hooks.decide.with(Option::take).flatten() else {
+    let Some(mut hook) = reconnect.hooks.decide.with(Option::take) else {
         return Retry::Backoff;
     };
     let answer = catch_unwind(AssertUnwindSafe(|| hook.call(loss)));

@@ -248,8 +248,10 @@ impl<T: Transport> Builder<Reconnect<T>> {
     ///   block. One that needs a runtime is spawned there, and what it spawned
     ///   is awaited here: with tokio, `handle.spawn(fetch_token()).await`, where
     ///   `handle` is a `tokio::runtime::Handle`.
-    /// - **Web:** it is polled on the thread of the socket, and must be woken
-    ///   there.
+    /// - **Web:** it is polled on the thread of the socket. In a build with
+    ///   threads it may be woken on any, and must be `Send` like a handler; a
+    ///   JavaScript promise is awaited in a task of its thread, which answers
+    ///   by a channel.
     pub fn url_provider<F, R, E>(mut self, provider: F) -> Self
     where
         F: FnMut(u32) -> R + MaybeSend + 'static,

@@ -6,14 +6,15 @@ use std::future::{Future, poll_fn};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_core::{FusedStream, Stream};
 
 use super::Loss;
+use crate::maybe_send::Lock;
 use crate::{Home, MaybeSend};
 
 /// How many statuses a stream keeps that nobody reads.
@@ -104,7 +105,7 @@ pub struct Statuses(Arc<StatusQueue>);
 impl Statuses {
     /// The next status, if there is one now: for frame loops.
     pub fn try_next(&mut self) -> Option<Status> {
-        self.0.lock().statuses.pop_front()
+        self.0.0.lock().statuses.pop_front()
     }
 
     /// Waits for the next status; `None` after the last one.
@@ -117,7 +118,7 @@ impl Statuses {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Status>> {
-        let mut inner = self.0.lock();
+        let mut inner = self.0.0.lock();
         match inner.statuses.pop_front() {
             None if !inner.ended => {
                 inner.waker = Some(context.waker().clone());
@@ -139,7 +140,7 @@ impl Stream for Statuses {
 impl FusedStream for Statuses {
     /// Whether the last status was yielded.
     fn is_terminated(&self) -> bool {
-        let inner = self.0.lock();
+        let inner = self.0.0.lock();
         inner.ended && inner.statuses.is_empty()
     }
 }
@@ -152,7 +153,7 @@ impl fmt::Debug for Statuses {
 
 /// What stands between the socket and one stream.
 #[derive(Debug, Default)]
-struct StatusQueue(Mutex<Inner>);
+struct StatusQueue(Lock<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -162,15 +163,9 @@ struct Inner {
 }
 
 impl StatusQueue {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-
     fn push(&self, status: Status) {
         let waker = {
-            let mut inner = self.lock();
+            let mut inner = self.0.lock();
             inner.ended = status.is_end();
             if inner.statuses.len() == KEPT {
                 inner.statuses.pop_front();
@@ -221,7 +216,7 @@ impl Course {
         if self.untold.front() != Some(&self.told) {
             queue.push(self.told.clone());
         }
-        if !queue.lock().ended {
+        if !queue.0.lock().ended {
             self.streams.push(queue.clone());
         }
         Statuses(queue)
@@ -299,12 +294,11 @@ impl<S: 'static> Listeners<S> {
     }
 
     pub(crate) fn call(&self, socket: &S, status: &Status) {
-        let taken = self.0.with(|handlers| {
+        let mut bound = self.0.with(|handlers| {
             let mut bound = mem::take(&mut handlers.bound);
             bound.append(&mut handlers.fresh);
             bound
         });
-        let mut bound = taken.unwrap_or_default();
         for slot in &mut bound {
             if slot.live.load(Ordering::Acquire) {
                 let call = AssertUnwindSafe(|| slot.handler.call(socket, status));

@@ -5,7 +5,7 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, MutexGuard};
 
 use super::attempt::{self, Asking};
 use super::options::{Hooks, ReconnectOptions};
@@ -13,6 +13,7 @@ use super::policy::Policy;
 use super::queue::Queue;
 use super::status::{Course, Status};
 use crate::line::Line;
+use crate::maybe_send::Lock;
 use crate::{
     CloseEvent, Home, Host, Link, MessageRef, NewError, Options, Refusal, Report, Request,
     Transport,
@@ -50,12 +51,12 @@ pub struct Reconnect<T: Transport> {
     /// What each connection is asked for.
     subprotocols: Vec<String>,
     pub(crate) options: Options,
-    native: Mutex<T::Options>,
+    native: Lock<T::Options>,
     /// The URL of each attempt, unless it is asked for.
     pub(crate) url: Option<String>,
     /// The number of what is under way: what has another one is over.
     serial: AtomicU64,
-    state: Mutex<State<T>>,
+    state: Lock<State<T>>,
     /// The URL that is asked for.
     pub(crate) asking: Home<Option<Asking>>,
 }
@@ -128,10 +129,7 @@ impl<T: Transport> Phase<T> {
 
 impl<T: Transport> Reconnect<T> {
     pub(crate) fn state(&self) -> MutexGuard<'_, State<T>> {
-        // No foreign code runs under this lock, so a poisoned one is still good.
-        self.state
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state.lock()
     }
 
     /// Whether what has this number is still under way.
@@ -150,11 +148,7 @@ impl<T: Transport> Reconnect<T> {
 
     /// A connection to this URL, not started.
     pub(crate) fn line(&self, url: &str) -> Result<Line<T>, NewError> {
-        let native = self
-            .native
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone();
+        let native = self.native.lock().clone();
         let subprotocols = self.subprotocols.clone();
         let request = Request::new(url, subprotocols, self.options.clone(), native)?;
         Ok(Line::new(request)?.0)
@@ -234,10 +228,10 @@ impl<T: Transport> Transport for Reconnect<T> {
             hooks,
             subprotocols: request.subprotocols,
             options: request.options,
-            native: Mutex::new(inner),
+            native: Lock::new(inner),
             url: None,
             serial: AtomicU64::new(0),
-            state: Mutex::new(State {
+            state: Lock::new(State {
                 phase: Phase::Asking(None),
                 link: None,
                 attempt: 1,
@@ -247,18 +241,15 @@ impl<T: Transport> Transport for Reconnect<T> {
             }),
             asking: Home::new(None),
         };
-        if is_asked_for == Some(true) {
+        if is_asked_for {
             return Ok((reconnect, request.url));
         }
         // The first connection also tells what is wrong with the request.
-        let native = reconnect.native.get_mut();
         let first = Request {
             url: request.url.clone(),
             subprotocols: reconnect.subprotocols.clone(),
             options: reconnect.options.clone(),
-            native: native
-                .unwrap_or_else(|poisoned| poisoned.into_inner())
-                .clone(),
+            native: reconnect.native.get_mut().clone(),
         };
         let (line, url) = Line::new(first)?;
         reconnect.url = Some(request.url);
