@@ -6,7 +6,7 @@
 //! close code that goes on the wire.
 
 use bytes::{Bytes, BytesMut};
-use isosocket_core::Message;
+use isosocket_core::{Binary, Message};
 use thiserror::Error;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
@@ -47,6 +47,16 @@ pub(crate) enum Item {
     Pong,
     /// A valid Close frame; nothing after it counts (S88).
     Close(Option<(u16, String)>),
+}
+
+/// Who gets what was decoded.
+pub(crate) trait Output {
+    /// A small message that came as a whole. Apart from the others so that the
+    /// code for it is in the decoder's loop, where nothing moves it about.
+    fn message(&mut self, message: Message);
+
+    /// Anything, also a message.
+    fn item(&mut self, item: Item);
 }
 
 /// How a peer broke the protocol.
@@ -118,7 +128,6 @@ impl<'a> Chunks<'a> {
     }
 
     /// A copy of the `length` bytes that end where `rest` of the input begins.
-    #[inline]
     fn copy(&mut self, rest: usize, length: usize) -> Bytes {
         let start = self.input.len() - rest - length;
         if start >= self.start && start + length <= self.start + self.chunk.len() {
@@ -166,27 +175,24 @@ struct Frame {
     control: Option<Control>,
 }
 
-impl Frame {
-    /// The message that is here as a whole.
-    #[inline]
-    fn message(
-        &self,
-        payload: &[u8],
-        copy: impl FnOnce(&[u8]) -> Bytes,
-    ) -> Result<Message, InvalidUtf8> {
-        Ok(match self.text {
-            true => Message::Text(utf8::text(payload, copy)?),
-            false => Message::Binary(copy(payload)),
-        })
-    }
+/// A message that is here as a whole.
+#[inline]
+fn message(
+    is_text: bool,
+    payload: &[u8],
+    share: impl FnOnce(&[u8]) -> Bytes,
+) -> Result<Message, InvalidUtf8> {
+    Ok(match is_text {
+        true => Message::Text(utf8::text(payload, share)?),
+        false => Message::Binary(Binary::prefix(payload, payload.len(), share)),
+    })
 }
 
 /// A message in several frames or pieces.
 #[derive(Debug)]
 struct Assembly {
-    /// What has arrived, and behind it `spare` bytes of room to read into.
+    /// What has arrived.
     data: BytesMut,
-    spare: usize,
     /// The check of a text; `None` for binary.
     utf8: Option<Utf8>,
     compressed: bool,
@@ -196,15 +202,9 @@ impl Assembly {
     fn new(frame: Frame) -> Self {
         Assembly {
             data: BytesMut::new(),
-            spare: 0,
             utf8: frame.text.then(Utf8::default),
             compressed: frame.compressed,
         }
-    }
-
-    /// How much has arrived.
-    fn len(&self) -> usize {
-        self.data.len() - self.spare
     }
 
     /// Takes in the next piece, of a frame of which `remaining` bytes are to come.
@@ -212,42 +212,33 @@ impl Assembly {
         if let Some(utf8) = &mut self.utf8 {
             utf8.push(piece)?;
         }
-        self.data.truncate(self.len());
-        self.spare = 0;
         reserve(&mut self.data, piece.len(), remaining);
         self.data.extend_from_slice(piece);
         Ok(())
     }
 
-    /// Room for the next piece.
-    fn space(&mut self, remaining: u64) -> &mut [u8] {
-        let wanted = usize::try_from(remaining).map_or(DIRECT_READ, |n| n.min(DIRECT_READ));
-        let len = self.len();
-        if self.spare < wanted {
-            reserve(&mut self.data, wanted, remaining - wanted as u64);
-            self.data.resize(len + wanted, 0);
-            self.spare = wanted;
-        }
-        &mut self.data[len..len + wanted]
+    /// Room for the next piece, behind what has arrived, and how much may come.
+    fn room(&mut self, remaining: u64) -> (&mut BytesMut, usize) {
+        let most = usize::try_from(remaining).map_or(DIRECT_READ, |n| n.min(DIRECT_READ));
+        reserve(&mut self.data, most, remaining - most as u64);
+        (&mut self.data, most)
     }
 
-    /// So much of the room was filled.
-    fn filled(&mut self, read: usize) -> Result<(), InvalidUtf8> {
-        let len = self.len();
-        self.spare -= read;
+    /// So many bytes were added.
+    fn grew(&mut self, read: usize) -> Result<(), InvalidUtf8> {
+        let before = self.data.len() - read;
         match &mut self.utf8 {
-            Some(utf8) => utf8.push(&self.data[len..len + read]),
+            Some(utf8) => utf8.push(&self.data[before..]),
             None => Ok(()),
         }
     }
 
     /// The message, which is complete.
-    fn finish(mut self) -> Result<Message, InvalidUtf8> {
-        self.data.truncate(self.len());
+    fn finish(self) -> Result<Message, InvalidUtf8> {
         let data = self.data.freeze();
         Ok(match self.utf8 {
             Some(utf8) => Message::Text(utf8::assembled(data, utf8)?),
-            None => Message::Binary(data),
+            None => Message::Binary(data.into()),
         })
     }
 }
@@ -284,11 +275,14 @@ impl Decoder {
         &mut self,
         input: &[u8],
         arena: &mut Arena,
-        mut item: impl FnMut(Item),
+        output: &mut impl Output,
     ) -> Result<(), Violation> {
         let mut chunks = Chunks::new(input);
         let mut input = input;
         while !self.closed {
+            if self.is_between_messages() {
+                input = self.small_messages(input, &mut chunks, output)?;
+            }
             let (frame, remaining) = match self.frame.take() {
                 Some(frame) => frame,
                 None => match self.next_header(&mut input)? {
@@ -303,13 +297,13 @@ impl Decoder {
             let is_plain = frame.control.is_none() && !frame.compressed;
             if is_plain && frame.is_final && remaining == 0 && self.message.is_none() {
                 // The whole message is here: no assembly.
-                let copy = |payload: &[u8]| chunks.copy(rest.len(), payload.len());
-                item(Item::Message(frame.message(payload, copy)?));
+                let share = |payload: &[u8]| chunks.copy(rest.len(), payload.len());
+                output.item(Item::Message(message(frame.text, payload, share)?));
                 continue;
             }
             if here > 0 || remaining == 0 {
                 if let Some(found) = self.piece(frame, payload, remaining, arena)? {
-                    item(found);
+                    output.item(found);
                 }
             }
             if remaining > 0 {
@@ -318,6 +312,38 @@ impl Decoder {
             }
         }
         Ok(())
+    }
+
+    /// Whether what comes next is a header, of which nothing was read, that
+    /// begins a message.
+    fn is_between_messages(&self) -> bool {
+        self.frame.is_none() && self.header_len == 0 && self.message.is_none()
+    }
+
+    /// Small messages that are here as a whole, one after the other: no bit but
+    /// FIN, text or binary, no mask, at most 125 bytes. Gives what follows them.
+    #[inline(never)]
+    fn small_messages<'a>(
+        &self,
+        mut input: &'a [u8],
+        chunks: &mut Chunks<'a>,
+        output: &mut impl Output,
+    ) -> Result<&'a [u8], Violation> {
+        while let [first @ (0x81 | 0x82), length @ ..=125, rest @ ..] = input {
+            let length = usize::from(*length);
+            if length > rest.len() || length > self.max_message_size {
+                break;
+            }
+            let after = &rest[length..];
+            let share = |payload: &[u8]| chunks.copy(after.len(), payload.len());
+            if *first == 0x82 {
+                output.message(Message::Binary(Binary::prefix(rest, length, share)));
+            } else {
+                output.message(Message::Text(utf8::text(&rest[..length], share)?));
+            }
+            input = after;
+        }
+        Ok(input)
     }
 
     /// A piece of a frame that is not a whole message.
@@ -339,26 +365,27 @@ impl Decoder {
         Ok(found.map(Item::Message))
     }
 
-    /// Where to read what comes next, if it is much and belongs to one message:
-    /// what was read is then told to [`filled`](Self::filled), and not decoded.
-    pub(crate) fn space(&mut self) -> Option<&mut [u8]> {
+    /// Where to append what comes next, and how much of it, if it is much and
+    /// belongs to one message: how much was read is then told to
+    /// [`appended`](Self::appended), and not decoded.
+    pub(crate) fn room(&mut self) -> Option<(&mut BytesMut, usize)> {
         match (self.frame, &mut self.message) {
             (Some((frame, remaining)), Some(message))
                 if remaining >= DIRECT && frame.control.is_none() && !frame.compressed =>
             {
-                Some(message.space(remaining))
+                Some(message.room(remaining))
             }
             _ => None,
         }
     }
 
-    /// So many bytes were read to where [`space`](Self::space) said.
-    pub(crate) fn filled(&mut self, read: usize) -> Result<Option<Message>, Violation> {
+    /// So many bytes were appended where [`room`](Self::room) said.
+    pub(crate) fn appended(&mut self, read: usize) -> Result<Option<Message>, Violation> {
         let (Some((frame, remaining)), Some(message)) = (self.frame.take(), &mut self.message)
         else {
             return Ok(None);
         };
-        message.filled(read)?;
+        message.grew(read)?;
         let remaining = remaining - read as u64;
         if remaining > 0 {
             self.frame = Some((frame, remaining));
@@ -436,9 +463,11 @@ impl Decoder {
                         let what = "the peer began a message inside another";
                         return Err(Violation::protocol(what));
                     }
-                    (Some(message), _) => {
-                        (message.len(), message.utf8.is_some(), message.compressed)
-                    }
+                    (Some(message), _) => (
+                        message.data.len(),
+                        message.utf8.is_some(),
+                        message.compressed,
+                    ),
                     (None, kind) => (0, kind == Data::Text, header.rsv1),
                 };
                 // What counts of a compressed message is what it inflates to.
@@ -479,13 +508,16 @@ impl Decoder {
         let mut spare = std::mem::take(&mut arena.spare);
         let mut found = None;
         let inflated = inflater.inflate(payload, complete, &mut spare, &mut |part, last| {
-            let before = self.message.as_ref().map_or(0, Assembly::len);
+            let before = self
+                .message
+                .as_ref()
+                .map_or(0, |message| message.data.len());
             if part.len() > self.max_message_size - before {
                 return Err(Violation::too_big());
             }
             self.inflated += part.len();
             found = match last && self.message.is_none() {
-                true => Some(frame.message(part, |part| arena.copy(part))?),
+                true => Some(message(frame.text, part, |part| arena.copy(part))?),
                 false => self.data_piece(frame, part, u64::from(!last))?,
             };
             Ok(())

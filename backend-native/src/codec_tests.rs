@@ -14,11 +14,21 @@ struct Outcome {
 }
 
 /// Decodes `bytes` in pieces of `size`.
+impl Output for Vec<Item> {
+    fn message(&mut self, message: Message) {
+        self.push(Item::Message(message));
+    }
+
+    fn item(&mut self, item: Item) {
+        self.push(item);
+    }
+}
+
 fn decode(bytes: &[u8], size: usize, limit: usize) -> Outcome {
     let (mut decoder, mut arena) = (Decoder::new(limit), Arena::default());
     let mut items = Vec::new();
     for piece in bytes.chunks(size.max(1)) {
-        if let Err(violation) = decoder.decode(piece, &mut arena, |item| items.push(item)) {
+        if let Err(violation) = decoder.decode(piece, &mut arena, &mut items) {
             let violation = Some(violation.code);
             return Outcome { items, violation };
         }
@@ -328,11 +338,9 @@ fn it_differs_from_tungstenite_only_where_a_rule_says_so() {
         let size = 1 + random.next(wire.len());
         let (mut decoder, mut arena) = (Decoder::new(limit), Arena::default());
         let mut items = Vec::new();
-        let violation = wire.chunks(size).find_map(|piece| {
-            decoder
-                .decode(piece, &mut arena, |item| items.push(item))
-                .err()
-        });
+        let violation = wire
+            .chunks(size)
+            .find_map(|piece| decoder.decode(piece, &mut arena, &mut items).err());
         let ours = Outcome {
             items,
             violation: violation.as_ref().map(|violation| violation.code),
@@ -362,14 +370,14 @@ fn decode_in_place(bytes: &[u8], size: usize) -> (Outcome, usize) {
     let mut rest = bytes;
     while !rest.is_empty() {
         let mut fed = size.min(rest.len());
-        let decoded = if let Some(space) = decoder.space() {
-            fed = fed.min(space.len());
-            space[..fed].copy_from_slice(&rest[..fed]);
+        let decoded = if let Some((data, most)) = decoder.room() {
+            fed = fed.min(most);
+            data.extend_from_slice(&rest[..fed]);
             in_place += 1;
-            let found = decoder.filled(fed);
+            let found = decoder.appended(fed);
             found.map(|found| items.extend(found.map(Item::Message)))
         } else {
-            decoder.decode(&rest[..fed], &mut arena, |item| items.push(item))
+            decoder.decode(&rest[..fed], &mut arena, &mut items)
         };
         if let Err(violation) = decoded {
             let violation = Some(violation.code);

@@ -7,12 +7,12 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use isosocket_core::{CloseEvent, ErrorEvent, Link, Options, Report, Turn};
+use isosocket_core::{CloseEvent, ErrorEvent, Link, Message, Options, Report, Turn};
 use mio::event::Event;
 use mio::net::TcpStream;
 use url::Host;
 
-use crate::codec::{Decoder, Item, Violation};
+use crate::codec::{Decoder, Item, Output, Violation};
 use crate::dial::{ATTEMPT_DELAY, Attempt, Dial};
 use crate::event_loop::{Action, Context};
 use crate::handshake::Handshake;
@@ -457,20 +457,22 @@ impl Connection {
         let mut turn = self.link.as_ref().and_then(Link::turn);
         let mut budget = READ_BUDGET;
         let next = loop {
-            let space = match self.phase {
-                Phase::Open => self.decoder.space(),
+            let room = match self.phase {
+                Phase::Open if stream.can_append() => self.decoder.room(),
                 _ => None,
             };
-            let direct = space.is_some();
-            let space = space.unwrap_or(buffer);
-            let room = space.len();
-            let read = match stream.read(space) {
+            let in_place = room.is_some();
+            let (read, wanted) = match room {
+                Some((data, most)) => (stream.append(data, most), most),
+                None => (stream.read(buffer), buffer.len()),
+            };
+            let read = match read {
                 Ok(0) => break self.on_end_of_stream(turn.as_mut()),
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Next::Wait,
                 Err(error) => break self.on_read_error(turn.as_mut(), error),
             };
-            let received = match direct {
+            let received = match in_place {
                 true => self.received_in_place(context, turn.as_mut(), read),
                 false => self.received(context, turn.as_mut(), &buffer[..read]),
             };
@@ -484,7 +486,7 @@ impl Connection {
                     break Next::Wait;
                 }
             }
-            let short = read < room && !self.read_closed;
+            let short = read < wanted && !self.read_closed;
             if short && stream.short_read_means_empty() {
                 break Next::Wait;
             }
@@ -532,7 +534,7 @@ impl Connection {
     ) -> Next {
         self.heard(context);
         self.inner.outbox().restore_credit();
-        match (self.decoder.filled(read), turn) {
+        match (self.decoder.appended(read), turn) {
             // Not `message`, which is worth its place in the code only once.
             (Ok(Some(message)), Some(turn)) => turn.report(Report::Message(message)),
             (Ok(_), _) => {}
@@ -577,21 +579,15 @@ impl Connection {
             return Next::Wait;
         }
         self.inner.outbox().restore_credit();
-        let mut close = None;
-        let inner = &self.inner;
+        let mut received = Received {
+            inner: &self.inner,
+            turn: turn.as_deref_mut(),
+            close: None,
+        };
         let decoded = self
             .decoder
-            .decode(bytes, &mut context.arena, |item| match item {
-                Item::Message(message) => {
-                    if let Some(turn) = turn.as_deref_mut() {
-                        turn.message(message);
-                    }
-                }
-                Item::Ping(payload) => inner.outbox().pong(&payload),
-                Item::Pong => {}
-                Item::Close(frame) => close = Some(frame),
-            });
-        if let Some(frame) = close {
+            .decode(bytes, &mut context.arena, &mut received);
+        if let Some(frame) = received.close {
             self.on_peer_close(context, turn, frame);
             return Next::Wait;
         }
@@ -792,6 +788,33 @@ impl Connection {
                 .take()
                 .map_or_else(CloseEvent::abnormal, |end| *end);
             turn.report(Report::Closed(end));
+        }
+    }
+}
+
+/// What a connection does with what was decoded.
+struct Received<'a> {
+    inner: &'a Inner,
+    turn: Option<&'a mut Turn<Native>>,
+    /// The peer's Close frame.
+    close: Option<Option<(u16, String)>>,
+}
+
+impl Output for Received<'_> {
+    #[inline(always)]
+    fn message(&mut self, message: Message) {
+        if let Some(turn) = &mut self.turn {
+            turn.message(message);
+        }
+    }
+
+    #[inline(never)]
+    fn item(&mut self, item: Item) {
+        match item {
+            Item::Message(message) => self.message(message),
+            Item::Ping(payload) => self.inner.outbox().pong(&payload),
+            Item::Pong => {}
+            Item::Close(frame) => self.close = Some(frame),
         }
     }
 }

@@ -4,7 +4,9 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 
+use bytes::BytesMut;
 use mio::net::TcpStream;
+use socket2::SockRef;
 
 use crate::tls::Tls;
 
@@ -26,6 +28,28 @@ impl Stream {
             None => (&self.tcp).read(buffer),
             Some(tls) => tls.read(&self.tcp, buffer),
         })
+    }
+
+    /// Whether [`append`](Self::append) can be used.
+    pub(crate) fn can_append(&self) -> bool {
+        // TLS decrypts to memory of its own.
+        self.tls.is_none()
+    }
+
+    /// Reads once, at most `most` bytes, to the end of `data`, which has room for
+    /// them. That is a sixth faster than to clear the room first.
+    #[allow(unsafe_code, reason = "the kernel fills memory that was not cleared")]
+    pub(crate) fn append(&self, data: &mut BytesMut, most: usize) -> io::Result<usize> {
+        let read = retry(|| {
+            let room = data.spare_capacity_mut();
+            let most = most.min(room.len());
+            let room = &mut room[..most];
+            // By way of `try_io` mio learns when there is nothing left.
+            self.tcp.try_io(|| SockRef::from(&self.tcp).recv(room))
+        })?;
+        // SAFETY: `recv` has written this many bytes, and there is room for them.
+        unsafe { data.set_len(data.len() + read) };
+        Ok(read)
     }
 
     /// Writes some of `data`, and says how much of it the network has taken.

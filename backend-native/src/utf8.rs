@@ -1,7 +1,5 @@
 //! UTF-8 checked as it arrives, so that a bad byte fails the connection at
 //! once and not at the message's end (S91).
-//!
-//! This is the only file with `unsafe` code of this crate.
 
 #![allow(unsafe_code, reason = "text is checked here, once, and never again")]
 
@@ -59,15 +57,16 @@ impl Utf8 {
     }
 }
 
-/// A whole text in one piece.
-pub(crate) fn text(bytes: &[u8], copy: impl FnOnce(&[u8]) -> Bytes) -> Result<Text, InvalidUtf8> {
-    if simdutf8::basic::from_utf8(bytes).is_err() {
-        return Err(InvalidUtf8);
-    }
-    let copied = copy(bytes);
-    debug_assert_eq!(copied, bytes);
-    // SAFETY: `copied` is a copy of the bytes that were just found valid.
-    Ok(unsafe { ByteString::from_bytes_unchecked(copied) }.into())
+/// A whole text in one piece. `share` copies it where it is long.
+#[inline]
+pub(crate) fn text(bytes: &[u8], share: impl FnOnce(&[u8]) -> Bytes) -> Result<Text, InvalidUtf8> {
+    let text = simdutf8::basic::from_utf8(bytes).map_err(|_| InvalidUtf8)?;
+    Ok(Text::copied(text, |text| {
+        let shared = share(text.as_bytes());
+        debug_assert_eq!(shared, text);
+        // SAFETY: `shared` is a copy of bytes that are valid.
+        unsafe { ByteString::from_bytes_unchecked(shared) }
+    }))
 }
 
 /// A text gathered in pieces, each of which `checked` has passed.

@@ -148,7 +148,7 @@ impl<S> Delivery<S> {
     }
 
     /// Delivers an event, or keeps it for the first that will listen (S101).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn deliver(&mut self, socket: &S, event: Event) {
         let kind = event.kind();
         if !self.has_listener(kind) {

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod accepted;
+mod binary;
 mod bind;
 mod builder;
 mod delivery;
@@ -33,9 +34,11 @@ mod send_ready;
 mod sender;
 mod shared;
 mod socket;
+mod text;
 mod transport;
 mod unsupported;
 
+pub use binary::Binary;
 pub use bind::{Bind, Binding};
 pub use builder::Builder;
 pub use error::{CloseError, NewError, OpenError, Refusal, SendError, SyntaxError, UnknownEvent};
@@ -45,12 +48,13 @@ pub use host::Host;
 pub use link::{Link, Turn};
 pub use machine::ReadyState;
 pub use maybe_send::{Home, MaybeSend};
-pub use message::{Data, Message, MessageRef, Text};
+pub use message::{Data, Message, MessageRef};
 pub use open::Open;
 pub use reconnect::{Loss, Reconnect, ReconnectOptions, Retry, Status, Statuses};
 pub use request::{Options, Request};
 pub use send_ready::SendReady;
 pub use sender::Sender;
 pub use socket::WebSocket;
+pub use text::Text;
 pub use transport::{Report, Transport};
 pub use unsupported::{Unsupported, run_unsupported};

@@ -83,7 +83,7 @@ impl<T: Transport> Turn<T> {
     }
 
     /// Tells the socket that a complete message arrived.
-    #[inline]
+    #[inline(always)]
     pub fn message(&mut self, message: Message) {
         self.settle();
         // A message never changes the state, so there is nothing to swap.
@@ -178,14 +178,9 @@ impl<T: Transport> Turn<T> {
         self.changed = true;
     }
 
-    #[inline]
+    #[inline(always)]
     fn deliver(&mut self, event: Event) {
         self.delivery.deliver(&self.socket, event);
-        // A handler may have dropped the last handle but this turn's own: that
-        // counts at once, and not when the turn ends (S60, S102).
-        if self.socket.shared.handles.load(Ordering::Acquire) == 1 {
-            self.socket.shared.abandon();
-        }
     }
 
     /// Takes in mail and delivers what waited for it.
@@ -201,6 +196,11 @@ impl<T: Transport> Turn<T> {
         let shared = &self.socket.shared;
         while shared.dirty.load(Ordering::SeqCst) {
             shared.dirty.store(false, Ordering::SeqCst);
+            // A handler may have dropped the last handle but this turn's own:
+            // that counts at once, and not when the turn ends (S60, S102).
+            if shared.handles.load(Ordering::Acquire) == 1 {
+                shared.abandon();
+            }
             self.delivery.absorb(shared.mail.with(mem::take));
             while !shared.dirty.load(Ordering::SeqCst) {
                 match self.delivery.next_kept() {

@@ -1,97 +1,8 @@
 //! Messages: what a program sends and receives, cheap to clone.
 
-use std::fmt;
-use std::ops::Deref;
-
 use bytes::Bytes;
-use bytestring::ByteString;
 
-/// Text that is known to be UTF-8 and cheap to clone; derefs to [`str`].
-///
-/// ```
-/// use isosocket_core::Text;
-///
-/// let text = Text::from("grüße");
-/// assert_eq!(text.len(), 7); // bytes, as for any str
-/// assert_eq!(text.clone(), "grüße");
-/// ```
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text(ByteString);
-
-impl Text {
-    /// The text as a string slice.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The text's UTF-8 bytes, without a copy.
-    pub fn into_bytes(self) -> Bytes {
-        self.0.into_bytes()
-    }
-}
-
-impl Deref for Text {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl AsRef<str> for Text {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
-    }
-}
-
-impl fmt::Display for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&**self, f)
-    }
-}
-
-impl From<&str> for Text {
-    fn from(text: &str) -> Self {
-        Text(text.into())
-    }
-}
-
-impl From<String> for Text {
-    fn from(text: String) -> Self {
-        Text(text.into())
-    }
-}
-
-#[doc(hidden)]
-impl From<ByteString> for Text {
-    fn from(text: ByteString) -> Self {
-        Text(text)
-    }
-}
-
-impl From<Text> for String {
-    fn from(text: Text) -> String {
-        text.as_str().to_owned()
-    }
-}
-
-impl PartialEq<str> for Text {
-    fn eq(&self, other: &str) -> bool {
-        **self == *other
-    }
-}
-
-impl PartialEq<&str> for Text {
-    fn eq(&self, other: &&str) -> bool {
-        **self == **other
-    }
-}
+use crate::{Binary, Text};
 
 /// One message: text or binary.
 ///
@@ -108,7 +19,7 @@ pub enum Message {
     /// UTF-8 text.
     Text(Text),
     /// Any bytes.
-    Binary(Bytes),
+    Binary(Binary),
 }
 
 impl Message {
@@ -128,11 +39,11 @@ impl Message {
         }
     }
 
-    /// The payload, without a copy.
+    /// The payload. At most 32 bytes are copied; more are shared.
     pub fn into_bytes(self) -> Bytes {
         match self {
             Message::Text(text) => text.into_bytes(),
-            Message::Binary(data) => data,
+            Message::Binary(data) => data.into_bytes(),
         }
     }
 
@@ -243,12 +154,12 @@ macro_rules! data {
         impl<$($generics)*> private::NotMessage for $type {}
     )+)+};
     (Text $value:ident) => { Message::Text(ToText::to_text($value)) };
-    (Binary $value:ident) => { Message::Binary(ToBytes::to_bytes($value)) };
+    (Binary $value:ident) => { Message::Binary(ToBinary::to_binary($value)) };
 }
 
 data! {
     Text: &str [], String [], &String [], Text [], &Text [];
-    Binary: &[u8] [], Vec<u8> [], &Vec<u8> [], Bytes [], &Bytes [],
+    Binary: &[u8] [], Vec<u8> [], &Vec<u8> [], Bytes [], &Bytes [], Binary [], &Binary [],
         [u8; N] [const N: usize], &[u8; N] [const N: usize];
 }
 
@@ -283,44 +194,54 @@ impl ToText for &Text {
     }
 }
 
-/// The conversions to owned bytes, each without a copy it can avoid.
-trait ToBytes {
-    fn to_bytes(self) -> Bytes;
+/// The conversions to owned data, each without a copy it can avoid.
+trait ToBinary {
+    fn to_binary(self) -> Binary;
 }
 
-impl ToBytes for &[u8] {
-    fn to_bytes(self) -> Bytes {
-        Bytes::copy_from_slice(self)
-    }
-}
-impl ToBytes for Vec<u8> {
-    fn to_bytes(self) -> Bytes {
+impl ToBinary for &[u8] {
+    fn to_binary(self) -> Binary {
         self.into()
     }
 }
-impl ToBytes for &Vec<u8> {
-    fn to_bytes(self) -> Bytes {
-        Bytes::copy_from_slice(self)
+impl ToBinary for Vec<u8> {
+    fn to_binary(self) -> Binary {
+        self.into()
     }
 }
-impl ToBytes for Bytes {
-    fn to_bytes(self) -> Bytes {
+impl ToBinary for &Vec<u8> {
+    fn to_binary(self) -> Binary {
+        self.as_slice().into()
+    }
+}
+impl ToBinary for Bytes {
+    fn to_binary(self) -> Binary {
+        self.into()
+    }
+}
+impl ToBinary for &Bytes {
+    fn to_binary(self) -> Binary {
+        self.clone().into()
+    }
+}
+impl ToBinary for Binary {
+    fn to_binary(self) -> Binary {
         self
     }
 }
-impl ToBytes for &Bytes {
-    fn to_bytes(self) -> Bytes {
+impl ToBinary for &Binary {
+    fn to_binary(self) -> Binary {
         self.clone()
     }
 }
-impl<const N: usize> ToBytes for [u8; N] {
-    fn to_bytes(self) -> Bytes {
-        Bytes::copy_from_slice(&self)
+impl<const N: usize> ToBinary for [u8; N] {
+    fn to_binary(self) -> Binary {
+        self.into()
     }
 }
-impl<const N: usize> ToBytes for &[u8; N] {
-    fn to_bytes(self) -> Bytes {
-        Bytes::copy_from_slice(self)
+impl<const N: usize> ToBinary for &[u8; N] {
+    fn to_binary(self) -> Binary {
+        self.into()
     }
 }
 

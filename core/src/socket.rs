@@ -317,8 +317,11 @@ impl<T: Transport> Clone for WebSocket<T> {
 
 impl<T: Transport> Drop for WebSocket<T> {
     fn drop(&mut self) {
-        if self.shared.handles.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.shared.abandon();
+        match self.shared.handles.fetch_sub(1, Ordering::AcqRel) {
+            1 => self.shared.abandon(),
+            // The other may be a turn's own.
+            2 => self.shared.dirty.store(true, Ordering::SeqCst),
+            _ => {}
         }
     }
 }

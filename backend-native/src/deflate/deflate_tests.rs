@@ -1,7 +1,6 @@
 //! Negotiation by tables; the two halves against flate2 itself, on random,
 //! damaged and hostile streams.
 
-use bytes::Bytes;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use isosocket_core::{Message, MessageRef};
 
@@ -285,7 +284,7 @@ fn decode(
     decoder.set_inflater(agreed.inflater());
     let mut items = Vec::new();
     for piece in wire.chunks(size.max(1)) {
-        if let Err(violation) = decoder.decode(piece, arena, |item| items.push(item)) {
+        if let Err(violation) = decoder.decode(piece, arena, &mut items) {
             return (items, Some(violation.code));
         }
     }
@@ -679,7 +678,7 @@ fn nothing_is_kept_without_context_takeover() {
         .unwrap();
     assert!(format!("{inflater:?}").contains("stream: None"));
     assert!(format!("{spare:?}").contains("stream: Some"));
-    let message = Message::Binary(Bytes::from(vec![7; 1000]));
+    let message = Message::from(vec![7; 1000]);
     let mut wire = Vec::new();
     frame(&mut wire, 0xC2, &packed);
     let (items, _) = decode(&wire, 10, &agreed, 2000, &mut arena);

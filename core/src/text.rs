@@ -1,0 +1,146 @@
+//! The data of text messages.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+
+use arrayvec::ArrayString;
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use crate::binary::INLINE;
+
+/// Text that is known to be UTF-8 and cheap to clone; derefs to [`str`].
+///
+/// ```
+/// use isosocket_core::Text;
+///
+/// let text = Text::from("grüße");
+/// assert_eq!(text.len(), 7); // bytes, as for any str
+/// assert_eq!(text.clone(), "grüße");
+/// ```
+#[derive(Clone)]
+pub struct Text(Repr);
+
+/// As of binary data.
+#[derive(Clone)]
+enum Repr {
+    Inline(ArrayString<INLINE>),
+    Shared(ByteString),
+}
+
+impl Text {
+    /// The text as a string slice.
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Repr::Inline(text) => text,
+            Repr::Shared(text) => text,
+        }
+    }
+
+    /// The text's UTF-8 bytes. At most 32 bytes are copied; more are shared.
+    pub fn into_bytes(self) -> Bytes {
+        match self.0 {
+            Repr::Inline(text) => Bytes::copy_from_slice(text.as_bytes()),
+            Repr::Shared(text) => text.into_bytes(),
+        }
+    }
+
+    /// A copy, by `share` unless it is short enough to be kept in the value.
+    #[doc(hidden)]
+    #[inline]
+    pub fn copied(text: &str, share: impl FnOnce(&str) -> ByteString) -> Self {
+        Text(match ArrayString::from(text) {
+            Ok(short) => Repr::Inline(short),
+            Err(_) => Repr::Shared(share(text)),
+        })
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    #[inline]
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Text(Repr::Inline(ArrayString::new()))
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, f)
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Text::copied(text, |text| text.into())
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        ByteString::from(text).into()
+    }
+}
+
+#[doc(hidden)]
+impl From<ByteString> for Text {
+    fn from(text: ByteString) -> Self {
+        Text(Repr::Shared(text))
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> String {
+        text.as_str().to_owned()
+    }
+}
+
+// Equal, ordered and hashed by the characters, wherever they are.
+
+impl<T: AsRef<str> + ?Sized> PartialEq<T> for Text {
+    fn eq(&self, other: &T) -> bool {
+        **self == *other.as_ref()
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (**self).cmp(&**other)
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
