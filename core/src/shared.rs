@@ -30,6 +30,8 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) unsent: AtomicUsize,
     /// The handles, counted apart from the `Arc`, which links and streams hold too.
     pub(crate) handles: AtomicUsize,
+    /// Somebody has seen that, and closes the socket before it is abandoned.
+    leaving: AtomicBool,
     pub(crate) abandoned: AtomicBool,
     /// There is mail, or a listener left.
     pub(crate) dirty: AtomicBool,
@@ -59,6 +61,7 @@ impl<T: Transport> Shared<T> {
             refused: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
             handles: AtomicUsize::new(1),
+            leaving: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
             dirty: AtomicBool::new(false),
             kept: AtomicBool::new(false),
@@ -132,8 +135,17 @@ impl<T: Transport> Shared<T> {
 
     /// The last handle is gone (S102).
     pub(crate) fn abandon(self: &Arc<Self>) {
-        if !self.abandoned.swap(true, Ordering::AcqRel) && self.state() != ReadyState::Closed {
+        if self.leaving.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        // Closed first: a turn on another thread that saw it abandoned before
+        // would detach the transport, and nobody would close it.
+        let is_closed = self.state() == ReadyState::Closed;
+        if !is_closed {
             self.close(None);
+        }
+        self.abandoned.store(true, Ordering::Release);
+        if !is_closed {
             self.clone().sweep();
         }
     }

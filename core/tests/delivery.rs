@@ -24,6 +24,8 @@ struct Inner {
     link: Option<Link<Script>>,
     scheduled: Vec<Link<Script>>,
     buffered: usize,
+    /// A turn that another thread takes while the transport is being closed.
+    meanwhile: Option<Link<Script>>,
 }
 
 /// A transport that only notes what it is asked.
@@ -69,6 +71,8 @@ impl Transport for Script {
     }
 
     fn close(&self, frame: Option<(u16, &str)>) {
+        let meanwhile = self.0.0.lock().unwrap().meanwhile.take();
+        drop(meanwhile.as_ref().map(Link::turn));
         self.note(format!("close {frame:?}"));
     }
 
@@ -336,6 +340,19 @@ fn dropping_the_last_handle_closes_and_lets_go() {
     log.run();
     assert_eq!(log.calls(), ["close None", "detach"]);
     assert_eq!(Arc::strong_count(&held), 1, "the handler is gone");
+}
+
+#[test]
+fn a_turn_on_another_thread_detaches_only_what_is_closed() {
+    let (socket, log) = socket();
+    log.report([established()]);
+    // So that the turn has something to look at.
+    socket.on_message(|_, _| {});
+    let link = log.0.lock().unwrap().link.clone();
+    log.0.lock().unwrap().meanwhile = link;
+    drop(socket);
+    log.run();
+    assert_eq!(log.calls(), ["close None", "detach"]);
 }
 
 #[test]
