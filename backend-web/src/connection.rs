@@ -8,16 +8,19 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use isosocket_core::{CloseEvent, ErrorEvent, Link, MessageRef, Options, Refusal, Report};
+use isosocket_core::{
+    CloseEvent, Data, ErrorEvent, Link, Message, MessageRef, Options, Refusal, Report,
+};
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
 use web_sys::BinaryType;
 
 use crate::Web;
 use crate::drain::Drain;
-use crate::js::{self, Event, Listener, Socket};
+use crate::js::{Event, Listener, Socket};
 use crate::microtask::{self, Job};
 use crate::receive;
+use crate::threads::{self, Outbox};
 use crate::timer::{Timer, milliseconds};
 
 /// How Deno's error event words that the peer dropped TCP without a Close.
@@ -39,10 +42,12 @@ pub(crate) struct Connection {
     in_call: Cell<bool>,
     /// At least as much as is buffered: what was sent since the host was asked.
     queued: Cell<usize>,
+    /// What other threads sent.
+    outbox: Outbox,
 }
 
 impl Connection {
-    pub(crate) fn new(socket: Option<Socket>, options: Options) -> Self {
+    pub(crate) fn new(socket: Option<Socket>, options: Options, outbox: Outbox) -> Self {
         if let Some(socket) = &socket {
             socket.set_binary_type(BinaryType::Arraybuffer);
         }
@@ -57,6 +62,7 @@ impl Connection {
             closing: Cell::new(false),
             in_call: Cell::new(false),
             queued: Cell::new(0),
+            outbox,
         }
     }
 
@@ -81,14 +87,11 @@ impl Connection {
     }
 
     pub(crate) fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
-        let Some(socket) = &self.socket else {
-            return Err(Refusal::Closing);
-        };
-        // The peer has closed already and the event is on its way: the host
-        // would drop the message without a word (S50).
-        if socket.ready_state() != Socket::OPEN {
-            return Err(Refusal::Closing);
+        // S47: what other threads sent before goes first.
+        if !self.flush() {
+            return Err(Refusal::Full);
         }
+        let socket = self.open_socket()?;
         // S54. The host is asked only when the messages since the last answer
         // could be too much.
         let length = message.as_bytes().len();
@@ -100,17 +103,37 @@ impl Connection {
                 return Err(Refusal::Full);
             }
         }
-        let sent = match message {
-            MessageRef::Text(text) => socket.send_with_str(text),
-            MessageRef::Binary(data) => js::send_binary(socket, data),
-        };
-        // A host throws where it has no memory for the message.
-        sent.map_err(|_| Refusal::Full)?;
+        transmit(socket, message)?;
         self.queued.set(queued);
         Ok(())
     }
 
+    /// Sends what other threads sent; whether the host had room for all of it.
+    #[inline]
+    pub(crate) fn flush(&self) -> bool {
+        let send = |message: &Message| transmit(self.open_socket()?, message.as_message());
+        self.outbox.drain(send)
+    }
+
+    fn open_socket(&self) -> Result<&Socket, Refusal> {
+        match &self.socket {
+            Some(socket) if socket.ready_state() == Socket::OPEN => Ok(socket),
+            // The peer has closed already and the event is on its way: the host
+            // would drop the message without a word (S50).
+            _ => Err(Refusal::Closing),
+        }
+    }
+
+    /// Closes a connection that the program gave up before it heard that it was
+    /// established: it has failed (S68).
+    pub(crate) fn abort(self: &Rc<Self>) {
+        self.established.set(false);
+        self.close(None);
+    }
+
     pub(crate) fn close(self: &Rc<Self>, frame: Option<(u16, &str)>) {
+        self.outbox.refuse();
+        self.flush(); // S52
         self.closing.set(true);
         if self.link.borrow().is_none() {
             return;
@@ -125,9 +148,9 @@ impl Connection {
     }
 
     pub(crate) fn buffered_amount(&self) -> usize {
-        self.socket
-            .as_ref()
-            .map_or(0, |socket| socket.buffered_amount() as usize)
+        let socket = self.socket.as_ref();
+        let amount = socket.map_or(0, |socket| socket.buffered_amount() as usize);
+        self.outbox.add(amount)
     }
 
     pub(crate) fn watch_drain(self: &Rc<Self>, link: Link<Web>, mark: usize) {
@@ -151,6 +174,7 @@ impl Connection {
         }
         // One of them may be running: the glue keeps it until it returns.
         self.listeners.take();
+        self.outbox.discard();
         if self.drain.take().is_some() {
             link.drained();
         }
@@ -167,6 +191,9 @@ impl Connection {
             return;
         }
         let Some(link) = self.link() else { return };
+        if self.outbox.is_stale() {
+            self.buffered_amount(); // S49
+        }
         match receive::message(&event.data(), self.options.max_message_size) {
             Some(message) => {
                 if let Some(mut turn) = link.turn() {
@@ -245,7 +272,7 @@ impl Connection {
     }
 
     /// Fails a connection that the host holds to be good.
-    fn give_up(&self) {
+    pub(crate) fn give_up(&self) {
         let link = self.release();
         self.close_socket(None);
         tell(link, Report::Failed(ErrorEvent::unknown()), false);
@@ -276,6 +303,15 @@ impl Connection {
         };
         self.deadline.replace(Some(Timer::after(delay, expire)));
     }
+}
+
+fn transmit(socket: &Socket, message: MessageRef<'_>) -> Result<(), Refusal> {
+    let sent = match message {
+        MessageRef::Text(text) => socket.send_with_str(text),
+        MessageRef::Binary(data) => threads::send_binary(socket, data),
+    };
+    // A host throws where it has no memory for the message.
+    sent.map_err(|_| Refusal::Full)
 }
 
 /// Reports the end: now, or after the call or the handler in which the host

@@ -1,7 +1,7 @@
 //! The host of web sockets: its microtasks, its timers and its randomness.
 //!
-//! Invariant: a timer's JavaScript stays on its thread; what may go anywhere is
-//! a ticket to it, and a flag that cancels it from there.
+//! Invariant: what is called later is called on the thread of the host, where it
+//! was asked for or elsewhere.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -10,29 +10,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::local::Local;
-use crate::microtask::{self, Job};
+use crate::microtask::{Call, Job};
+use crate::threads::{Local, Thread};
 use crate::timer::{LONGEST, Timer};
 use isosocket_core::{Host, MaybeSend, NewError};
 
 /// The JavaScript host, for calls without a socket.
 ///
 /// ## Threads on wasm (shared memory)
-/// Calls are made on the thread that asks for them.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct WebHost(());
+/// A host is that of the thread that made it, on which its calls are made.
+#[derive(Clone, Debug)]
+pub struct WebHost(Thread);
+
+impl Default for WebHost {
+    fn default() -> Self {
+        WebHost(Thread::current())
+    }
+}
 
 /// A call that is due later; dropping it cancels the call.
 pub struct WebTimer {
     cancelled: Arc<AtomicBool>,
-    _call: Local<Call>,
+    _ring: Local<Ring>,
 }
 
 impl Host for WebHost {
     type Timer = WebTimer;
 
     fn soon(&self, task: impl FnOnce() + MaybeSend + 'static) {
-        microtask::push(Job::Call(Box::new(task)));
+        self.0.push(Job::Call(Box::new(task)));
     }
 
     fn after(
@@ -41,18 +47,18 @@ impl Host for WebHost {
         task: impl FnOnce() + MaybeSend + 'static,
     ) -> Result<WebTimer, NewError> {
         let cancelled = Arc::new(AtomicBool::new(false));
-        let ticket = Local::new(Call {
+        // On another thread than the host's it is a timer of that one.
+        let ring = Local::new(Ring {
             cancelled: cancelled.clone(),
+            thread: self.0.clone(),
             left: Cell::new((delay.as_secs_f64() * 1e3).ceil()),
             timer: RefCell::default(),
             task: RefCell::new(Some(Box::new(task))),
         });
-        if let Some(call) = ticket.get() {
-            call.wait();
-        }
+        ring.visit(|ring| ring.wait());
         Ok(WebTimer {
             cancelled,
-            _call: ticket,
+            _ring: ring,
         })
     }
 
@@ -64,7 +70,7 @@ impl Host for WebHost {
 
 impl Drop for WebTimer {
     fn drop(&mut self) {
-        // On another thread the ticket opens nothing, so the call is told.
+        // On another thread the call is dropped later, so it is told now.
         self.cancelled.store(true, Ordering::Release);
     }
 }
@@ -76,23 +82,24 @@ impl fmt::Debug for WebTimer {
 }
 
 /// What is called, and the timer that is under way.
-struct Call {
+struct Ring {
     cancelled: Arc<AtomicBool>,
+    thread: Thread,
     /// Milliseconds beyond the present timer, which cannot be as long as a delay.
     left: Cell<f64>,
     timer: RefCell<Option<Timer>>,
-    task: RefCell<Option<Box<dyn FnOnce()>>>,
+    task: RefCell<Option<Box<dyn Call>>>,
 }
 
-impl Call {
+impl Ring {
     fn wait(self: &Rc<Self>) {
         let delay = self.left.get().min(LONGEST);
         self.left.set(self.left.get() - delay);
-        // Weak: the call owns the timer.
+        // Weak: the timer is owned here.
         let weak = Rc::downgrade(self);
         let ring = move || {
-            if let Some(call) = weak.upgrade() {
-                call.ring();
+            if let Some(ring) = weak.upgrade() {
+                ring.ring();
             }
         };
         self.timer.replace(Some(Timer::after(delay, ring)));
@@ -105,7 +112,7 @@ impl Call {
         self.timer.take();
         let task = self.task.take();
         if let (Some(task), false) = (task, self.cancelled.load(Ordering::Acquire)) {
-            task();
+            self.thread.call(task);
         }
     }
 }

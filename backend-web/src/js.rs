@@ -29,18 +29,6 @@ pub(crate) fn open(url: &str, subprotocols: Vec<String>) -> Result<Socket, JsVal
     Socket::new_with_str_sequence(url, &subprotocols)
 }
 
-/// Sends a view of the program's own memory, without a copy in JavaScript.
-#[cfg(not(target_feature = "atomics"))]
-pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), JsValue> {
-    socket.send_with_u8_array(data)
-}
-
-/// A view of shared memory cannot be sent, so the bytes are copied first.
-#[cfg(target_feature = "atomics")]
-pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), JsValue> {
-    socket.send_with_js_u8_array(&js_sys::Uint8Array::from(data))
-}
-
 #[wasm_bindgen]
 extern "C" {
     /// An event of any kind; what its kind does not have is undefined.

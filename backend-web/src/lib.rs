@@ -10,19 +10,27 @@
 //!
 //! ## Threads
 //! A JavaScript object cannot leave its thread. In a program with shared memory
-//! a [`Web`] may be anywhere, but a socket is used on the thread that made it:
-//! elsewhere `send` refuses as if the buffer were full, `close` does nothing,
-//! the buffered amount is 0, and an error is logged.
+//! (the target feature `atomics`) a socket may be used on any thread all the
+//! same: what is asked of it elsewhere is handed over to the thread that made
+//! it, which is woken by `Atomics.waitAsync`, and done there, in order.
+//! - `send` copies the message and answers at once, by the state and by the
+//!   send limit. The buffered amount is what was handed over, and what that
+//!   thread last saw of its host's; to ask for it has it look again.
+//! - Handlers are `Send`, and run on the thread that made the socket.
+//! - What is dropped elsewhere is handed over to be freed.
+//!
+//! So that thread must come back to its host's loop, as every page's does. It
+//! never waits for another one.
 
 mod connection;
 mod drain;
 mod host;
 mod js;
-mod local;
 mod microtask;
 mod ports;
 mod receive;
 mod run;
+mod threads;
 mod timer;
 mod web;
 

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use isosocket_core::{Link, Report};
+use isosocket_core::{Link, MaybeSend, Report};
 use wasm_bindgen::prelude::*;
 
 use crate::Web;
@@ -25,11 +25,22 @@ pub(crate) enum Job {
     /// A future was woken.
     Poll(Arc<Task>),
     /// Something is to be called.
-    Call(Box<dyn FnOnce()>),
+    Call(Box<dyn Call>),
+}
+
+/// What is called once, later.
+pub(crate) trait Call: MaybeSend {
+    fn call(self: Box<Self>);
+}
+
+impl<F: FnOnce() + MaybeSend> Call for F {
+    fn call(self: Box<Self>) {
+        self();
+    }
 }
 
 impl Job {
-    fn run(self) {
+    pub(crate) fn run(self) {
         match self {
             Job::Turn(link) => drop(link.turn()),
             Job::Report(link, report) => {
@@ -39,7 +50,7 @@ impl Job {
             }
             Job::Drained(link) => link.drained(),
             Job::Poll(task) => task.poll(),
-            Job::Call(call) => call(),
+            Job::Call(call) => call.call(),
         }
     }
 }

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use crate::local::Local;
 use crate::microtask::{self, Job};
+use crate::threads::Local;
 
 /// Hands a future to the host's event loop and returns at once.
 ///
 /// It is first polled after the current job, then whenever it is woken, always
-/// on this thread. Use it to start what a program does; natively the facade's
+/// on this thread; it may be woken on any. Use it to start what a program does; natively the facade's
 /// `run` blocks instead.
 ///
 /// ```no_run
@@ -25,19 +25,7 @@ use crate::microtask::{self, Job};
 ///     // Open sockets, await events.
 /// });
 /// ```
-///
-/// ## Platform-specific
-/// - **Threads on wasm** (shared memory): runs on wasm-bindgen-futures, so that
-///   the future may be woken on any thread.
 pub fn run(future: impl Future<Output = ()> + 'static) {
-    #[cfg(target_feature = "atomics")]
-    wasm_bindgen_futures::spawn_local(future);
-    #[cfg(not(target_feature = "atomics"))]
-    spawn(future);
-}
-
-#[cfg_attr(target_feature = "atomics", allow(dead_code, reason = "see `run`"))]
-fn spawn(future: impl Future<Output = ()> + 'static) {
     let future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(future);
     microtask::push(Job::Poll(Arc::new(Task {
         future: Local::new(Slot(RefCell::new(Some(future)))),
@@ -77,13 +65,13 @@ impl Task {
 impl Wake for Task {
     fn wake(self: Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
-            microtask::push(Job::Poll(self));
+            self.future.thread().clone().push(Job::Poll(self));
         }
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
-            microtask::push(Job::Poll(self.clone()));
+            self.future.thread().push(Job::Poll(self.clone()));
         }
     }
 }

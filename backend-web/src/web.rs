@@ -1,35 +1,26 @@
 //! The transport: what core asks of a connection, passed on to the thread on
 //! which its JavaScript object lives.
+//!
+//! Invariant: a connection is visited on its own thread only, and what one
+//! thread asks of it is done in the order in which it was asked.
 
 use std::fmt;
-use std::rc::Rc;
 
 use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, SyntaxError, Transport};
 
 use crate::connection::Connection;
 use crate::host::WebHost;
 use crate::js::{self, Url};
-use crate::local::Local;
-use crate::microtask::{self, Job};
+use crate::microtask::Job;
 use crate::ports;
+use crate::threads::{Local, Outbox};
 
 /// A connection of the JavaScript host's own `WebSocket`.
 ///
 /// See the [crate's documentation](crate) for threads.
 pub struct Web {
     connection: Local<Connection>,
-}
-
-impl Web {
-    /// The connection; `None`, with a line in the log, on another thread.
-    #[inline]
-    fn connection(&self) -> Option<&Rc<Connection>> {
-        let connection = self.connection.get();
-        if connection.is_none() {
-            log::error!("a socket must be used on the thread that made it");
-        }
-        connection
-    }
+    outbox: Outbox,
 }
 
 impl Transport for Web {
@@ -70,53 +61,62 @@ impl Transport for Web {
                 }
             }
         };
+        let outbox = Outbox::new(request.options.send_limit);
+        let connection = Connection::new(socket, request.options, outbox.clone());
         let web = Web {
-            connection: Local::new(Connection::new(socket, request.options)),
+            connection: Local::new(connection),
+            outbox,
         };
         Ok((web, url.href()))
     }
 
     fn start(&self, link: Link<Self>) {
-        if let Some(connection) = self.connection() {
-            connection.start(link);
-        }
+        self.connection.visit(|connection| connection.start(link));
     }
 
     #[inline]
     fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
-        match self.connection() {
+        match self.connection.get() {
             Some(connection) => connection.send(message),
-            None => Err(Refusal::Full),
+            None => self.outbox.send(message, &self.connection),
         }
+    }
+
+    fn abort(&self) {
+        self.connection.visit(|connection| connection.abort());
     }
 
     fn close(&self, frame: Option<(u16, &str)>) {
-        if let Some(connection) = self.connection() {
-            connection.close(frame);
+        if let Some(connection) = self.connection.get() {
+            return connection.close(frame);
         }
+        self.outbox.refuse();
+        let frame = frame.map(|(code, reason)| (code, reason.to_owned()));
+        self.connection.visit(move |connection| {
+            connection.close(frame.as_ref().map(|(code, reason)| (*code, &**reason)));
+        });
     }
 
     fn buffered_amount(&self) -> usize {
-        self.connection()
-            .map_or(0, |connection| connection.buffered_amount())
+        match self.connection.get() {
+            Some(connection) => connection.buffered_amount(),
+            None => self.outbox.amount(&self.connection),
+        }
     }
 
     fn schedule(&self, link: Link<Self>) {
-        if self.connection().is_some() {
-            microtask::push(Job::Turn(link));
-        }
+        self.connection.thread().push(Job::Turn(link));
     }
 
     fn watch_drain(&self, link: Link<Self>, mark: usize) {
-        if let Some(connection) = self.connection() {
-            connection.watch_drain(link, mark);
-        }
+        let watch = move |connection: &_| Connection::watch_drain(connection, link, mark);
+        self.connection.visit(watch);
     }
 
     fn detach(&self) {
-        if let Some(connection) = self.connection() {
-            connection.release();
-        }
+        // Another thread's `close` may be on its way.
+        self.connection
+            .visit_after(|connection| drop(connection.release()));
     }
 }
 

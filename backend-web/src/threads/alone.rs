@@ -1,0 +1,110 @@
+//! A program of one thread, as most pages are. What is here for the sake of
+//! other threads does nothing.
+
+use std::rc::Rc;
+
+use fragile::Fragile;
+use isosocket_core::{Message, MessageRef, Refusal};
+use wasm_bindgen::JsValue;
+
+use crate::connection::Connection;
+use crate::js::Socket;
+use crate::microtask::{self, Call, Job};
+
+/// The one thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Thread(());
+
+impl Thread {
+    pub(crate) fn current() -> Self {
+        Thread(())
+    }
+
+    /// Runs a job soon, and not inside this call.
+    #[inline]
+    pub(crate) fn push(&self, job: Job) {
+        microtask::push(job);
+    }
+
+    /// Calls a task: at once.
+    #[inline]
+    pub(crate) fn call(&self, task: Box<dyn Call>) {
+        task.call();
+    }
+}
+
+/// A value that stays on its thread. `Fragile` only says so to the compiler.
+pub(crate) struct Local<T>(Fragile<Rc<T>>);
+
+impl<T> Local<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Local(Fragile::new(Rc::new(value)))
+    }
+
+    /// The value; `None` on another thread, of which there is none.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&Rc<T>> {
+        Some(self.0.get())
+    }
+
+    /// Calls `f` with the value, on its thread: at once.
+    #[inline]
+    pub(crate) fn visit(&self, f: impl FnOnce(&Rc<T>)) {
+        f(self.0.get());
+    }
+
+    /// The same, and after all that other threads have asked for by now.
+    #[inline]
+    pub(crate) fn visit_after(&self, f: impl FnOnce(&Rc<T>)) {
+        f(self.0.get());
+    }
+
+    /// The value's thread.
+    pub(crate) fn thread(&self) -> &Thread {
+        &Thread(())
+    }
+}
+
+/// What other threads sent: nothing, ever.
+#[derive(Clone)]
+pub(crate) struct Outbox(());
+
+impl Outbox {
+    pub(crate) fn new(_limit: usize) -> Self {
+        Outbox(())
+    }
+
+    pub(crate) fn send(&self, _: MessageRef<'_>, _: &Local<Connection>) -> Result<(), Refusal> {
+        Err(Refusal::Closing)
+    }
+
+    pub(crate) fn amount(&self, _: &Local<Connection>) -> usize {
+        0
+    }
+
+    pub(crate) fn refuse(&self) {}
+
+    #[inline]
+    pub(crate) fn drain(&self, _: impl Fn(&Message) -> Result<(), Refusal>) -> bool {
+        true
+    }
+
+    #[inline]
+    pub(crate) fn add(&self, amount: usize) -> usize {
+        amount
+    }
+
+    #[inline]
+    pub(crate) fn is_stale(&self) -> bool {
+        false
+    }
+
+    #[inline]
+    pub(crate) fn discard(&self) {}
+}
+
+/// Sends a view of the program's own memory, without a copy in JavaScript.
+#[inline]
+pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), JsValue> {
+    socket.send_with_u8_array(data)
+}

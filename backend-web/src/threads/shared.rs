@@ -1,0 +1,91 @@
+//! A program whose threads share memory: wasm with atomics, in workers.
+//!
+//! Invariant: what is handed over to a thread is done there in the order in
+//! which it came, outside every turn, and nothing here waits for anybody.
+
+mod inbox;
+mod outbox;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use fragile::Fragile;
+use wasm_bindgen::JsValue;
+
+use crate::js::Socket;
+use crate::microtask::{Call, Job};
+
+pub(crate) use inbox::Thread;
+pub(crate) use outbox::Outbox;
+
+/// A ticket to a value that stays on its thread, and is dropped there.
+pub(crate) struct Local<T: 'static>(Arc<Ticket<T>>);
+
+struct Ticket<T: 'static> {
+    /// `None` only while it is dropped.
+    value: Option<Fragile<Rc<T>>>,
+    thread: Thread,
+}
+
+impl<T> Local<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Local(Arc::new(Ticket {
+            value: Some(Fragile::new(Rc::new(value))),
+            thread: Thread::current(),
+        }))
+    }
+
+    /// The value; `None` on another thread.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&Rc<T>> {
+        self.0.value.as_ref()?.try_get().ok()
+    }
+
+    /// Calls `f` with the value, on its thread: at once, or soon if that is
+    /// another one.
+    pub(crate) fn visit(&self, f: impl FnOnce(&Rc<T>) + Send + 'static) {
+        match self.get() {
+            Some(value) => f(value),
+            None => self.visit_after(f),
+        }
+    }
+
+    /// The same, and after all that other threads have asked for by now.
+    pub(crate) fn visit_after(&self, f: impl FnOnce(&Rc<T>) + Send + 'static) {
+        let ticket = Local(self.0.clone());
+        let visit = move || {
+            if let Some(value) = ticket.get() {
+                f(value);
+            }
+        };
+        self.thread().queue(Job::Call(Box::new(visit)));
+    }
+
+    /// The value's thread.
+    pub(crate) fn thread(&self) -> &Thread {
+        &self.0.thread
+    }
+}
+
+impl<T> Drop for Ticket<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.value.take_if(|value| !value.is_valid()) {
+            self.thread.push(Job::Call(Box::new(move || drop(value))));
+        }
+    }
+}
+
+impl Thread {
+    /// Calls a task on this thread: at once, or soon if that is another one.
+    pub(crate) fn call(&self, task: Box<dyn Call>) {
+        match self.is_current() {
+            true => task.call(),
+            false => self.push(Job::Call(task)),
+        }
+    }
+}
+
+/// A view of shared memory cannot be sent, so the bytes are copied first.
+pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), JsValue> {
+    socket.send_with_js_u8_array(&js_sys::Uint8Array::from(data))
+}

@@ -1,0 +1,148 @@
+//! A thread, as others know it: an inbox for jobs, and how it is woken.
+//!
+//! JavaScript has one way to be woken by another thread without blocking:
+//! `Atomics.waitAsync`. wasm-bindgen-futures waits by it (and by a worker where
+//! it does not exist), so a thread's inbox is a future there.
+//!
+//! Invariant: the future lives as long as somebody can hand over a job, and not
+//! longer.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker};
+
+use fragile::Fragile;
+use isosocket_core::Home;
+
+use crate::microtask::{self, Job};
+use crate::timer::Timer;
+
+/// So often a thread looks for more before it lets its host do other things:
+/// others that never cease to hand over shall not keep it from its events.
+const LOOKS: u32 = 16;
+
+/// A thread's address.
+#[derive(Clone)]
+pub(crate) struct Thread(Arc<Address>);
+
+struct Address {
+    here: Fragile<()>,
+    inbox: Arc<Inbox>,
+}
+
+type Inbox = Home<State>;
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    waker: Option<Waker>,
+    /// Nobody has the address any more.
+    ended: bool,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Weak<Address>> = RefCell::default();
+}
+
+impl Thread {
+    /// The address of this thread.
+    pub(crate) fn current() -> Self {
+        CURRENT.with(|current| {
+            let mut current = current.borrow_mut();
+            if let Some(address) = current.upgrade() {
+                return Thread(address);
+            }
+            let inbox = Arc::new(Inbox::new(State::default()));
+            wasm_bindgen_futures::spawn_local(Serve {
+                inbox: inbox.clone(),
+                rest: None,
+            });
+            let here = Fragile::new(());
+            let address = Arc::new(Address { here, inbox });
+            *current = Arc::downgrade(&address);
+            Thread(address)
+        })
+    }
+
+    pub(crate) fn is_current(&self) -> bool {
+        self.0.here.is_valid()
+    }
+
+    /// Runs a job soon on this thread, and not inside this call.
+    pub(crate) fn push(&self, job: Job) {
+        match self.is_current() {
+            true => microtask::push(job),
+            false => self.queue(job),
+        }
+    }
+
+    /// The same, and after all that other threads have pushed by now.
+    pub(crate) fn queue(&self, job: Job) {
+        let waker = self.0.inbox.with(|state| {
+            state.jobs.push_back(job);
+            state.waker.take()
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl fmt::Debug for Thread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Thread")
+    }
+}
+
+impl Drop for Address {
+    fn drop(&mut self) {
+        let waker = self.inbox.with(|state| {
+            state.ended = true;
+            state.waker.take()
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// Does what others hand over.
+struct Serve {
+    inbox: Arc<Inbox>,
+    /// The pause after which it goes on.
+    rest: Option<Timer>,
+}
+
+impl Future for Serve {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.rest = None;
+        for _ in 0..LOOKS {
+            let (jobs, ended) = self.inbox.with(|state| {
+                // Not before there is nothing: who finds a waker wakes at once.
+                if state.jobs.is_empty() && !state.ended {
+                    state.waker = Some(context.waker().clone());
+                }
+                (mem::take(&mut state.jobs), state.ended)
+            });
+            if jobs.is_empty() {
+                return match ended {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
+                };
+            }
+            for job in jobs {
+                job.run();
+            }
+        }
+        let waker = context.waker().clone();
+        self.rest = Some(Timer::after(0.0, move || waker.wake_by_ref()));
+        Poll::Pending
+    }
+}

@@ -1,0 +1,151 @@
+//! What other threads sent on a socket, until its own thread sends it.
+//!
+//! Invariant: a message is counted from the moment it is taken until the host
+//! has it, or for ever where the connection ended before (S48, S51).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use isosocket_core::{Home, Message, MessageRef, Refusal};
+
+use super::Local;
+use crate::connection::Connection;
+
+/// Both ends: that of the connection, and that of everybody else.
+#[derive(Clone)]
+pub(crate) struct Outbox(Arc<Home<State>>);
+
+struct State {
+    messages: VecDeque<Message>,
+    /// The bytes that were taken and that the host does not have.
+    bytes: usize,
+    /// What the host had not sent yet when it was asked last.
+    seen: usize,
+    limit: usize,
+    /// Nothing is taken any more.
+    closed: bool,
+    /// The connection is asked to look.
+    asked: bool,
+}
+
+impl Connection {
+    /// Sends what other threads sent, and looks how much is buffered.
+    fn serve(&self) {
+        if self.flush() {
+            self.buffered_amount();
+        } else {
+            log::error!("the host has no memory for a message that was sent");
+            self.give_up();
+        }
+    }
+}
+
+impl Outbox {
+    pub(crate) fn new(limit: usize) -> Self {
+        Outbox(Arc::new(Home::new(State {
+            messages: VecDeque::new(),
+            bytes: 0,
+            seen: 0,
+            limit,
+            closed: false,
+            asked: false,
+        })))
+    }
+
+    /// Takes a message of another thread.
+    pub(crate) fn send(
+        &self,
+        message: MessageRef<'_>,
+        connection: &Local<Connection>,
+    ) -> Result<(), Refusal> {
+        let message = message.to_message();
+        let taken = self.0.with(|state| {
+            if state.closed {
+                return Err(Refusal::Closing);
+            }
+            let buffered = state.seen.saturating_add(state.bytes);
+            if buffered > 0 && buffered.saturating_add(message.len()) > state.limit {
+                return Err(Refusal::Full); // S54
+            }
+            state.bytes += message.len();
+            state.messages.push_back(message);
+            Ok(())
+        });
+        // Where it is full: what is known of the host may be old.
+        if taken != Err(Refusal::Closing) {
+            self.ask(connection);
+        }
+        taken
+    }
+
+    /// What is buffered, as far as other threads know, who have it looked at.
+    pub(crate) fn amount(&self, connection: &Local<Connection>) -> usize {
+        let (seen, bytes) = self.0.with(|state| (state.seen, state.bytes));
+        if seen > 0 {
+            self.ask(connection);
+        }
+        seen.saturating_add(bytes)
+    }
+
+    /// Takes nothing any more.
+    pub(crate) fn refuse(&self) {
+        self.0.with(|state| state.closed = true);
+    }
+
+    fn ask(&self, connection: &Local<Connection>) {
+        if !self
+            .0
+            .with(|state| std::mem::replace(&mut state.asked, true))
+        {
+            connection.visit(|connection| connection.serve());
+        }
+    }
+
+    /// For the connection: sends what is there now; whether the host had room
+    /// for it. What the host does not take any more is dropped.
+    pub(crate) fn drain(&self, send: impl Fn(&Message) -> Result<(), Refusal>) -> bool {
+        let count = self.0.with(|state| {
+            state.asked = false;
+            state.messages.len()
+        });
+        for _ in 0..count {
+            let Some(message) = self.0.with(|state| state.messages.front().cloned()) else {
+                break;
+            };
+            let sent = send(&message);
+            if sent == Err(Refusal::Full) {
+                return false;
+            }
+            self.0.with(|state| {
+                state.messages.pop_front();
+                if sent.is_ok() {
+                    state.bytes -= message.len();
+                    state.seen += message.len();
+                }
+            });
+        }
+        true
+    }
+
+    /// For the connection, which has asked the host: what is buffered in all.
+    pub(crate) fn add(&self, amount: usize) -> usize {
+        self.0.with(|state| {
+            state.seen = amount;
+            amount.saturating_add(state.bytes)
+        })
+    }
+
+    /// Whether other threads may think that more is buffered than is.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.0.with(|state| state.seen > 0)
+    }
+
+    /// For the connection, which has ended.
+    pub(crate) fn discard(&self) {
+        let messages = self.0.with(|state| {
+            state.closed = true;
+            std::mem::take(&mut state.messages)
+        });
+        drop(messages);
+    }
+}
