@@ -36,6 +36,13 @@ enum Repr {
 
 impl Binary {
     /// The data as [`Bytes`]. At most 32 bytes are copied; more are shared.
+    ///
+    /// ```
+    /// # use isosocket_core::Message;
+    /// let Message::Binary(data) = Message::from(vec![7; 1000]) else { unreachable!() };
+    /// let bytes: bytes::Bytes = data.into_bytes();
+    /// assert_eq!(bytes.slice(990..).len(), 10);
+    /// ```
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
             Repr::Inline(..) => Bytes::copy_from_slice(&self),

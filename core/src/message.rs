@@ -276,6 +276,33 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_the_same_wherever_its_payload_is() {
+        use std::collections::HashSet;
+
+        // Shared by what is given to keep, in the value by what is copied, up to 32.
+        for length in [0, 1, 31, 32, 33, 200] {
+            let text = "x".repeat(length);
+            let messages = [
+                [Message::from(text.clone()), Message::from(&*text)],
+                [
+                    Message::from(text.clone().into_bytes()),
+                    Message::from(text.as_bytes()),
+                ],
+            ];
+            for [kept, copied] in messages {
+                assert_eq!(kept, copied);
+                assert_eq!(copied.len(), length);
+                assert_eq!(copied.clone().into_bytes(), kept.clone().into_bytes());
+                assert_eq!(HashSet::from([kept]), HashSet::from([copied]));
+            }
+            // What follows a payload in the memory it is copied from is no part of it.
+            let longer = [text.as_bytes(), &[0xFF; 40]].concat();
+            let prefix = Binary::prefix(&longer, length, Bytes::copy_from_slice);
+            assert_eq!(prefix, text.as_bytes());
+        }
+    }
+
+    #[test]
     fn borrowing_and_owning_agree() {
         fn check<D: Data + Clone>(data: D) {
             let owned = data.clone().into_message();
