@@ -36,16 +36,16 @@ pub enum SyntaxError {
     #[error("relative URL: a scheme such as wss: is needed")]
     RelativeUrl,
     /// The scheme is not `ws`, `wss`, `http` or `https` (S3).
-    #[error("the scheme {0:?} is not one of ws, wss, http and https")]
+    #[error("the scheme \"{0}\" is not one of ws, wss, http and https")]
     Scheme(String),
     /// The URL has a fragment, if only an empty one (S4).
     #[error("a WebSocket URL must not have a fragment")]
     Fragment,
     /// A subprotocol is not a token of RFC 6455 section 4.1 (S16).
-    #[error("the subprotocol {0:?} is not a token")]
+    #[error("the subprotocol \"{0}\" is not a token")]
     Subprotocol(String),
     /// A subprotocol is requested twice (S17).
-    #[error("the subprotocol {0:?} is requested twice")]
+    #[error("the subprotocol \"{0}\" is requested twice")]
     DuplicateSubprotocol(String),
 }
 
