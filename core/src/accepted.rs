@@ -4,8 +4,9 @@
 //! socket has another one after each connection. So values are kept: each that
 //! is distinct once, which are few, as the peer chooses among what was offered.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use once_cell::race::OnceBox;
 
 /// The subprotocol and the extensions in use, and those before.
 #[derive(Debug, Default)]
@@ -15,7 +16,8 @@ pub(crate) struct Accepted {
     current: AtomicUsize,
 }
 
-type Next = OnceLock<Box<Node>>;
+// Not `OnceLock`: its code is ten times as large, for waiting that nobody does.
+type Next = OnceBox<Node>;
 
 #[derive(Debug)]
 struct Node {
@@ -50,7 +52,7 @@ impl Accepted {
             number += 1;
         }
         values.get_or_init(|| {
-            let next = OnceLock::new();
+            let next = OnceBox::new();
             Box::new(Node { value, next })
         });
         self.current.store(number, Ordering::Release);

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::delivery::Bound;
+use crate::delivery::{Mail, Slot, Wish};
+use crate::request::{Subprotocols, ask_for};
 use crate::{
     CloseEvent, ErrorEvent, Event, EventKind, MaybeSend, Message, NewError, Open, Options, Request,
     Transport, WebSocket,
@@ -29,17 +30,17 @@ use crate::{
 #[must_use = "a builder opens nothing until connect or open is called"]
 pub struct Builder<T: Transport> {
     url: String,
-    subprotocols: Vec<String>,
+    subprotocols: Subprotocols,
     options: Options,
     native: T::Options,
-    handlers: Vec<Bound<WebSocket<T>>>,
+    handlers: Mail<WebSocket<T>>,
 }
 
 impl<T: Transport> Builder<T> {
     pub(crate) fn new(url: String) -> Self {
         Builder {
             url,
-            subprotocols: Vec::new(),
+            subprotocols: Ok(Vec::new()),
             options: Options::default(),
             native: T::Options::default(),
             handlers: Vec::new(),
@@ -49,7 +50,7 @@ impl<T: Transport> Builder<T> {
     /// Asks for a subprotocol, after those asked for before: the peer chooses
     /// one of them (S16, S19, S24).
     pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
-        self.subprotocols.push(subprotocol.into());
+        ask_for(subprotocol.into(), &mut self.subprotocols);
         self
     }
 
@@ -58,8 +59,9 @@ impl<T: Transport> Builder<T> {
         mut self,
         subprotocols: impl IntoIterator<Item = S>,
     ) -> Self {
-        self.subprotocols
-            .extend(subprotocols.into_iter().map(Into::into));
+        for subprotocol in subprotocols {
+            ask_for(subprotocol.into(), &mut self.subprotocols);
+        }
         self
     }
 
@@ -97,7 +99,11 @@ impl<T: Transport> Builder<T> {
     where
         F: FnMut(&WebSocket<T>, &Event) + MaybeSend + 'static,
     {
-        self.handlers.push((kind, Box::new(handler)));
+        let slot = Slot {
+            live: None,
+            listener: Box::new(handler),
+        };
+        self.handlers.push((Wish::Kind(kind), slot));
         self
     }
 
@@ -176,7 +182,7 @@ impl<T: Transport> fmt::Debug for Builder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("url", &self.url)
-            .field("subprotocols", &self.subprotocols)
+            .field("subprotocols", &self.subprotocols.as_deref().unwrap_or(&[]))
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

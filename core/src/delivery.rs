@@ -5,12 +5,11 @@
 //! in the [`Mail`] until the next event or turn.
 
 use std::collections::VecDeque;
-use std::ops::{Deref, DerefMut};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::events::{Batch, Queue};
 use crate::line::Relay;
 use crate::{Event, EventKind, MaybeSend};
 
@@ -18,24 +17,50 @@ use crate::{Event, EventKind, MaybeSend};
 /// dropped as a browser drops what nobody listens for.
 const BACKLOG_LIMIT: usize = 1 << 20;
 
-/// A function bound to events of sockets of type `S`.
-pub(crate) trait Handler<S>: MaybeSend {
+/// Who gets events of sockets of type `S`: a bound function, or a stream, which
+/// gathers what comes in a turn.
+pub(crate) trait Listener<S>: MaybeSend {
     fn call(&mut self, socket: &S, event: &Event);
+
+    /// The same for the last that wants the event.
+    fn take(&mut self, socket: &S, event: Event) {
+        self.call(socket, &event);
+    }
+
+    /// The turn ends, or somebody asked to be told what waits.
+    fn flush(&mut self) {}
+
+    /// `Close` was delivered.
+    fn end(&mut self) {}
+
+    /// See [`Delivery::is_backlogged`].
+    fn pause_above(&mut self, _limit: usize) -> bool {
+        false
+    }
 }
 
-impl<S, F: FnMut(&S, &Event) + MaybeSend> Handler<S> for F {
+impl<S, F: FnMut(&S, &Event) + MaybeSend> Listener<S> for F {
     fn call(&mut self, socket: &S, event: &Event) {
         self(socket, event);
     }
 }
 
-/// A handler that waits for its socket to exist.
-pub(crate) type Bound<S> = (EventKind, Box<dyn Handler<S>>);
+/// What a listener wants.
+#[derive(Clone, Copy)]
+pub(crate) enum Wish {
+    /// The events of one kind.
+    Kind(EventKind),
+    /// All events.
+    All,
+    /// To be flushed once.
+    Flush,
+}
 
+/// A listener, as long as it wants to be one.
 pub(crate) struct Slot<S> {
     /// Whether it is still bound; nothing for what cannot be unbound.
     pub(crate) live: Option<Arc<AtomicBool>>,
-    pub(crate) handler: Box<dyn Handler<S>>,
+    pub(crate) listener: Box<dyn Listener<S>>,
 }
 
 impl<S> Slot<S> {
@@ -47,26 +72,11 @@ impl<S> Slot<S> {
 }
 
 /// What was bound since the delivering thread last looked.
-pub(crate) struct Mail<S> {
-    pub(crate) slots: Vec<(EventKind, Slot<S>)>,
-    pub(crate) queues: Vec<Arc<Queue>>,
-    /// Streams whose wake hook was set after events had come.
-    pub(crate) unannounced: Vec<Arc<Queue>>,
-}
-
-impl<S> Default for Mail<S> {
-    fn default() -> Self {
-        Mail {
-            slots: Vec::new(),
-            queues: Vec::new(),
-            unannounced: Vec::new(),
-        }
-    }
-}
+pub(crate) type Mail<S> = Vec<(Wish, Slot<S>)>;
 
 pub(crate) struct Delivery<S> {
-    handlers: [Vec<Slot<S>>; 4],
-    queues: Vec<(Arc<Queue>, Batch)>,
+    /// For each kind of events, and last those who want all.
+    listeners: [Vec<Slot<S>>; ALL + 1],
     backlog: VecDeque<Event>,
     backlog_bytes: usize,
     told_of_loss: bool,
@@ -76,43 +86,13 @@ pub(crate) struct Delivery<S> {
     ended: bool,
 }
 
-/// A delivery as a turn has it: boxed, because it changes hands twice a turn.
-pub(crate) struct Lent<S>(Option<Box<Delivery<S>>>);
-
-impl<S> Lent<S> {
-    pub(crate) fn new(delivery: Box<Delivery<S>>) -> Self {
-        Lent(Some(delivery))
-    }
-
-    /// Ends the loan; nothing can be delivered after that.
-    pub(crate) fn give_back(&mut self) -> Option<Box<Delivery<S>>> {
-        self.0.take()
-    }
-}
-
-impl<S> Deref for Lent<S> {
-    type Target = Delivery<S>;
-
-    #[inline]
-    fn deref(&self) -> &Delivery<S> {
-        self.0.as_deref().expect("a turn gives it back at its end")
-    }
-}
-
-impl<S> DerefMut for Lent<S> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut Delivery<S> {
-        self.0
-            .as_deref_mut()
-            .expect("a turn gives it back at its end")
-    }
-}
+/// The list of those who want all events: what streams do.
+const ALL: usize = EventKind::ALL.len();
 
 impl<S> Default for Delivery<S> {
     fn default() -> Self {
         Delivery {
-            handlers: Default::default(),
-            queues: Vec::new(),
+            listeners: Default::default(),
             backlog: VecDeque::new(),
             backlog_bytes: 0,
             told_of_loss: false,
@@ -125,25 +105,25 @@ impl<S> Default for Delivery<S> {
 impl<S> Delivery<S> {
     /// Takes in new listeners and lets go of the ones that left.
     pub(crate) fn absorb(&mut self, mail: Mail<S>) {
-        for (kind, slot) in mail.slots {
-            let list = &mut self.handlers[kind as usize];
-            // Most lists have one for as long as the socket lives.
-            if list.is_empty() {
-                list.reserve_exact(1);
+        for (wish, mut slot) in mail {
+            let list = match wish {
+                Wish::Kind(kind) => kind as usize,
+                Wish::All => ALL,
+                Wish::Flush => {
+                    slot.listener.flush();
+                    continue;
+                }
+            };
+            if let Some(list) = self.listeners.get_mut(list) {
+                // Most lists have one for as long as the socket lives.
+                if list.is_empty() {
+                    list.reserve_exact(1);
+                }
+                list.push(slot);
             }
-            list.push(slot);
         }
-        for list in &mut self.handlers {
-            list.retain(|slot| slot.is_live());
-        }
-        self.queues.retain(|(queue, _)| !queue.is_abandoned());
-        self.queues.extend(
-            mail.queues
-                .into_iter()
-                .map(|queue| (queue, Batch::default())),
-        );
-        for queue in mail.unannounced {
-            queue.announce();
+        for list in &mut self.listeners {
+            list.retain(Slot::is_live);
         }
     }
 
@@ -155,53 +135,63 @@ impl<S> Delivery<S> {
             return self.keep(event);
         }
         self.ended |= kind == EventKind::Close;
-        for slot in &mut self.handlers[kind as usize] {
+        for slot in &mut self.listeners[kind as usize] {
             // A handler may have unbound a later one.
             if slot.is_live() {
-                let call = AssertUnwindSafe(|| slot.handler.call(socket, &event));
+                let call = AssertUnwindSafe(|| slot.listener.call(socket, &event));
                 if catch_unwind(call).is_err() {
                     log::error!("a handler for {kind} panicked");
                 }
             }
         }
-        if let Some(((_, last), others)) = self.queues.split_last_mut() {
-            for (_, batch) in others {
-                batch.push(event.clone());
+        if let Some((last, others)) = self.listeners[ALL].split_last_mut() {
+            for slot in others {
+                slot.listener.call(socket, &event);
             }
-            last.push(event);
+            last.listener.take(socket, event);
         }
     }
 
-    /// The oldest kept event for which there is a listener now.
-    pub(crate) fn next_kept(&mut self) -> Option<Event> {
-        let index = (0..self.backlog.len()).find(|&i| self.has_listener(self.backlog[i].kind()))?;
-        let event = self.backlog.remove(index)?;
-        if let Event::Message(message) = &event {
-            self.backlog_bytes -= message.len();
+    /// Delivers the kept events for which there is a listener now, oldest first,
+    /// until there is mail.
+    pub(crate) fn deliver_kept(&mut self, socket: &S, mail: &AtomicBool) {
+        let mut passed = Vec::new();
+        while !mail.load(Ordering::SeqCst) {
+            let Some(event) = self.backlog.pop_front() else {
+                break;
+            };
+            if self.has_listener(event.kind()) {
+                self.backlog_bytes -= event.len();
+                self.deliver(socket, event);
+            } else {
+                passed.push(event);
+            }
         }
-        Some(event)
+        for event in passed.into_iter().rev() {
+            self.backlog.push_front(event);
+        }
     }
 
     /// Hands what streams shall get to them, and wakes them: once for a turn.
     pub(crate) fn flush(&mut self) {
-        for (queue, batch) in &mut self.queues {
-            if !batch.is_empty() {
-                queue.push(batch);
-            }
+        for slot in &mut self.listeners[ALL] {
+            slot.listener.flush();
         }
         if self.ended {
-            for (queue, _) in self.queues.drain(..) {
-                queue.end();
+            for mut slot in mem::take(&mut self.listeners[ALL]) {
+                slot.listener.end();
             }
         }
     }
 
     /// Whether a stream holds more than `limit` bytes of messages that nobody
     /// took. It then asks the transport to go on once somebody does.
-    pub(crate) fn is_backlogged(&self, limit: usize) -> bool {
-        self.queues
-            .iter()
-            .fold(false, |full, (queue, _)| queue.pause_above(limit) || full)
+    pub(crate) fn is_backlogged(&mut self, limit: usize) -> bool {
+        let mut full = false;
+        for slot in &mut self.listeners[ALL] {
+            full |= slot.listener.pause_above(limit);
+        }
+        full
     }
 
     pub(crate) fn has_backlog(&self) -> bool {
@@ -210,20 +200,24 @@ impl<S> Delivery<S> {
 
     /// After `Close` no handler is called again, so what they own is freed.
     pub(crate) fn drop_handlers(&mut self) {
-        self.handlers = Default::default();
+        self.drop_first(ALL);
     }
 
     /// After the last handle is dropped there are no more `Open` and `Message`
     /// events (S60, S102). Whether somebody still waits for the end?
     pub(crate) fn abandon(&mut self) -> bool {
         self.drop_relay();
-        self.handlers[EventKind::Open as usize].clear();
-        self.handlers[EventKind::Message as usize].clear();
-        self.backlog.clear();
+        self.drop_first(EventKind::Message as usize + 1);
+        self.backlog = VecDeque::new();
         self.backlog_bytes = 0;
-        !self.queues.is_empty()
-            || !self.handlers[EventKind::Error as usize].is_empty()
-            || !self.handlers[EventKind::Close as usize].is_empty()
+        self.listeners.iter().any(|list| !list.is_empty())
+    }
+
+    /// Drops the handlers for the first kinds of events.
+    fn drop_first(&mut self, kinds: usize) {
+        for list in self.listeners.iter_mut().take(kinds) {
+            *list = Vec::new();
+        }
     }
 
     /// Nothing is relayed any more.
@@ -234,19 +228,19 @@ impl<S> Delivery<S> {
     }
 
     fn has_listener(&self, kind: EventKind) -> bool {
-        !self.queues.is_empty() || !self.handlers[kind as usize].is_empty()
+        !self.listeners[ALL].is_empty() || !self.listeners[kind as usize].is_empty()
     }
 
     fn keep(&mut self, event: Event) {
-        if let Event::Message(message) = &event {
-            if self.backlog_bytes + message.len() > BACKLOG_LIMIT {
-                if !std::mem::replace(&mut self.told_of_loss, true) {
-                    log::warn!("nobody listens for messages: dropping them from now on");
-                }
-                return;
+        let bytes = self.backlog_bytes + event.len();
+        // Only messages can be too much.
+        if bytes > BACKLOG_LIMIT && event.len() > 0 {
+            if !mem::replace(&mut self.told_of_loss, true) {
+                log::warn!("nobody listens for messages: dropping them from now on");
             }
-            self.backlog_bytes += message.len();
+            return;
         }
+        self.backlog_bytes = bytes;
         self.backlog.push_back(event);
     }
 }

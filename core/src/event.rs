@@ -92,6 +92,14 @@ impl Event {
             Event::Close(_) => EventKind::Close,
         }
     }
+
+    /// The bytes of the message, if it is one.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Event::Message(message) => message.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// The connection failed.

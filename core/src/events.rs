@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Waker};
 use futures_core::{FusedStream, Stream};
 
 use crate::bind::Sweep;
+use crate::delivery::{Listener, Wish};
 use crate::maybe_send::Lock;
 use crate::shared::Shared;
 use crate::{Event, Transport};
@@ -55,8 +56,13 @@ pub struct Events<T: Transport> {
 
 impl<T: Transport> Events<T> {
     pub(crate) fn new(shared: Arc<Shared<T>>) -> Self {
-        let queue = Arc::new(Queue::default());
-        shared.listen(queue.clone());
+        let live = Arc::new(AtomicBool::new(true));
+        let queue = Arc::new(Queue::new(live.clone()));
+        let tap = Tap {
+            queue: queue.clone(),
+            batch: Batch::default(),
+        };
+        shared.post(Wish::All, Some(live), Box::new(tap));
         Events {
             shared,
             queue,
@@ -122,7 +128,10 @@ impl<T: Transport> Events<T> {
         // What the program owns is dropped outside the lock.
         drop(before);
         if self.queue.filled.load(Ordering::Acquire) || !self.front.is_empty() {
-            self.shared.announce(self.queue.clone());
+            let queue = self.queue.clone();
+            let announce = Box::new(Announce(queue));
+            self.shared.post(Wish::Flush, None, announce);
+            self.shared.clone().sweep();
         }
     }
 
@@ -180,7 +189,7 @@ impl<T: Transport> FusedStream for Events<T> {
 
 impl<T: Transport> Drop for Events<T> {
     fn drop(&mut self) {
-        self.queue.abandoned.store(true, Ordering::Release);
+        self.queue.live.store(false, Ordering::Release);
         // What the program owns is dropped outside the lock.
         let hook;
         let resume = {
@@ -221,9 +230,51 @@ impl<T: Transport> Future for Next<'_, T> {
     }
 }
 
+/// A stream's end at the delivering thread.
+struct Tap {
+    queue: Arc<Queue>,
+    batch: Batch,
+}
+
+impl<S> Listener<S> for Tap {
+    fn call(&mut self, socket: &S, event: &Event) {
+        self.take(socket, event.clone());
+    }
+
+    #[inline]
+    fn take(&mut self, _: &S, event: Event) {
+        self.batch.push(event);
+    }
+
+    fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            self.queue.push(&mut self.batch);
+        }
+    }
+
+    fn end(&mut self) {
+        self.queue.end();
+    }
+
+    fn pause_above(&mut self, limit: usize) -> bool {
+        self.queue.pause_above(limit)
+    }
+}
+
+/// Tells a hook that was set late of what it missed.
+struct Announce(Arc<Queue>);
+
+impl<S> Listener<S> for Announce {
+    fn call(&mut self, _: &S, _: &Event) {}
+
+    fn flush(&mut self) {
+        self.0.announce();
+    }
+}
+
 /// What a turn has for one stream.
 #[derive(Default)]
-pub(crate) struct Batch {
+struct Batch {
     events: VecDeque<Event>,
     /// The bytes of the messages among them.
     bytes: usize,
@@ -231,24 +282,22 @@ pub(crate) struct Batch {
 
 impl Batch {
     #[inline]
-    pub(crate) fn push(&mut self, event: Event) {
-        if let Event::Message(message) = &event {
-            self.bytes += message.len();
-        }
+    fn push(&mut self, event: Event) {
+        self.bytes += event.len();
         self.events.push_back(event);
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
 }
 
 /// What stands between the turns of a socket and one stream.
-#[derive(Default)]
-pub(crate) struct Queue {
+struct Queue {
     inner: Lock<Inner>,
     filled: AtomicBool,
-    abandoned: AtomicBool,
+    /// Whether there is still a stream.
+    live: Arc<AtomicBool>,
 }
 
 fn call(hook: &dyn Fn()) {
@@ -277,13 +326,19 @@ impl Inner {
 }
 
 impl Queue {
+    fn new(live: Arc<AtomicBool>) -> Self {
+        Queue {
+            inner: Lock::default(),
+            filled: AtomicBool::new(false),
+            live,
+        }
+    }
+
     /// Moves a batch into the queue and wakes the stream.
-    pub(crate) fn push(&self, batch: &mut Batch) {
+    fn push(&self, batch: &mut Batch) {
         let (waker, hook) = {
             let mut inner = self.inner.lock();
-            if self.is_abandoned() {
-                (None, None)
-            } else {
+            if self.live.load(Ordering::Acquire) {
                 inner.bytes += batch.bytes;
                 if inner.events.is_empty() {
                     mem::swap(&mut inner.events, &mut batch.events);
@@ -292,6 +347,8 @@ impl Queue {
                 }
                 self.filled.store(true, Ordering::Release);
                 (inner.waker.take(), inner.hook.clone())
+            } else {
+                (None, None)
             }
         };
         batch.events.clear();
@@ -304,8 +361,8 @@ impl Queue {
         }
     }
 
-    /// Tells a hook that was set late of what it missed.
-    pub(crate) fn announce(&self) {
+    /// Calls the hook, if there is one.
+    fn announce(&self) {
         let hook = self.inner.lock().hook.clone();
         if let Some(hook) = hook {
             call(&*hook);
@@ -313,7 +370,7 @@ impl Queue {
     }
 
     /// Nothing will come any more; also for a stream that begins after `Close`.
-    pub(crate) fn end(&self) {
+    fn end(&self) {
         let (waker, _hook) = {
             let mut inner = self.inner.lock();
             inner.ended = true;
@@ -325,13 +382,9 @@ impl Queue {
     }
 
     /// Whether more than `limit` bytes wait here; notes that reading pauses.
-    pub(crate) fn pause_above(&self, limit: usize) -> bool {
+    fn pause_above(&self, limit: usize) -> bool {
         let mut inner = self.inner.lock();
         inner.paused = inner.bytes > limit;
         inner.paused
-    }
-
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.abandoned.load(Ordering::Acquire)
     }
 }

@@ -11,7 +11,6 @@ use std::sync::atomic::Ordering;
 use std::task::{Wake, Waker};
 
 use crate::bind::Sweep;
-use crate::delivery::Delivery;
 use crate::shared::Shared;
 use crate::{Link, MaybeSend, Message, NewError, Report, Request, Transport, Turn};
 
@@ -46,7 +45,7 @@ impl<T: Transport> Line<T> {
         }
         let (transport, url) = T::new(request)?;
         // Nobody asks the inner socket for its own URL or limit.
-        let shared = Shared::new(transport, String::new(), usize::MAX, Delivery::default());
+        let shared = Shared::new(transport, String::new(), usize::MAX, Vec::new());
         Ok((Line(Arc::new(shared)), url))
     }
 

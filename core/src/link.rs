@@ -8,7 +8,8 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::delivery::Lent;
+use crate::delivery::Delivery;
+use crate::line::Relay;
 use crate::machine::{Decision, Input, step};
 use crate::shared::Shared;
 use crate::{CloseEvent, ErrorEvent, Event, Message, ReadyState, Report, Transport, WebSocket};
@@ -28,7 +29,7 @@ impl<T: Transport> Link<T> {
             socket: WebSocket {
                 shared: self.0.clone(),
             },
-            delivery: Lent::new(delivery),
+            delivery: Some(delivery),
             changed: false,
         };
         turn.settle();
@@ -64,7 +65,9 @@ impl<T: Transport> fmt::Debug for Link<T> {
 /// meanwhile.
 pub struct Turn<T: Transport> {
     socket: WebSocket<T>,
-    delivery: Lent<WebSocket<T>>,
+    /// What the socket lends to the turn; boxed, because it changes hands twice.
+    /// It is there until the turn ends.
+    delivery: Option<Box<Delivery<WebSocket<T>>>>,
     changed: bool,
 }
 
@@ -89,20 +92,24 @@ impl<T: Transport> Turn<T> {
         // A message never changes the state, so there is nothing to swap.
         if let (_, Decision::DeliverMessage) = step(self.socket.ready_state(), Input::Message) {
             self.deliver(Event::Message(message));
-        } else if let Some(relay) = &mut self.delivery.relay {
+        } else if let Some(relay) = self.relay() {
             relay.message(message);
         }
     }
 
     /// Tells the socket a fact.
     pub fn report(&mut self, report: Report) {
-        self.settle();
-        if self.delivery.relay.is_some() {
-            return self.relay(report);
+        if let Report::Message(message) = report {
+            return self.message(message);
         }
-        let shared = self.socket.shared.clone();
+        self.settle();
+        if self.relay().is_some() {
+            return self.pass_on(report);
+        }
+        let shared = &*self.socket.shared;
+        self.changed = true;
         match report {
-            Report::Message(message) => self.message(message),
+            Report::Message(_) => {}
             Report::Established {
                 protocol,
                 extensions,
@@ -112,13 +119,11 @@ impl<T: Transport> Turn<T> {
                     shared.accepted.set((protocol, extensions));
                 }
                 if shared.step(Input::Established) == Decision::DeliverOpen {
-                    self.changed = true;
                     self.deliver(Event::Open);
                 }
             }
             Report::PeerClosing => {
                 shared.step(Input::PeerClosing);
-                self.changed = true;
             }
             Report::Failed(error) => {
                 let decision = shared.step(Input::Failed);
@@ -130,57 +135,65 @@ impl<T: Transport> Turn<T> {
             }
             Report::Lost => {
                 shared.step(Input::Lost);
-                self.changed = true;
             }
         }
     }
 
-    /// Of a connection inside another transport, whose machine decides.
-    fn relay(&mut self, report: Report) {
+    /// Of a connection inside another transport: where its reports go.
+    fn relay(&mut self) -> Option<&mut dyn Relay> {
+        Some(&mut **self.delivery.as_mut()?.relay.as_mut()?)
+    }
+
+    /// Reports to the relay, whose machine decides.
+    fn pass_on(&mut self, report: Report) {
         let is_end = matches!(report, Report::Failed(_) | Report::Closed(_));
         if is_end {
             // Nothing is left to sweep.
             self.socket.shared.step(Input::Closed);
             self.changed = true;
         }
-        if let Some(relay) = &mut self.delivery.relay {
+        let Some(delivery) = &mut self.delivery else {
+            return;
+        };
+        if let Some(relay) = &mut delivery.relay {
             relay.report(report);
         }
         if is_end {
-            self.delivery.drop_relay();
+            delivery.drop_relay();
         }
     }
 
     /// Whether a stream that nobody drains holds more than `limit` bytes. The
     /// backend then stops reading until [`Transport::resume`] is called.
     pub fn is_backlogged(&mut self, limit: usize) -> bool {
-        if let Some(relay) = &mut self.delivery.relay {
+        if let Some(relay) = self.relay() {
             return relay.is_backlogged(limit);
         }
-        self.delivery.flush();
-        self.delivery.is_backlogged(limit)
+        self.delivery.as_mut().is_some_and(|delivery| {
+            delivery.flush();
+            delivery.is_backlogged(limit)
+        })
     }
 
-    fn end(&mut self, decision: Decision, error: ErrorEvent, close: CloseEvent) {
-        let shared = &*self.socket.shared;
+    fn end(&mut self, decision: Decision, error: ErrorEvent, mut close: CloseEvent) {
         match decision {
             Decision::Fail => {
-                let _ = shared.failure.set(error.clone());
+                let _ = self.socket.shared.failure.set(Box::new(error.clone()));
                 self.deliver(Event::Error(error));
                 self.settle();
-                self.deliver(Event::Close(CloseEvent::abnormal()));
+                close = CloseEvent::abnormal();
             }
-            Decision::DeliverClose => {
-                self.deliver(Event::Close(close));
-            }
+            Decision::DeliverClose => {}
             _ => return,
         }
-        self.changed = true;
+        self.deliver(Event::Close(close));
     }
 
     #[inline(always)]
     fn deliver(&mut self, event: Event) {
-        self.delivery.deliver(&self.socket, event);
+        if let Some(delivery) = &mut self.delivery {
+            delivery.deliver(&self.socket, event);
+        }
     }
 
     /// Takes in mail and delivers what waited for it.
@@ -194,50 +207,50 @@ impl<T: Transport> Turn<T> {
     #[cold]
     fn take_mail(&mut self) {
         let shared = &self.socket.shared;
-        while shared.dirty.load(Ordering::SeqCst) {
-            shared.dirty.store(false, Ordering::SeqCst);
+        let Some(delivery) = &mut self.delivery else {
+            return;
+        };
+        while shared.dirty.swap(false, Ordering::SeqCst) {
             // A handler may have dropped the last handle but this turn's own:
             // that counts at once, and not when the turn ends (S60, S102).
             if shared.handles.load(Ordering::Acquire) == 1 {
                 shared.abandon();
             }
-            self.delivery.absorb(shared.mail.with(mem::take));
-            while !shared.dirty.load(Ordering::SeqCst) {
-                match self.delivery.next_kept() {
-                    Some(event) => self.delivery.deliver(&self.socket, event),
-                    None => break,
-                }
-            }
-            if shared.abandoned.load(Ordering::Acquire) && !self.delivery.abandon() {
+            delivery.absorb(shared.mail.with(mem::take));
+            delivery.deliver_kept(&self.socket, &shared.dirty);
+            if shared.abandoned.load(Ordering::Acquire) && !delivery.abandon() {
                 shared.transport.detach();
             }
         }
+    }
+
+    /// Whether the turn can end: no mail came that concerns what waits.
+    fn try_end(&mut self) -> bool {
+        self.settle();
+        let Some(delivery) = &mut self.delivery else {
+            return true;
+        };
+        let shared = &self.socket.shared;
+        // After `Close` no handler can be called again but for what waits.
+        if shared.state() == ReadyState::Closed {
+            delivery.drop_handlers();
+        }
+        delivery.flush();
+        // Told before the last look at the mail, as `post` asks in the
+        // opposite order: one of the two sees the other.
+        let kept = delivery.has_backlog();
+        shared.kept.store(kept, Ordering::SeqCst);
+        !(kept && shared.dirty.load(Ordering::SeqCst))
     }
 }
 
 impl<T: Transport> Drop for Turn<T> {
     fn drop(&mut self) {
-        loop {
-            self.settle();
-            // After `Close` no handler can be called again but for what waits.
-            if self.socket.ready_state() == ReadyState::Closed {
-                self.delivery.drop_handlers();
-            }
-            self.delivery.flush();
-            // Told before the last look at the mail, as `post` asks in the
-            // opposite order: one of the two sees the other.
-            let shared = &self.socket.shared;
-            shared
-                .kept
-                .store(self.delivery.has_backlog(), Ordering::SeqCst);
-            if !shared.dirty.load(Ordering::SeqCst) || !self.delivery.has_backlog() {
-                break;
-            }
-        }
-        if let Some(relay) = &mut self.delivery.relay {
+        while !self.try_end() {}
+        if let Some(relay) = self.relay() {
             relay.end_turn();
         }
-        let delivery = self.delivery.give_back();
+        let delivery = self.delivery.take();
         let shared = &self.socket.shared;
         shared.delivery.with(|home| *home = delivery);
         if self.changed {

@@ -31,23 +31,16 @@ impl<T> Lock<T> {
         Lock(Mutex::new(value))
     }
 
-    #[cfg(not(all(
-        target_family = "wasm",
-        target_os = "unknown",
-        target_feature = "atomics"
-    )))]
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A page's own thread must not wait, and traps where it would: it tries
-    /// until whoever holds the lock is done, which is soon.
-    #[cfg(all(
-        target_family = "wasm",
-        target_os = "unknown",
-        target_feature = "atomics"
-    ))]
+    /// until whoever holds the lock is done, which is soon. Without threads
+    /// nobody does, and the page is spared the code that would say so.
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
     #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         use std::sync::TryLockError;
@@ -141,7 +134,11 @@ mod web {
         /// Calls `f`, which is short and calls nothing foreign, with the value.
         #[inline]
         pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
-            f(&mut self.0.get().borrow_mut())
+            // As it says; and messages that are put together would cost a page.
+            match self.0.try_get().map(RefCell::try_borrow_mut) {
+                Ok(Ok(mut value)) => f(&mut value),
+                _ => panic!("a home is entered once, on its thread"),
+            }
         }
     }
 

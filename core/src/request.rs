@@ -53,15 +53,14 @@ pub struct Request<O> {
 impl<O> Request<O> {
     pub(crate) fn new(
         url: &str,
-        subprotocols: Vec<String>,
+        subprotocols: Subprotocols,
         options: Options,
         native: O,
     ) -> Result<Self, SyntaxError> {
         let url = check_url(url)?;
-        check_subprotocols(&subprotocols)?;
         Ok(Request {
             url,
-            subprotocols,
+            subprotocols: subprotocols?,
             options,
             native,
         })
@@ -71,43 +70,63 @@ impl<O> Request<O> {
 /// The part of URL checking in which hosts differ, so that all agree: WHATWG
 /// WebSockets constructor, steps 2 to 5, without a base URL (S2–S5).
 pub(crate) fn check_url(url: &str) -> Result<String, SyntaxError> {
-    // What the URL parser strips before it begins (S9).
-    let url = url.trim_matches(|c: char| c <= ' ');
-    let url: String = url
-        .chars()
-        .filter(|c| !matches!(c, '\t' | '\n' | '\r'))
-        .collect();
+    // What the URL parser strips and removes before it begins (S9). All of it is
+    // ASCII, as is what is looked for below, so bytes are enough.
+    let mut bytes = Vec::with_capacity(url.len());
+    let mut has_fragment = false;
+    for byte in url.bytes() {
+        let stripped = byte <= b' ' && bytes.is_empty();
+        if !stripped && !matches!(byte, b'\t' | b'\n' | b'\r') {
+            bytes.push(byte);
+            has_fragment |= byte == b'#';
+        }
+    }
+    while bytes.last().is_some_and(|byte| *byte <= b' ') {
+        bytes.pop();
+    }
 
-    let (scheme, rest) = url.split_once(':').ok_or(SyntaxError::RelativeUrl)?;
-    let mut letters = scheme.bytes();
-    let is_scheme = letters.next().is_some_and(|c| c.is_ascii_alphabetic())
-        && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'));
+    let colon = bytes.iter().position(|byte| *byte == b':');
+    let colon = colon.ok_or(SyntaxError::RelativeUrl)?;
+    let (scheme, rest) = bytes.split_at_checked(colon).unwrap_or_default();
+    let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme
+            .iter()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'));
     if !is_scheme {
         return Err(SyntaxError::RelativeUrl);
     }
+    let is = |name: &str| scheme.eq_ignore_ascii_case(name.as_bytes());
     // S2: mapped here, because a browser resolves `http:host` against its page.
-    let scheme = match scheme.to_ascii_lowercase().as_str() {
-        "ws" | "http" => "ws",
-        "wss" | "https" => "wss",
-        other => return Err(SyntaxError::Scheme(other.to_owned())),
+    let mapped = if is("ws") || is("http") {
+        "ws"
+    } else if is("wss") || is("https") {
+        "wss"
+    } else {
+        let scheme = String::from_utf8(scheme.to_ascii_lowercase());
+        return Err(SyntaxError::Scheme(scheme.unwrap_or_default()));
     };
-    if rest.contains('#') {
+    if has_fragment {
         return Err(SyntaxError::Fragment);
     }
-    Ok([scheme, ":", rest].concat())
+    let mut checked = Vec::from(mapped);
+    checked.extend_from_slice(rest);
+    String::from_utf8(checked).map_err(|_| SyntaxError::RelativeUrl)
 }
 
-/// WHATWG WebSockets constructor, step 7 (S16, S17).
-fn check_subprotocols(subprotocols: &[String]) -> Result<(), SyntaxError> {
-    for (index, subprotocol) in subprotocols.iter().enumerate() {
-        if !is_token(subprotocol) {
-            return Err(SyntaxError::Subprotocol(subprotocol.clone()));
-        }
-        if subprotocols[..index].contains(subprotocol) {
-            return Err(SyntaxError::DuplicateSubprotocol(subprotocol.clone()));
-        }
+/// What a program asks for, or the first that it must not ask for.
+pub(crate) type Subprotocols = Result<Vec<String>, SyntaxError>;
+
+/// WHATWG WebSockets constructor, step 7 (S16, S17): for one more. Checked when
+/// it is asked for, so that a page that asks for none does not load the check.
+pub(crate) fn ask_for(subprotocol: String, subprotocols: &mut Subprotocols) {
+    let Ok(list) = subprotocols else { return };
+    if !is_token(&subprotocol) {
+        *subprotocols = Err(SyntaxError::Subprotocol(subprotocol));
+    } else if list.contains(&subprotocol) {
+        *subprotocols = Err(SyntaxError::DuplicateSubprotocol(subprotocol));
+    } else {
+        list.push(subprotocol);
     }
-    Ok(())
 }
 
 /// RFC 6455 section 4.1, item 10: characters from 0x21 to 0x7E without the
@@ -156,10 +175,15 @@ mod tests {
     #[test]
     fn subprotocols_are_tokens_without_duplicates() {
         let check = |list: &[&str]| {
-            check_subprotocols(&list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>())
+            let mut subprotocols = Ok(Vec::new());
+            for subprotocol in list {
+                ask_for((*subprotocol).to_owned(), &mut subprotocols);
+            }
+            subprotocols
         };
-        assert_eq!(check(&[]), Ok(()));
-        assert_eq!(check(&["chat", "Chat", "v1.0", "!#$%&'*+-.^_`|~"]), Ok(()));
+        assert_eq!(check(&[]), Ok(vec![]));
+        let good = ["chat", "Chat", "v1.0", "!#$%&'*+-.^_`|~"];
+        assert_eq!(check(&good), Ok(good.map(str::to_owned).to_vec()));
         for bad in [
             "", " ", "a b", "a,b", "a\r\nb", "é", "a\u{7f}", "(", "\"", "=", "{",
         ] {

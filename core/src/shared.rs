@@ -3,14 +3,15 @@
 
 use std::fmt;
 use std::mem;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::task::Waker;
+
+use once_cell::race::OnceBox;
 
 use crate::accepted::Accepted;
 use crate::bind::Sweep;
-use crate::delivery::{Delivery, Mail};
-use crate::events::Queue;
+use crate::delivery::{Delivery, Listener, Mail, Slot, Wish};
 use crate::machine::{Decision, Input, step};
 use crate::maybe_send::Lock;
 use crate::{ErrorEvent, Home, Link, ReadyState, Transport, WebSocket};
@@ -21,7 +22,7 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) transport: T,
     pub(crate) url: String,
     pub(crate) accepted: Accepted,
-    pub(crate) failure: OnceLock<ErrorEvent>,
+    pub(crate) failure: OnceBox<ErrorEvent>,
     pub(crate) send_limit: usize,
     /// The length of the message that was refused last, because the send buffer
     /// was full; 0 once one was accepted.
@@ -49,24 +50,24 @@ impl<T: Transport> Shared<T> {
         transport: T,
         url: String,
         send_limit: usize,
-        delivery: Delivery<WebSocket<T>>,
+        mail: Mail<WebSocket<T>>,
     ) -> Self {
         Shared {
             state: AtomicU8::new(ReadyState::Connecting as u8),
             transport,
             url,
             accepted: Accepted::default(),
-            failure: OnceLock::new(),
+            failure: OnceBox::new(),
             send_limit,
             refused: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
             handles: AtomicUsize::new(1),
             leaving: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
-            dirty: AtomicBool::new(false),
+            dirty: AtomicBool::new(!mail.is_empty()),
             kept: AtomicBool::new(false),
-            mail: Home::new(Mail::default()),
-            delivery: Home::new(Some(Box::new(delivery))),
+            mail: Home::new(mail),
+            delivery: Home::new(Some(Box::default())),
             waiters: Lock::default(),
         }
     }
@@ -96,15 +97,6 @@ impl<T: Transport> Shared<T> {
     /// Whether somebody waits for that.
     pub(crate) fn is_awaited(&self) -> bool {
         !self.waiters.lock().is_empty()
-    }
-
-    pub(crate) fn listen(self: &Arc<Self>, queue: Arc<Queue>) {
-        self.post(|mail| mail.queues.push(queue));
-    }
-
-    pub(crate) fn announce(self: &Arc<Self>, queue: Arc<Queue>) {
-        self.post(|mail| mail.unannounced.push(queue));
-        self.clone().sweep();
     }
 
     pub(crate) fn step(&self, input: Input) -> Decision {
@@ -152,8 +144,14 @@ impl<T: Transport> Shared<T> {
 
     /// Leaves mail for the delivering thread. A turn is asked for only where
     /// events wait or none will come: otherwise the next event finds the mail.
-    pub(crate) fn post(self: &Arc<Self>, write: impl FnOnce(&mut Mail<WebSocket<T>>)) {
-        self.mail.with(write);
+    pub(crate) fn post(
+        self: &Arc<Self>,
+        wish: Wish,
+        live: Option<Arc<AtomicBool>>,
+        listener: Box<dyn Listener<WebSocket<T>>>,
+    ) {
+        let slot = Slot { live, listener };
+        self.mail.with(|mail| mail.push((wish, slot)));
         self.dirty.store(true, Ordering::SeqCst);
         if self.kept.load(Ordering::SeqCst) || self.state() == ReadyState::Closed {
             self.transport.schedule(Link(self.clone()));

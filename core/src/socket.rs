@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use crate::bind::Sweep;
-use crate::delivery::{Bound, Delivery, Mail, Slot};
+use crate::delivery::{Listener, Mail, Wish};
 use crate::shared::Shared;
 use crate::{
     Bind, Binding, Builder, CloseError, Data, Event, EventKind, Events, Link, MaybeSend, NewError,
@@ -74,25 +74,11 @@ impl<T: Transport> WebSocket<T> {
 
     pub(crate) fn start(
         request: Request<T::Options>,
-        handlers: Vec<Bound<Self>>,
+        handlers: Mail<Self>,
     ) -> Result<Self, NewError> {
         let send_limit = request.options.send_limit;
         let (transport, url) = T::new(request)?;
-        let mut delivery = Delivery::default();
-        let slots = handlers.into_iter().map(|(kind, handler)| {
-            (
-                kind,
-                Slot {
-                    live: None,
-                    handler,
-                },
-            )
-        });
-        delivery.absorb(Mail {
-            slots: slots.collect(),
-            ..Mail::default()
-        });
-        let shared = Arc::new(Shared::new(transport, url, send_limit, delivery));
+        let shared = Arc::new(Shared::new(transport, url, send_limit, handlers));
         let socket = WebSocket {
             shared: shared.clone(),
         };
@@ -284,6 +270,15 @@ impl<T: Transport> WebSocket<T> {
         &self.shared
     }
 
+    /// Binds what [`Bind::bind`] was given: one body for all types of handlers.
+    fn bind_listener(&self, kind: EventKind, listener: Box<dyn Listener<Self>>) -> Binding {
+        let live = Arc::new(AtomicBool::new(true));
+        let wish = Wish::Kind(kind);
+        self.shared.post(wish, Some(live.clone()), listener);
+        let socket = self.downgrade();
+        Binding { live, socket }
+    }
+
     /// The socket, as far as a binding knows it.
     pub(crate) fn downgrade(&self) -> Weak<dyn Sweep> {
         Arc::<Shared<T>>::downgrade(&self.shared)
@@ -295,14 +290,7 @@ impl<T: Transport> Bind for WebSocket<T> {
     where
         F: FnMut(&Self, &Event) + MaybeSend + 'static,
     {
-        let live = Arc::new(AtomicBool::new(true));
-        let slot = Slot {
-            live: Some(live.clone()),
-            handler: Box::new(handler),
-        };
-        self.shared.post(|mail| mail.slots.push((kind, slot)));
-        let socket = self.downgrade();
-        Binding { live, socket }
+        self.bind_listener(kind, Box::new(handler))
     }
 }
 

@@ -33,7 +33,7 @@ pub trait Transport: Sized + Send + Sync + 'static {
     fn supported() -> bool;
 
     /// Checks a request and prepares its connection, without any I/O. Also
-    /// gives the serialized URL.
+    /// gives the serialized URL. Called only where there is a WebSocket.
     fn new(request: Request<Self::Options>) -> Result<(Self, String), NewError>;
 
     /// Starts connecting. Called once, before any other method.

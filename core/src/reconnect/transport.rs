@@ -150,7 +150,7 @@ impl<T: Transport> Reconnect<T> {
     pub(crate) fn line(&self, url: &str) -> Result<Line<T>, NewError> {
         let native = self.native.lock().clone();
         let subprotocols = self.subprotocols.clone();
-        let request = Request::new(url, subprotocols, self.options.clone(), native)?;
+        let request = Request::new(url, Ok(subprotocols), self.options.clone(), native)?;
         Ok(Line::new(request)?.0)
     }
 
