@@ -11,15 +11,13 @@ use std::rc::Rc;
 use isosocket_core::{
     CloseEvent, Data, ErrorEvent, Link, Message, MessageRef, Options, Refusal, Report,
 };
-use js_sys::Function;
-use wasm_bindgen::prelude::*;
-use web_sys::BinaryType;
+use wasm_bindgen::JsValue;
 
 use crate::Web;
 use crate::drain::Drain;
-use crate::js::{Event, Listener, Socket};
+use crate::js::{self, Listener, Object, Socket};
 use crate::microtask::{self, Job};
-use crate::receive;
+use crate::receive::{self, Encoder};
 use crate::threads::{self, Outbox};
 use crate::timer::{Timer, milliseconds};
 
@@ -30,11 +28,8 @@ pub(crate) struct Connection {
     /// `None`: one that the host or the Fetch standard forbids. It fails.
     socket: Option<Socket>,
     options: Options,
-    link: RefCell<Option<Link<Web>>>,
-    listeners: RefCell<Option<[Listener; 2]>>,
-    /// The connect timeout's timer, later the close timeout's.
-    deadline: RefCell<Option<Timer>>,
-    pub(crate) drain: RefCell<Option<Drain>>,
+    live: RefCell<Option<Box<Live>>>,
+    encoder: Encoder,
     /// The connection was established, and `close` not called before.
     established: Cell<bool>,
     closing: Cell<bool>,
@@ -46,18 +41,25 @@ pub(crate) struct Connection {
     outbox: Outbox,
 }
 
+/// What there is until the end.
+pub(crate) struct Live {
+    link: Link<Web>,
+    _listeners: [Listener; 2],
+    /// The connect timeout's timer, later the close timeout's.
+    deadline: Option<Timer>,
+    pub(crate) drain: Option<Drain>,
+}
+
 impl Connection {
     pub(crate) fn new(socket: Option<Socket>, options: Options, outbox: Outbox) -> Self {
         if let Some(socket) = &socket {
-            socket.set_binary_type(BinaryType::Arraybuffer);
+            socket.set("binaryType", &js::parse("\"arraybuffer\""));
         }
         Connection {
             socket,
             options,
-            link: RefCell::default(),
-            listeners: RefCell::default(),
-            deadline: RefCell::default(),
-            drain: RefCell::default(),
+            live: RefCell::default(),
+            encoder: Encoder::default(),
             established: Cell::new(false),
             closing: Cell::new(false),
             in_call: Cell::new(false),
@@ -71,16 +73,22 @@ impl Connection {
     pub(crate) fn start(self: &Rc<Self>, link: Link<Web>) {
         let Some(socket) = &self.socket else {
             let failed = Report::Failed(ErrorEvent::unknown());
-            microtask::push(Job::Report(link, failed));
-            return;
+            return microtask::push(Job::turn(link, Some(failed)));
         };
-        self.link.replace(Some(link));
         let connection = self.clone();
-        let message = Listener::new(move |event: Event| connection.on_message(&event));
+        let message = Listener::new(move |event: Object| connection.on_message(&event));
         let connection = self.clone();
-        let other = Listener::new(move |event: Event| connection.on_event(&event));
-        set_listeners(socket, Some(&message), Some(&other));
-        self.listeners.replace(Some([message, other]));
+        let other = Listener::new(move |event: Object| connection.on_event(&event));
+        set_listeners(socket, message.as_ref(), other.as_ref());
+        let live = Box::new(Live {
+            link,
+            _listeners: [message, other],
+            deadline: None,
+            drain: None,
+        });
+        if let Ok(mut place) = self.live.try_borrow_mut() {
+            *place = Some(live);
+        }
         if let Some(delay) = milliseconds(self.options.connect_timeout) {
             self.set_deadline(delay);
         }
@@ -117,7 +125,7 @@ impl Connection {
 
     fn open_socket(&self) -> Result<&Socket, Refusal> {
         match &self.socket {
-            Some(socket) if socket.ready_state() == Socket::OPEN => Ok(socket),
+            Some(socket) if socket.ready_state() == js::OPEN => Ok(socket),
             // The peer has closed already and the event is on its way: the host
             // would drop the message without a word (S50).
             _ => Err(Refusal::Closing),
@@ -135,7 +143,7 @@ impl Connection {
         self.outbox.refuse();
         self.flush(); // S52
         self.closing.set(true);
-        if self.link.borrow().is_none() {
+        if self.link().is_none() {
             return;
         }
         if let Some(delay) = milliseconds(self.options.close_timeout) {
@@ -154,38 +162,51 @@ impl Connection {
     }
 
     pub(crate) fn watch_drain(self: &Rc<Self>, link: Link<Web>, mark: usize) {
-        if self.link.borrow().is_none() || self.buffered_amount() <= mark {
-            return microtask::push(Job::Drained(link));
-        }
-        let mut drain = self.drain.borrow_mut();
-        match &mut *drain {
-            Some(drain) => drain.join(mark),
-            none => *none = Some(Drain::begin(self, mark)),
+        let is_low = self.buffered_amount() <= mark;
+        let waits = self.with(|live| match &mut live.drain {
+            _ if is_low => false,
+            Some(drain) => {
+                drain.join(mark);
+                true
+            }
+            none => {
+                *none = Some(Drain::begin(self, mark));
+                true
+            }
+        });
+        if waits != Some(true) {
+            microtask::push(Job::drained(link));
         }
     }
 
     /// Lets go of the link and of all that leads to it. The object finishes the
     /// closing handshake alone.
     pub(crate) fn release(&self) -> Option<Link<Web>> {
-        let link = self.link.take()?;
-        self.deadline.take();
+        // One of the listeners may be running: the glue keeps it until it returns.
+        let live = self.live.try_borrow_mut().ok()?.take()?;
+        let link = live.link.clone();
         if let Some(socket) = &self.socket {
-            set_listeners(socket, None, None);
+            set_listeners(socket, &JsValue::NULL, &JsValue::NULL);
         }
-        // One of them may be running: the glue keeps it until it returns.
-        self.listeners.take();
         self.outbox.discard();
-        if self.drain.take().is_some() {
+        if live.drain.is_some() {
             link.drained();
         }
         Some(link)
     }
 
     pub(crate) fn link(&self) -> Option<Link<Web>> {
-        self.link.borrow().clone()
+        self.with(|live| live.link.clone())
     }
 
-    fn on_message(&self, event: &Event) {
+    /// Calls `f`, which calls nothing that comes back here, until the end.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Live) -> R) -> Option<R> {
+        // Not `borrow_mut`, whose panic brings the machinery of formatting.
+        let mut live = self.live.try_borrow_mut().ok()?;
+        live.as_mut().map(|live| f(live))
+    }
+
+    fn on_message(&self, event: &Object) {
         // S60: what would not be delivered is not copied.
         if self.closing.get() {
             return;
@@ -194,7 +215,7 @@ impl Connection {
         if self.outbox.is_stale() {
             self.buffered_amount(); // S49
         }
-        match receive::message(&event.data(), self.options.max_message_size) {
+        match receive::message(&event.data(), self.options.max_message_size, &self.encoder) {
             Some(message) => {
                 if let Some(mut turn) = link.turn() {
                     turn.message(message);
@@ -205,10 +226,10 @@ impl Connection {
     }
 
     /// `open`, `error` or `close`.
-    fn on_event(&self, event: &Event) {
-        match &*event.kind() {
-            "open" => self.on_open(),
-            "error" => self.on_error(event),
+    fn on_event(&self, event: &Object) {
+        match event.get("type").as_deref() {
+            Some("open") => self.on_open(),
+            Some("error") => self.on_error(event),
             _ => self.on_close(event),
         }
     }
@@ -219,11 +240,11 @@ impl Connection {
             return;
         }
         self.established.set(true);
-        self.deadline.take();
+        self.with(|live| live.deadline = None);
         if let (Some(socket), Some(link)) = (&self.socket, self.link()) {
             let report = Report::Established {
-                protocol: socket.protocol(),
-                extensions: socket.extensions(),
+                protocol: socket.get("protocol").unwrap_or_default(),
+                extensions: socket.get("extensions").unwrap_or_default(),
             };
             if let Some(mut turn) = link.turn() {
                 turn.report(report);
@@ -231,15 +252,15 @@ impl Connection {
         }
     }
 
-    fn on_error(&self, event: &Event) {
+    fn on_error(&self, event: &Object) {
         // S75, S96: Deno alone has an error event for it; `close` follows.
-        let dropped = || event.message().is_some_and(|text| text == DENO_END_OF_FILE);
+        let dropped = || event.get("message").as_deref() == Some(DENO_END_OF_FILE);
         if !(self.established.get() && dropped()) {
             self.end(Report::Failed(ErrorEvent::unknown()));
         }
     }
 
-    fn on_close(&self, event: &Event) {
+    fn on_close(&self, event: &Object) {
         let close = match event.code() {
             // So Deno calls a connection that was dropped.
             0 => CloseEvent::abnormal(),
@@ -247,7 +268,7 @@ impl Connection {
             // calls that unclean where data was still to be sent (S87).
             code => {
                 let clean = event.was_clean() || !matches!(code, 1006 | 1015);
-                CloseEvent::new(code, event.reason(), clean)
+                CloseEvent::new(code, event.get("reason").unwrap_or_default(), clean)
             }
         };
         self.end(self.closed(close));
@@ -286,10 +307,7 @@ impl Connection {
         if let Some(socket) = &self.socket {
             // Core has checked what `close` throws for; nothing is left to do
             // with an exception, as the deadline ends the connection anyway.
-            let _ = match frame {
-                Some((code, reason)) => socket.close_with_code_and_reason(code, reason),
-                None => socket.close(),
-            };
+            let _ = socket.close(frame.map(|(code, _)| code), frame.map(|(_, reason)| reason));
         }
     }
 
@@ -301,13 +319,14 @@ impl Connection {
                 connection.on_deadline();
             }
         };
-        self.deadline.replace(Some(Timer::after(delay, expire)));
+        let timer = Timer::after(delay, expire);
+        self.with(|live| live.deadline = Some(timer));
     }
 }
 
 fn transmit(socket: &Socket, message: MessageRef<'_>) -> Result<(), Refusal> {
     let sent = match message {
-        MessageRef::Text(text) => socket.send_with_str(text),
+        MessageRef::Text(text) => socket.send_text(text),
         MessageRef::Binary(data) => threads::send_binary(socket, data),
     };
     // A host throws where it has no memory for the message.
@@ -323,14 +342,12 @@ fn tell(link: Option<Link<Web>>, report: Report, in_call: bool) {
             return turn.report(report);
         }
     }
-    microtask::push(Job::Report(link, report));
+    microtask::push(Job::turn(link, Some(report)));
 }
 
-fn set_listeners(socket: &Socket, message: Option<&Listener>, other: Option<&Listener>) {
-    let function = |listener: &Listener| listener.as_ref().unchecked_ref::<Function>().clone();
-    let (message, other) = (message.map(function), other.map(function));
-    socket.set_onmessage(message.as_ref());
-    socket.set_onopen(other.as_ref());
-    socket.set_onerror(other.as_ref());
-    socket.set_onclose(other.as_ref());
+fn set_listeners(socket: &Socket, message: &JsValue, other: &JsValue) {
+    socket.set("onmessage", message);
+    for name in ["onopen", "onerror", "onclose"] {
+        socket.set(name, other);
+    }
 }

@@ -45,13 +45,13 @@ impl Drain {
 }
 
 fn look(connection: &Rc<Connection>) {
-    let Some(drain) = connection.drain.take() else {
+    let Some(drain) = connection.with(|live| live.drain.take()).flatten() else {
         return;
     };
     if connection.buffered_amount() > drain.mark {
         let delay = LONGEST.min(drain.delay * 2.0);
         let next = Drain::wait(connection, drain.mark, delay);
-        connection.drain.replace(Some(next));
+        connection.with(|live| live.drain = Some(next));
     } else if let Some(link) = connection.link() {
         link.drained();
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::js;
 use crate::microtask::{Call, Job};
 use crate::threads::{Local, Thread};
 use crate::timer::{LONGEST, Timer};
@@ -64,7 +65,7 @@ impl Host for WebHost {
 
     fn random(&self) -> u64 {
         // 53 bits is what there is of it.
-        ((js_sys::Math::random() * (1u64 << 53) as f64) as u64) << 11
+        ((js::random() * (1u64 << 53) as f64) as u64) << 11
     }
 }
 

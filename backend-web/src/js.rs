@@ -1,51 +1,93 @@
-//! The JavaScript that this crate uses: web-sys's WebSocket, and, declared here,
-//! the few items that web-sys does not have, has for some hosts only, or has
-//! with one more crossing for each message.
+//! The JavaScript that this crate uses. It is declared here, and not taken from
+//! web-sys, because a page pays for each declaration on both sides: members that
+//! are not looked at for every message share one accessor, and go by their names.
 //!
 //! What can throw is marked `catch`; nothing else here can.
 
-use js_sys::Array;
 use wasm_bindgen::prelude::*;
-pub(crate) use web_sys::WebSocket as Socket;
 
-/// What a listener for any event is.
-pub(crate) type Listener = Closure<dyn Fn(Event)>;
+/// What a listener is, and what a timer calls, which gives it no event.
+pub(crate) type Listener = Closure<dyn Fn(Object)>;
 
 #[wasm_bindgen]
 extern "C" {
-    pub(crate) type Global;
+    /// Any object of the host: an event, an `Error` that was thrown.
+    pub(crate) type Object;
 
-    #[wasm_bindgen(thread_local_v2, js_name = globalThis)]
-    static GLOBAL: Global;
+    #[wasm_bindgen(method, structural, indexing_getter)]
+    fn member(this: &Object, name: &str) -> JsValue;
+    #[wasm_bindgen(method, structural, indexing_setter)]
+    fn set_member(this: &Object, name: &str, value: &JsValue);
+
+    // Of the events. What a kind does not have is undefined.
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn data(this: &Object) -> Payload;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn code(this: &Object) -> u16;
+    #[wasm_bindgen(method, getter, js_name = wasClean)]
+    pub(crate) fn was_clean(this: &Object) -> bool;
+
+    #[wasm_bindgen(js_name = globalThis)]
+    type Global;
 
     // Read each time, not bound as a static: a polyfill may come later.
-    #[wasm_bindgen(method, getter, js_name = WebSocket)]
-    fn web_socket(this: &Global) -> JsValue;
+    #[wasm_bindgen(static_method_of = Global, js_class = globalThis, getter, js_name = WebSocket)]
+    fn web_socket() -> JsValue;
 }
 
-/// Opens a socket of the host. Called only where there is one.
-pub(crate) fn open(url: &str, subprotocols: Vec<String>) -> Result<Socket, JsValue> {
-    let subprotocols: Array = subprotocols.into_iter().map(JsValue::from).collect();
-    Socket::new_with_str_sequence(url, &subprotocols)
+impl Object {
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        self.member(name).as_string()
+    }
+
+    pub(crate) fn set(&self, name: &str, value: &JsValue) {
+        self.set_member(name, value);
+    }
+}
+
+/// Whether the global scope has a `WebSocket` now (S103).
+pub(crate) fn has_web_socket() -> bool {
+    Global::web_socket().is_function()
 }
 
 #[wasm_bindgen]
 extern "C" {
-    /// An event of any kind; what its kind does not have is undefined.
-    pub(crate) type Event;
+    #[wasm_bindgen(extends = Object)]
+    pub(crate) type Socket;
 
-    #[wasm_bindgen(method, getter, js_name = type)]
-    pub(crate) fn kind(this: &Event) -> String;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn data(this: &Event) -> Payload;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn code(this: &Event) -> u16;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn reason(this: &Event) -> String;
-    #[wasm_bindgen(method, getter, js_name = wasClean)]
-    pub(crate) fn was_clean(this: &Event) -> bool;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn message(this: &Event) -> Option<String>;
+    #[wasm_bindgen(constructor, js_class = "WebSocket", catch)]
+    fn new(url: &str, subprotocols: &JsValue) -> Result<Socket, Object>;
+    #[wasm_bindgen(method, getter, js_name = readyState)]
+    pub(crate) fn ready_state(this: &Socket) -> u16;
+    #[wasm_bindgen(method, getter, js_name = bufferedAmount)]
+    pub(crate) fn buffered_amount(this: &Socket) -> u32;
+    #[wasm_bindgen(method, catch, js_name = send)]
+    pub(crate) fn send_text(this: &Socket, text: &str) -> Result<(), Object>;
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn close(
+        this: &Socket,
+        code: Option<u16>,
+        reason: Option<&str>,
+    ) -> Result<(), Object>;
+
+    #[wasm_bindgen(js_namespace = JSON)]
+    pub(crate) fn parse(json: &str) -> Object;
+
+    // Of an array.
+    #[wasm_bindgen(method)]
+    fn push(this: &Object, item: &str);
+}
+
+/// `WebSocket.OPEN`.
+pub(crate) const OPEN: u16 = 1;
+
+/// Opens a socket of the host. Called only where there is one.
+pub(crate) fn open(url: &str, subprotocols: &[String]) -> Result<Socket, Object> {
+    let list = parse("[]");
+    for subprotocol in subprotocols {
+        list.push(subprotocol);
+    }
+    Socket::new(url, &list)
 }
 
 #[wasm_bindgen]
@@ -94,23 +136,11 @@ extern "C" {
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(js_name = URL)]
+    #[wasm_bindgen(js_name = URL, extends = Object)]
     pub(crate) type Url;
 
     #[wasm_bindgen(constructor, js_class = "URL", catch)]
-    pub(crate) fn new(url: &str) -> Result<Url, Thrown>;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn href(this: &Url) -> String;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn port(this: &Url) -> String;
-
-    /// What was thrown: an `Error` or a `DOMException`.
-    pub(crate) type Thrown;
-
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn name(this: &Thrown) -> Option<String>;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn message(this: &Thrown) -> Option<String>;
+    pub(crate) fn new(url: &str) -> Result<Url, Object>;
 }
 
 #[wasm_bindgen]
@@ -127,9 +157,7 @@ extern "C" {
     pub(crate) fn resolve() -> Promise;
     #[wasm_bindgen(method)]
     pub(crate) fn then(this: &Promise, f: &JsValue);
-}
 
-/// Whether the global scope has a `WebSocket` now (S103).
-pub(crate) fn has_web_socket() -> bool {
-    GLOBAL.with(|global| global.web_socket().is_function())
+    #[wasm_bindgen(js_namespace = Math)]
+    pub(crate) fn random() -> f64;
 }

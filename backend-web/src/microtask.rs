@@ -4,28 +4,26 @@
 //! `Promise.resolve().then(..)` costs a third of `queueMicrotask` in Chromium,
 //! and a closure that lives as long as its thread costs nothing per use.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use isosocket_core::{Link, MaybeSend, Report};
-use wasm_bindgen::prelude::*;
 
 use crate::Web;
-use crate::js::Promise;
-use crate::run::Task;
+use crate::js::{Listener, Promise};
 
+/// Trait objects, so that a page has the code of what it uses.
 pub(crate) enum Job {
-    /// A turn without a report, for what was bound meanwhile.
-    Turn(Link<Web>),
-    /// A report that could not be made at once.
-    Report(Link<Web>, Report),
-    /// The buffered amount was low already.
-    Drained(Link<Web>),
     /// A future was woken.
-    Poll(Arc<Task>),
+    Poll(Arc<dyn Poll>),
     /// Something is to be called.
     Call(Box<dyn Call>),
+}
+
+/// What is polled as often as it is woken.
+pub(crate) trait Poll: Send + Sync {
+    fn poll(self: Arc<Self>);
 }
 
 /// What is called once, later.
@@ -40,15 +38,22 @@ impl<F: FnOnce() + MaybeSend> Call for F {
 }
 
 impl Job {
+    /// A turn, and in it a report that could not be made at once.
+    pub(crate) fn turn(link: Link<Web>, report: Option<Report>) -> Self {
+        Job::Call(Box::new(move || {
+            if let (Some(mut turn), Some(report)) = (link.turn(), report) {
+                turn.report(report);
+            }
+        }))
+    }
+
+    /// The buffered amount was low already.
+    pub(crate) fn drained(link: Link<Web>) -> Self {
+        Job::Call(Box::new(move || link.drained()))
+    }
+
     pub(crate) fn run(self) {
         match self {
-            Job::Turn(link) => drop(link.turn()),
-            Job::Report(link, report) => {
-                if let Some(mut turn) = link.turn() {
-                    turn.report(report);
-                }
-            }
-            Job::Drained(link) => link.drained(),
             Job::Poll(task) => task.poll(),
             Job::Call(call) => call.call(),
         }
@@ -58,16 +63,17 @@ impl Job {
 struct Queue {
     jobs: RefCell<VecDeque<Job>>,
     asked: Cell<bool>,
-    resolved: Promise,
-    serve: Closure<dyn Fn()>,
+    /// What asks for a microtask, and what is called in it.
+    caller: OnceCell<(Promise, Listener)>,
 }
 
 thread_local! {
-    static QUEUE: Queue = Queue {
-        jobs: RefCell::default(),
-        asked: Cell::new(false),
-        resolved: Promise::resolve(),
-        serve: Closure::new(|| QUEUE.with(Queue::serve)),
+    static QUEUE: Queue = const {
+        Queue {
+            jobs: RefCell::new(VecDeque::new()),
+            asked: Cell::new(false),
+            caller: OnceCell::new(),
+        }
     };
 }
 
@@ -82,16 +88,29 @@ impl Queue {
     }
 
     fn pop(&self) -> Option<Job> {
-        self.jobs.borrow_mut().pop_front()
+        self.jobs.try_borrow_mut().ok()?.pop_front()
+    }
+
+    fn push(&self, job: Job) {
+        // Nothing else is called while it is borrowed, so it never fails; the
+        // panic of `borrow_mut` would bring the machinery of formatting.
+        if let Ok(mut jobs) = self.jobs.try_borrow_mut() {
+            jobs.push_back(job);
+        }
+        if self.asked.replace(true) {
+            return;
+        }
+        if self.caller.get().is_none() {
+            let serve = Listener::new(|_| QUEUE.with(Queue::serve));
+            let _ = self.caller.set((Promise::resolve(), serve));
+        }
+        if let Some((resolved, serve)) = self.caller.get() {
+            resolved.then(serve.as_ref());
+        }
     }
 }
 
 /// Runs a job soon, and not inside this call.
 pub(crate) fn push(job: Job) {
-    QUEUE.with(|queue| {
-        queue.jobs.borrow_mut().push_back(job);
-        if !queue.asked.replace(true) {
-            queue.resolved.then(queue.serve.as_ref());
-        }
-    });
+    QUEUE.with(|queue| queue.push(job));
 }

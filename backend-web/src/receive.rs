@@ -1,6 +1,8 @@
 //! From a JavaScript message to bytes in wasm memory, in as few crossings and
 //! copies as can be.
 
+use std::cell::OnceCell;
+
 use isosocket_core::Message;
 
 use crate::js::{Payload, TextEncoder, Uint8Array};
@@ -10,21 +12,20 @@ use crate::js::{Payload, TextEncoder, Uint8Array};
 /// elsewhere the encoder wins sooner.
 const SHORT: usize = 128;
 
-thread_local! {
-    static ENCODER: TextEncoder = TextEncoder::new();
-}
+/// The host's encoder, made for the first long text of a connection.
+pub(crate) type Encoder = OnceCell<TextEncoder>;
 
 /// The message, or `None` if it has more than `limit` bytes (S62). What is too
 /// large is not copied.
-pub(crate) fn message(data: &Payload, limit: usize) -> Option<Message> {
+pub(crate) fn message(data: &Payload, limit: usize, encoder: &Encoder) -> Option<Message> {
     match data.byte_length() {
         Some(length) if length as usize > limit => None,
         Some(_) => Some(Message::Binary(Uint8Array::new(data).to_vec().into())),
-        None => text(data, limit),
+        None => text(data, limit, encoder),
     }
 }
 
-fn text(data: &Payload, limit: usize) -> Option<Message> {
+fn text(data: &Payload, limit: usize, encoder: &Encoder) -> Option<Message> {
     // A string has at least as many bytes of UTF-8 as units of UTF-16.
     let units = data.length() as usize;
     if units > limit {
@@ -33,9 +34,16 @@ fn text(data: &Payload, limit: usize) -> Option<Message> {
     let text = if units <= SHORT {
         data.as_string()?
     } else {
+        let encoder = match encoder.get() {
+            Some(encoder) => encoder,
+            None => {
+                let _ = encoder.set(TextEncoder::new());
+                encoder.get()?
+            }
+        };
         // The host encodes, so it is UTF-8. To prove it again costs a tenth of
         // the encoding, less than `unsafe` would have to be worth.
-        String::from_utf8(ENCODER.with(|encoder| encode(encoder, data, units))).ok()?
+        String::from_utf8(encode(encoder, data, units)).ok()?
     };
     (text.len() <= limit).then(|| Message::Text(text.into()))
 }
@@ -45,14 +53,18 @@ fn text(data: &Payload, limit: usize) -> Option<Message> {
 fn encode(encoder: &TextEncoder, data: &Payload, units: usize) -> Vec<u8> {
     let mut bytes = vec![0; units];
     let progress = encoder.encode_into(data, &mut bytes);
-    let (read, mut written) = (progress.read() as usize, progress.written() as usize);
+    let read = progress.read() as usize;
+    // Each unit takes a byte or more: if all were read, all bytes are written.
     if read < units {
+        let mut written = progress.written() as usize;
         // A UTF-16 unit becomes at most three bytes.
         bytes.resize(written + 3 * (units - read), 0);
-        let rest = data.slice(read as u32);
-        written += encoder.encode_into(&rest, &mut bytes[written..]).written() as usize;
+        if let Some(room) = bytes.get_mut(written..) {
+            let rest = data.slice(read as u32);
+            written += encoder.encode_into(&rest, room).written() as usize;
+        }
+        bytes.truncate(written);
+        bytes.shrink_to_fit();
     }
-    bytes.truncate(written);
-    bytes.shrink_to_fit();
     bytes
 }

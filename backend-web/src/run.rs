@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use crate::microtask::{self, Job};
+use crate::microtask::{self, Job, Poll};
 use crate::threads::Local;
 
 /// Hands a future to the host's event loop and returns at once.
@@ -35,7 +35,7 @@ pub fn run(future: impl Future<Output = ()> + 'static) {
 
 /// A future and whether it is to be polled. It lives as long as somebody can
 /// wake it.
-pub(crate) struct Task {
+struct Task {
     future: Local<Slot>,
     queued: AtomicBool,
 }
@@ -44,8 +44,8 @@ pub(crate) struct Task {
 /// is complete.
 struct Slot(RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>);
 
-impl Task {
-    pub(crate) fn poll(self: Arc<Self>) {
+impl Poll for Task {
+    fn poll(self: Arc<Self>) {
         let Some(slot) = self.future.get() else {
             return;
         };

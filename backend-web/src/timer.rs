@@ -5,23 +5,23 @@
 
 use std::time::Duration;
 
-use wasm_bindgen::prelude::*;
+use wasm_bindgen::JsValue;
 
-use crate::js;
+use crate::js::{self, Listener};
 
 /// The longest delay that a host's timer can have, in milliseconds.
 pub(crate) const LONGEST: f64 = 2_147_483_647.0;
 
 pub(crate) struct Timer {
     id: JsValue,
-    _closure: Closure<dyn Fn()>,
+    _closure: Listener,
 }
 
 impl Timer {
     /// Calls `f` once after `delay`, unless the timer is dropped before. It may
     /// be dropped by `f` itself.
     pub(crate) fn after(delay: f64, f: impl Fn() + 'static) -> Self {
-        let closure = Closure::<dyn Fn()>::new(f);
+        let closure = Listener::new(move |_| f());
         Timer {
             id: js::set_timeout(closure.as_ref(), delay),
             _closure: closure,

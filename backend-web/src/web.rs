@@ -36,24 +36,20 @@ impl Transport for Web {
     }
 
     fn new(request: Request<()>) -> Result<(Self, String), NewError> {
-        if !Web::supported() {
-            return Err(NewError::NotSupported);
-        }
         let malformed = |message: Option<String>| {
             NewError::Syntax(SyntaxError::Url(message.unwrap_or_default()))
         };
         // Not the object's own `url`: Deno's lacks the user info (S12), and a
         // connection that is not allowed has no object.
-        let url = Url::new(&request.url).map_err(|thrown| malformed(thrown.message()))?;
-        let socket = if ports::is_blocked(&url.port()) {
+        let url = Url::new(&request.url).map_err(|thrown| malformed(thrown.get("message")))?;
+        let socket = if url.get("port").is_some_and(|port| ports::is_blocked(&port)) {
             None
         } else {
-            match js::open(&request.url, request.subprotocols) {
+            match js::open(&request.url, &request.subprotocols) {
                 Ok(socket) => Some(socket),
                 Err(thrown) => {
-                    let thrown: js::Thrown = thrown.into();
-                    if thrown.name().as_deref() == Some("SyntaxError") {
-                        return Err(malformed(thrown.message()));
+                    if thrown.get("name").as_deref() == Some("SyntaxError") {
+                        return Err(malformed(thrown.get("message")));
                     }
                     // A `SecurityError`, for mixed content or by the page's
                     // policy, tells no more than a refusal does (S33).
@@ -67,7 +63,7 @@ impl Transport for Web {
             connection: Local::new(connection),
             outbox,
         };
-        Ok((web, url.href()))
+        Ok((web, url.get("href").unwrap_or_default()))
     }
 
     fn start(&self, link: Link<Self>) {
@@ -105,7 +101,7 @@ impl Transport for Web {
     }
 
     fn schedule(&self, link: Link<Self>) {
-        self.connection.thread().push(Job::Turn(link));
+        self.connection.thread().push(Job::turn(link, None));
     }
 
     fn watch_drain(&self, link: Link<Self>, mark: usize) {

@@ -22,8 +22,6 @@ const LIBRARIES: &[&str] = &[
     "rustls",
     "mio",
     "url",
-    "web-sys",
-    "js-sys",
     "wasm-bindgen",
 ];
 

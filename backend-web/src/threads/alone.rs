@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use fragile::Fragile;
 use isosocket_core::{Message, MessageRef, Refusal};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 
 use crate::connection::Connection;
-use crate::js::Socket;
+use crate::js::{Object, Socket};
 use crate::microtask::{self, Call, Job};
 
 /// The one thread.
@@ -103,8 +103,14 @@ impl Outbox {
     pub(crate) fn discard(&self) {}
 }
 
-/// Sends a view of the program's own memory, without a copy in JavaScript.
+#[wasm_bindgen]
+extern "C" {
+    /// Sends a view of the program's own memory, without a copy in JavaScript.
+    #[wasm_bindgen(method, catch, js_name = send)]
+    fn send_view(this: &Socket, data: &[u8]) -> Result<(), Object>;
+}
+
 #[inline]
-pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), JsValue> {
-    socket.send_with_u8_array(data)
+pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), Object> {
+    socket.send_view(data)
 }

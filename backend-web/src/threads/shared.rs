@@ -10,9 +10,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use fragile::Fragile;
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 
-use crate::js::Socket;
+use crate::js::{Object, Socket, Uint8Array};
 use crate::microtask::{Call, Job};
 
 pub(crate) use inbox::Thread;
@@ -85,7 +85,16 @@ impl Thread {
     }
 }
 
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(method, catch, js_name = send)]
+    fn send_array(this: &Socket, data: &Uint8Array) -> Result<(), Object>;
+
+    #[wasm_bindgen(constructor, js_class = "Uint8Array")]
+    fn from_view(data: &[u8]) -> Uint8Array;
+}
+
 /// A view of shared memory cannot be sent, so the bytes are copied first.
-pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), JsValue> {
-    socket.send_with_js_u8_array(&js_sys::Uint8Array::from(data))
+pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), Object> {
+    socket.send_array(&Uint8Array::from_view(data))
 }
