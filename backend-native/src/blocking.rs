@@ -36,6 +36,20 @@ use crate::event_loop;
 pub trait EventsExt: sealed::Sealed {
     /// Blocks this thread until there is an event.
     ///
+    /// ```
+    /// use isosocket::native::{EventsExt, RecvError};
+    /// use isosocket::{Event, WebSocket};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let socket = WebSocket::new("ws://127.0.0.1:9/")?; // a port that is blocked (S13)
+    /// let mut events = socket.events();
+    /// assert!(matches!(events.recv()?, Event::Error(_)));
+    /// assert!(matches!(events.recv()?, Event::Close(_)));
+    /// assert_eq!(events.recv(), Err(RecvError::Ended));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`RecvError::Ended`] after `Close`, [`RecvError::InHandler`] in a handler.
     fn recv(&mut self) -> Result<Event, RecvError>;
@@ -43,11 +57,47 @@ pub trait EventsExt: sealed::Sealed {
     /// Blocks this thread until there is an event, but no longer than `timeout`.
     /// An event that waits already is taken also with a timeout of zero.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use isosocket::native::{EventsExt, RecvError};
+    /// use isosocket::{Event, WebSocket};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let socket = WebSocket::new("ws://127.0.0.1:9/")?; // a port that is blocked (S13)
+    /// let mut events = socket.events();
+    /// match events.recv_timeout(Duration::from_secs(5)) {
+    ///     Ok(Event::Message(message)) => println!("{message:?}"),
+    ///     Ok(event) => println!("{event:?}"), // here: the error
+    ///     Err(RecvError::TimedOut) => println!("still nothing"),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As for [`recv`](Self::recv), and [`RecvError::TimedOut`]; nothing is lost then.
     fn recv_timeout(&mut self, timeout: Duration) -> Result<Event, RecvError>;
 
     /// Blocks this thread until there is an event, but not past `deadline`.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use isosocket::native::EventsExt;
+    /// use isosocket::{Event, WebSocket};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // Five seconds for all that comes, and not for each.
+    /// let deadline = Instant::now() + Duration::from_secs(5);
+    /// let socket = WebSocket::new("ws://127.0.0.1:9/")?; // a port that is blocked (S13)
+    /// let mut events = socket.events();
+    /// while let Ok(event) = events.recv_deadline(deadline) {
+    ///     println!("{event:?}");
+    /// }
+    /// assert!(Instant::now() < deadline); // it had ended before
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As for [`recv_timeout`](Self::recv_timeout).
@@ -55,6 +105,19 @@ pub trait EventsExt: sealed::Sealed {
 }
 
 /// Why there is no event.
+///
+/// ```
+/// use isosocket::native::RecvError;
+///
+/// fn is_over(error: RecvError) -> bool {
+///     match error {
+///         RecvError::TimedOut => false, // later, perhaps
+///         RecvError::Ended => true,
+///         other => panic!("{other}"),
+///     }
+/// }
+/// assert!(is_over(RecvError::Ended));
+/// ```
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecvError {

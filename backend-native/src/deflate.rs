@@ -91,6 +91,14 @@ impl Default for Deflate {
 
 impl Deflate {
     /// No compression: the extension is not offered.
+    ///
+    /// ```
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::{BuilderExt, Deflate};
+    ///
+    /// // What is sent is compressed already, such as video.
+    /// let builder = WebSocket::builder("wss://example.org/").deflate(Deflate::off());
+    /// ```
     pub fn off() -> Self {
         Deflate {
             offered: false,
@@ -101,6 +109,13 @@ impl Deflate {
     /// Whether each message that is sent is compressed by itself. That costs
     /// most of the gain where messages are small and alike, and frees the
     /// socket of the compressor's memory between messages.
+    ///
+    /// ```
+    /// use isosocket::native::Deflate;
+    ///
+    /// // A thousand sockets that send large messages, and seldom.
+    /// let deflate = Deflate::default().client_no_context_takeover(true);
+    /// ```
     pub fn client_no_context_takeover(mut self, yes: bool) -> Self {
         self.client_no_context_takeover = yes;
         self
@@ -109,6 +124,13 @@ impl Deflate {
     /// Whether the server must compress each message by itself, so that no
     /// inflater is kept between messages. A server that does not agree to this
     /// agrees to no compression.
+    ///
+    /// ```
+    /// use isosocket::native::Deflate;
+    ///
+    /// // A thousand sockets that receive large messages, and seldom.
+    /// let deflate = Deflate::default().server_no_context_takeover(true);
+    /// ```
     pub fn server_no_context_takeover(mut self, yes: bool) -> Self {
         self.server_no_context_takeover = yes;
         self
@@ -116,6 +138,13 @@ impl Deflate {
 
     /// How far back a sent message may refer: `2^bits` bytes, with `bits` from 8
     /// to 15. Without this it is the server that may set a limit.
+    ///
+    /// ```
+    /// use isosocket::native::Deflate;
+    ///
+    /// // For small messages a KiB to refer to is enough.
+    /// let deflate = Deflate::default().client_max_window_bits(10);
+    /// ```
     pub fn client_max_window_bits(mut self, bits: u8) -> Self {
         self.client_max_window_bits = Some(bits);
         self
@@ -124,12 +153,29 @@ impl Deflate {
     /// How far back the server's messages may refer: `2^bits` bytes, with
     /// `bits` from 8 to 15. A server that does not agree to this agrees to no
     /// compression. It saves memory in the server, and none here.
+    ///
+    /// ```
+    /// use isosocket::native::{BuilderExt, Deflate};
+    /// use isosocket::{NewError, WebSocket};
+    ///
+    /// let deflate = Deflate::default().server_max_window_bits(16);
+    /// let refused = WebSocket::builder("ws://localhost/").deflate(deflate).connect();
+    /// let expected = "16 window bits are not within 8 to 15".to_owned();
+    /// assert_eq!(refused.unwrap_err(), NewError::Option(expected));
+    /// ```
     pub fn server_max_window_bits(mut self, bits: u8) -> Self {
         self.server_max_window_bits = Some(bits);
         self
     }
 
     /// The effort, from 1 (fast) to 9 (small). Default: 6.
+    ///
+    /// ```
+    /// use isosocket::native::Deflate;
+    ///
+    /// // Much is sent, and the network is faster than the processor.
+    /// let deflate = Deflate::default().level(1);
+    /// ```
     pub fn level(mut self, level: u8) -> Self {
         self.level = level;
         self
@@ -137,6 +183,13 @@ impl Deflate {
 
     /// Messages of fewer bytes are sent as they are: there is little to gain.
     /// Default: 64.
+    ///
+    /// ```
+    /// use isosocket::native::Deflate;
+    ///
+    /// // Positions of 40 bytes go as they are, chat and maps are compressed.
+    /// let deflate = Deflate::default().min_size(200);
+    /// ```
     pub fn min_size(mut self, bytes: usize) -> Self {
         self.min_size = bytes;
         self

@@ -48,6 +48,15 @@ pub use proxy::Proxy;
 pub use rustls;
 
 /// Runs a future on this thread until it is done.
+///
+/// ```
+/// use isosocket::WebSocket;
+///
+/// isosocket::run(async {
+///     let opened = WebSocket::open("ws://127.0.0.1:9/").await; // a port that is blocked (S13)
+///     assert!(opened.is_err());
+/// });
+/// ```
 pub fn run(future: impl Future<Output = ()>) {
     pollster::block_on(future);
 }

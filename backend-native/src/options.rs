@@ -13,6 +13,7 @@ use crate::target::Target;
 use crate::tls::TlsChoice;
 
 /// The options that only this backend has; see [`BuilderExt`].
+#[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct NativeOptions {
     pub(crate) headers: HeaderMap,
@@ -116,46 +117,163 @@ pub trait BuilderExt: Sized {
     /// valid HTTP, and for headers that the handshake owns: `Host`,
     /// `Connection`, `Upgrade`, `Content-Length`, `Transfer-Encoding`, `TE`,
     /// `Trailer`, and all that begin with `Sec-WebSocket-`.
+    ///
+    /// ```
+    /// use isosocket::native::BuilderExt;
+    /// use isosocket::{NewError, WebSocket};
+    ///
+    /// let builder = WebSocket::builder("wss://example.org/")
+    ///     .header("Authorization", "Bearer abc")
+    ///     .header("Origin", "https://example.org");
+    ///
+    /// let refused = WebSocket::builder("ws://localhost/").header("Host", "other").connect();
+    /// assert!(matches!(refused, Err(NewError::Option(_))));
+    /// ```
     fn header(self, name: &str, value: &str) -> Self;
 
     /// Connects through a proxy, which also resolves the server's name.
+    ///
+    /// ```
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::{BuilderExt, Proxy};
+    ///
+    /// # fn main() -> Result<(), isosocket::NewError> {
+    /// let tor = Proxy::new("socks5://127.0.0.1:9050")?;
+    /// let builder = WebSocket::builder("wss://example.org/").proxy(tor);
+    /// # Ok(())
+    /// # }
+    /// ```
     fn proxy(self, proxy: Proxy) -> Self;
 
     /// Connects through the proxy that the environment names, if it names one:
     /// `https_proxy` for `wss:`, `http_proxy` for `ws:`, else `all_proxy`, but
     /// not for hosts in `no_proxy`. `connect` fails with [`NewError::Option`]
     /// if what it names is no proxy.
+    ///
+    /// ```
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::BuilderExt;
+    ///
+    /// // As curl does; without those variables it connects directly.
+    /// let builder = WebSocket::builder("wss://example.org/").proxy_from_environment();
+    /// ```
     fn proxy_from_environment(self) -> Self;
 
     /// Pings a peer that was silent for `interval`, and fails the connection
     /// when nothing is heard within `timeout` after that. Off by default.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::BuilderExt;
+    ///
+    /// // A server that vanished is noticed within 40 seconds.
+    /// let builder = WebSocket::builder("wss://example.org/")
+    ///     .keep_alive(Duration::from_secs(30), Duration::from_secs(10));
+    /// ```
     fn keep_alive(self, interval: Duration, timeout: Duration) -> Self;
 
     /// How many bytes of messages may wait in a stream that nobody drains
     /// before the socket stops reading. Default: 4 MiB.
+    ///
+    /// ```
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::BuilderExt;
+    ///
+    /// // A player that loads ahead, but not the whole film.
+    /// let builder = WebSocket::builder("wss://example.org/film").receive_limit(32 << 20);
+    /// ```
     fn receive_limit(self, bytes: usize) -> Self;
 
     /// How messages are compressed, or that they are not: see [`Deflate`].
     /// `connect` fails with [`NewError::Option`] for window bits and levels
     /// that do not exist.
+    ///
+    /// ```
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::{BuilderExt, Deflate};
+    ///
+    /// let builder = WebSocket::builder("wss://example.org/").deflate(Deflate::default().level(9));
+    /// ```
     #[cfg(feature = "deflate")]
     fn deflate(self, deflate: Deflate) -> Self;
 
     /// Has TCP itself probe a connection that was silent for `time`
     /// (`SO_KEEPALIVE`). Off by default.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::BuilderExt;
+    ///
+    /// // For a router between that forgets idle connections after five minutes.
+    /// let builder = WebSocket::builder("wss://example.org/").tcp_keepalive(Duration::from_secs(240));
+    /// ```
     fn tcp_keepalive(self, time: Duration) -> Self;
 
     /// The size of the system's send buffer, in bytes (`SO_SNDBUF`).
+    ///
+    /// ```
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::BuilderExt;
+    ///
+    /// // Little between the program and the network, so that `buffered_amount` tells
+    /// // early when the network is slow.
+    /// let builder = WebSocket::builder("wss://example.org/").tcp_send_buffer(16 << 10);
+    /// ```
     fn tcp_send_buffer(self, bytes: usize) -> Self;
 
     /// The size of the system's receive buffer, in bytes (`SO_RCVBUF`).
+    ///
+    /// ```
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::BuilderExt;
+    ///
+    /// // A fast network over a long way.
+    /// let builder = WebSocket::builder("wss://example.org/").tcp_receive_buffer(4 << 20);
+    /// ```
     fn tcp_receive_buffer(self, bytes: usize) -> Self;
 
     /// The rustls configuration for `wss:`, in place of the default's.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::{BuilderExt, rustls};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // A company's own CA, and no other.
+    /// let mut roots = rustls::RootCertStore::empty();
+    /// # let certificates: Vec<rustls::pki_types::CertificateDer> = Vec::new();
+    /// for certificate in certificates {
+    ///     roots.add(certificate)?;
+    /// }
+    /// let provider = Arc::new(rustls::crypto::ring::default_provider());
+    /// let config = rustls::ClientConfig::builder_with_provider(provider)
+    ///     .with_safe_default_protocol_versions()?
+    ///     .with_root_certificates(roots)
+    ///     .with_no_client_auth();
+    /// let builder = WebSocket::builder("wss://intranet/").tls_config(Arc::new(config));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(any(feature = "tls", feature = "webpki-roots"))]
     fn tls_config(self, config: std::sync::Arc<rustls::ClientConfig>) -> Self;
 
     /// Does TLS by the system's library, with this connector.
+    ///
+    /// ```
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::{BuilderExt, native_tls};
+    ///
+    /// # fn main() -> Result<(), native_tls::Error> {
+    /// let connector = native_tls::TlsConnector::builder()
+    ///     .min_protocol_version(Some(native_tls::Protocol::Tlsv12))
+    ///     .build()?;
+    /// let builder = WebSocket::builder("wss://example.org/").native_tls(connector);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(feature = "native-tls")]
     fn native_tls(self, connector: native_tls::TlsConnector) -> Self;
 }

@@ -42,6 +42,14 @@ impl Proxy {
     /// same), with user and password where it wants them. The default ports are
     /// 80 and 1080.
     ///
+    /// ```
+    /// use isosocket::NewError;
+    /// use isosocket::native::Proxy;
+    ///
+    /// assert!(Proxy::new("http://proxy.example:3128").is_ok());
+    /// assert!(matches!(Proxy::new("proxy.example"), Err(NewError::Option(_))));
+    /// ```
+    ///
     /// # Errors
     /// [`NewError::Option`] for a malformed URL or another scheme.
     pub fn new(url: &str) -> Result<Self, NewError> {

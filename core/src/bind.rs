@@ -43,11 +43,39 @@ use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend, Message};
 pub trait Bind: Sized + 'static {
     /// Calls `handler` for each event of this kind, after the handlers that
     /// were bound before.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/");
+    /// use isosocket::{Bind, EventKind, WebSocket};
+    ///
+    /// fn log_all(socket: &impl Bind) {
+    ///     for kind in EventKind::ALL {
+    ///         socket.bind(kind, |_, event| println!("{event:?}"));
+    ///     }
+    /// }
+    ///
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// log_all(&socket);
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     fn bind<F>(&self, kind: EventKind, handler: F) -> Binding
     where
         F: FnMut(&Self, &Event) + MaybeSend + 'static;
 
     /// Calls `handler` when the connection is established.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect("hello");
+    /// use isosocket::{Bind, WebSocket};
+    ///
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// socket.on_open(|socket| socket.send("hello").expect("it is open"));
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     fn on_open<F>(&self, mut handler: F) -> Binding
     where
         F: FnMut(&Self) + MaybeSend + 'static,
@@ -56,6 +84,20 @@ pub trait Bind: Sized + 'static {
     }
 
     /// Calls `handler` for each message.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").send("ping").expect("pong");
+    /// use isosocket::{Bind, WebSocket};
+    ///
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// socket.on_message(|socket, message| match message.as_text() {
+    ///     Some("ping") => drop(socket.send("pong")),
+    ///     _ => println!("{} bytes", message.len()),
+    /// });
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     fn on_message<F>(&self, mut handler: F) -> Binding
     where
         F: FnMut(&Self, &Message) + MaybeSend + 'static,
@@ -68,6 +110,21 @@ pub trait Bind: Sized + 'static {
     }
 
     /// Calls `handler` when the connection fails; `Close` follows.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").refuse("403");
+    /// use std::error::Error;
+    /// use isosocket::{Bind, WebSocket};
+    ///
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// socket.on_error(|socket, error| match error.source() {
+    ///     Some(cause) => eprintln!("{}: {cause}", socket.url()), // not in browsers
+    ///     None => eprintln!("{}: {error}", socket.url()),
+    /// });
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     fn on_error<F>(&self, mut handler: F) -> Binding
     where
         F: FnMut(&Self, &ErrorEvent) + MaybeSend + 'static,
@@ -80,6 +137,20 @@ pub trait Bind: Sized + 'static {
     }
 
     /// Calls `handler` when the connection is closed.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").close_with(4001, "maintenance");
+    /// use isosocket::{Bind, WebSocket};
+    ///
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// socket.on_close(|_, close| match close.code {
+    ///     1000 | 1005 => println!("done"),
+    ///     code => println!("closed with {code} {:?}", close.reason),
+    /// });
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     fn on_close<F>(&self, mut handler: F) -> Binding
     where
         F: FnMut(&Self, &CloseEvent) + MaybeSend + 'static,
@@ -96,6 +167,19 @@ pub trait Bind: Sized + 'static {
 /// [`unbind`](Binding::unbind) removes it.
 ///
 /// A binding keeps no socket open.
+///
+/// ```
+/// # let network = isosocket::mock::Network::new();
+/// # network.peer("ws://peer/").send("one").send("two");
+/// use isosocket::{Bind, WebSocket};
+///
+/// let socket = WebSocket::new("ws://peer/")?;
+/// let binding = socket.on_message(|_, message| println!("{message:?}"));
+/// // .. and when it is no longer wanted:
+/// binding.unbind();
+/// # network.run();
+/// # Ok::<(), isosocket::NewError>(())
+/// ```
 pub struct Binding {
     pub(crate) live: Arc<AtomicBool>,
     pub(crate) socket: Weak<dyn Sweep>,
@@ -105,6 +189,31 @@ impl Binding {
     /// Removes the handler: it is not called again, also when this is called
     /// inside a handler for the same event. The handler itself is dropped
     /// shortly after.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # let peer = network.peer("ws://peer/");
+    /// use std::sync::{Arc, Mutex};
+    /// use isosocket::{Bind, Binding, WebSocket};
+    ///
+    /// // A handler that wants one message only.
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// let own = Arc::new(Mutex::new(None::<Binding>));
+    /// let mine = own.clone();
+    /// let count = Arc::new(Mutex::new(0));
+    /// let counted = count.clone();
+    /// let binding = socket.on_message(move |_, _| {
+    ///     *counted.lock().unwrap() += 1;
+    ///     if let Some(binding) = mine.lock().unwrap().take() {
+    ///         binding.unbind();
+    ///     }
+    /// });
+    /// *own.lock().unwrap() = Some(binding);
+    /// # peer.send("a").send("b");
+    /// # network.run();
+    /// assert_eq!(*count.lock().unwrap(), 1);
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     ///
     /// ## Platform-specific
     /// - **Native:** called on another thread than the event loop's, it does

@@ -49,12 +49,35 @@ impl<T: Transport> Builder<T> {
 
     /// Asks for a subprotocol, after those asked for before: the peer chooses
     /// one of them (S16, S19, S24).
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").accept_with("chat.v1", "");
+    /// use isosocket::WebSocket;
+    ///
+    /// let opening = WebSocket::builder("ws://peer/")
+    ///     .subprotocol("chat.v2") // preferred
+    ///     .subprotocol("chat.v1")
+    ///     .open();
+    /// # let socket = network.block_on(opening).unwrap();
+    /// // .. once it is open:
+    /// assert_eq!(socket.protocol(), "chat.v1");
+    /// ```
     pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
         ask_for(subprotocol.into(), &mut self.subprotocols);
         self
     }
 
     /// Asks for several subprotocols, in this order.
+    ///
+    /// ```
+    /// use isosocket::{NewError, SyntaxError, WebSocket};
+    ///
+    /// let versions = ["chat.v2", "chat.v1", "chat.v2"];
+    /// let refused = WebSocket::builder("ws://localhost/").subprotocols(versions).connect();
+    /// let twice = SyntaxError::DuplicateSubprotocol("chat.v2".to_owned());
+    /// assert_eq!(refused.unwrap_err(), NewError::Syntax(twice));
+    /// ```
     pub fn subprotocols<S: Into<String>>(
         mut self,
         subprotocols: impl IntoIterator<Item = S>,
@@ -67,6 +90,19 @@ impl<T: Transport> Builder<T> {
 
     /// How long connecting may take before it fails (S37). Default: 20 s.
     /// `None`: as long as the host allows.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").hang();
+    /// use std::time::Duration;
+    /// use isosocket::WebSocket;
+    ///
+    /// let opening = WebSocket::builder("ws://peer/")
+    ///     .connect_timeout(Duration::from_secs(5))
+    ///     .open();
+    /// # assert!(network.block_on(opening).is_err());
+    /// # assert_eq!(network.now(), Duration::from_secs(5));
+    /// ```
     pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.options.connect_timeout = timeout.into();
         self
@@ -74,6 +110,24 @@ impl<T: Transport> Builder<T> {
 
     /// How long the peer may take to answer `close` before the socket is closed
     /// without it (S76). Default: 10 s. `None`: as long as the host allows.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").accept().hang();
+    /// use std::time::Duration;
+    /// use isosocket::{ReadyState, WebSocket};
+    ///
+    /// let builder = WebSocket::builder("ws://peer/").close_timeout(Duration::from_secs(1));
+    /// let socket = builder.connect()?;
+    /// # network.run();
+    /// socket.close(); // and the peer is silent
+    /// # network.advance(Duration::from_millis(999));
+    /// # assert_eq!(socket.ready_state(), ReadyState::Closing);
+    /// # network.advance(Duration::from_millis(1));
+    /// // .. a second later:
+    /// assert_eq!(socket.ready_state(), ReadyState::Closed);
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn close_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.options.close_timeout = timeout.into();
         self
@@ -81,6 +135,19 @@ impl<T: Transport> Builder<T> {
 
     /// The largest message that is delivered, in bytes; a larger one fails the
     /// connection (S62). Default: 64 MiB.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").send("x".repeat(5000));
+    /// use isosocket::{Bind, WebSocket};
+    ///
+    /// // A chat: nobody has more than 4 KiB to say.
+    /// let socket = WebSocket::builder("ws://peer/").max_message_size(4 << 10).connect()?;
+    /// socket.on_error(|_, error| println!("{error}"));
+    /// # network.run();
+    /// # assert_eq!(socket.ready_state(), isosocket::ReadyState::Closed);
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.options.max_message_size = bytes;
         self
@@ -89,12 +156,38 @@ impl<T: Transport> Builder<T> {
     /// How many bytes may be buffered before `send` gives
     /// [`SendError::Full`](crate::SendError::Full) (S54). One message is always
     /// accepted when nothing is buffered. Default: 64 MiB.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").accept().stall();
+    /// use isosocket::{SendError, WebSocket};
+    ///
+    /// let socket = WebSocket::builder("ws://peer/").send_limit(1000).connect()?;
+    /// # network.run();
+    /// // .. when it is open, and the peer takes nothing:
+    /// socket.send(vec![0; 900]).expect("there is room");
+    /// assert!(matches!(socket.send(vec![0; 900]), Err(SendError::Full(_))));
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn send_limit(mut self, bytes: usize) -> Self {
         self.options.send_limit = bytes;
         self
     }
 
     /// Calls `handler` for each event of this kind; see [`Bind`](crate::Bind).
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/");
+    /// use isosocket::{EventKind, WebSocket};
+    ///
+    /// let kind: EventKind = "close".parse()?; // from a configuration, say
+    /// let socket = WebSocket::builder("ws://peer/")
+    ///     .bind(kind, |socket, event| println!("{}: {event:?}", socket.url()))
+    ///     .connect()?;
+    /// # network.finish();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn bind<F>(mut self, kind: EventKind, handler: F) -> Self
     where
         F: FnMut(&WebSocket<T>, &Event) + MaybeSend + 'static,
@@ -108,6 +201,16 @@ impl<T: Transport> Builder<T> {
     }
 
     /// Calls `handler` when the connection is established.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect("subscribe");
+    /// let socket = isosocket::WebSocket::builder("ws://peer/")
+    ///     .on_open(|socket| socket.send("subscribe").expect("it is open"))
+    ///     .connect()?;
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn on_open<F>(self, mut handler: F) -> Self
     where
         F: FnMut(&WebSocket<T>) + MaybeSend + 'static,
@@ -116,6 +219,20 @@ impl<T: Transport> Builder<T> {
     }
 
     /// Calls `handler` for each message.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").send("news");
+    /// use std::sync::mpsc;
+    ///
+    /// let (sender, receiver) = mpsc::channel();
+    /// let socket = isosocket::WebSocket::builder("ws://peer/")
+    ///     .on_message(move |_, message| drop(sender.send(message.clone())))
+    ///     .connect()?;
+    /// # network.finish();
+    /// # assert_eq!(receiver.try_recv(), Ok("news".into()));
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn on_message<F>(self, mut handler: F) -> Self
     where
         F: FnMut(&WebSocket<T>, &Message) + MaybeSend + 'static,
@@ -128,6 +245,16 @@ impl<T: Transport> Builder<T> {
     }
 
     /// Calls `handler` when the connection fails; `Close` follows.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").refuse("no");
+    /// let socket = isosocket::WebSocket::builder("ws://peer/")
+    ///     .on_error(|socket, error| eprintln!("{}: {error}", socket.url()))
+    ///     .connect()?;
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn on_error<F>(self, mut handler: F) -> Self
     where
         F: FnMut(&WebSocket<T>, &ErrorEvent) + MaybeSend + 'static,
@@ -140,6 +267,16 @@ impl<T: Transport> Builder<T> {
     }
 
     /// Calls `handler` when the connection is closed.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").close_with(1001, "");
+    /// let socket = isosocket::WebSocket::builder("ws://peer/")
+    ///     .on_close(|_, close| println!("{close}")) // closed with code 1001 (clean)
+    ///     .connect()?;
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn on_close<F>(self, mut handler: F) -> Self
     where
         F: FnMut(&WebSocket<T>, &CloseEvent) + MaybeSend + 'static,
@@ -159,6 +296,17 @@ impl<T: Transport> Builder<T> {
 
     /// Starts connecting and returns at once.
     ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/");
+    /// use isosocket::{ReadyState, WebSocket};
+    ///
+    /// let socket = WebSocket::builder("ws://peer/").subprotocol("chat").connect()?;
+    /// assert_eq!(socket.ready_state(), ReadyState::Connecting);
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`WebSocket::new`].
     pub fn connect(self) -> Result<WebSocket<T>, NewError> {
@@ -170,6 +318,19 @@ impl<T: Transport> Builder<T> {
     }
 
     /// Starts connecting and waits until the socket is open.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect("hello");
+    /// # network.block_on(async {
+    /// use isosocket::WebSocket;
+    ///
+    /// let socket = WebSocket::builder("ws://peer/").subprotocol("chat").open().await?;
+    /// socket.send("hello").expect("it is open");
+    /// # Ok::<(), isosocket::OpenError>(())
+    /// # }).unwrap();
+    /// # network.finish();
+    /// ```
     ///
     /// # Errors
     /// See [`OpenError`](crate::OpenError).

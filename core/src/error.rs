@@ -5,6 +5,17 @@ use thiserror::Error;
 use crate::{ErrorEvent, Message};
 
 /// Why a socket could not be constructed.
+///
+/// ```
+/// use isosocket::{NewError, WebSocket};
+///
+/// match WebSocket::new("ws://host.invalid:99999/") {
+///     Ok(socket) => drop(socket),
+///     Err(NewError::NotSupported) => println!("this browser has no WebSocket"),
+///     Err(NewError::Syntax(error)) => println!("check the address: {error}"),
+///     Err(error) => println!("{error}"),
+/// }
+/// ```
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NewError {
@@ -25,6 +36,16 @@ pub enum NewError {
 }
 
 /// What is malformed about a URL or a subprotocol.
+///
+/// ```
+/// use isosocket::{NewError, SyntaxError, WebSocket};
+///
+/// let refused = |url| WebSocket::new(url).unwrap_err();
+/// assert_eq!(refused("/chat"), NewError::Syntax(SyntaxError::RelativeUrl));
+/// assert_eq!(refused("ws://host/#top"), NewError::Syntax(SyntaxError::Fragment));
+/// let error = SyntaxError::Scheme("ftp".to_owned());
+/// assert_eq!(error.to_string(), r#"the scheme "ftp" is not one of ws, wss, http and https"#);
+/// ```
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SyntaxError {
@@ -50,6 +71,22 @@ pub enum SyntaxError {
 }
 
 /// Why [`WebSocket::open`](crate::WebSocket::open) gave no open socket.
+///
+/// ```
+/// # let network = isosocket::mock::Network::new();
+/// # network.peer("ws://peer/").refuse("401");
+/// # network.block_on(async {
+/// use isosocket::{OpenError, WebSocket};
+///
+/// match WebSocket::open("ws://peer/").await {
+///     Ok(socket) => drop(socket),
+///     Err(OpenError::New(error)) => println!("no such socket: {error}"),
+///     Err(OpenError::Failed(_)) => println!("nobody answers; try again later"),
+///     Err(error) => println!("{error}"),
+/// }
+/// # });
+/// # network.finish();
+/// ```
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -62,6 +99,23 @@ pub enum OpenError {
 }
 
 /// Why a message was not sent. The message is in it, so nothing is lost.
+///
+/// ```
+/// # let network = isosocket::mock::Network::new();
+/// # network.peer("ws://peer/");
+/// use isosocket::{SendError, WebSocket};
+///
+/// let mut later = Vec::new();
+/// let socket = WebSocket::new("ws://peer/")?;
+/// match socket.send("hello") {
+///     Ok(()) => {}
+///     Err(SendError::Connecting(message) | SendError::Full(message)) => later.push(message),
+///     Err(error) => println!("never sent: {:?}", error.message()),
+/// }
+/// assert_eq!(later, ["hello".into()]);
+/// # network.run();
+/// # Ok::<(), isosocket::NewError>(())
+/// ```
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum SendError {
     /// The socket is still connecting (S42: an invalid-state error).
@@ -81,6 +135,17 @@ pub enum SendError {
 
 impl SendError {
     /// The message that was not sent.
+    ///
+    /// ```
+    /// use isosocket::{Message, SendError};
+    ///
+    /// fn report(error: &SendError) -> String {
+    ///     format!("{} bytes not sent: {error}", error.message().len())
+    /// }
+    ///
+    /// let error = SendError::Closed(Message::from("hello"));
+    /// assert_eq!(report(&error), "5 bytes not sent: the socket is closed");
+    /// ```
     pub fn message(&self) -> &Message {
         let (SendError::Connecting(message)
         | SendError::Closing(message)
@@ -90,6 +155,14 @@ impl SendError {
     }
 
     /// The message that was not sent, to keep.
+    ///
+    /// ```
+    /// use isosocket::{Message, SendError};
+    ///
+    /// let error = SendError::Full(Message::from("hello"));
+    /// let again: Message = error.into_message();
+    /// assert_eq!(again, Message::from("hello"));
+    /// ```
     pub fn into_message(self) -> Message {
         let (SendError::Connecting(message)
         | SendError::Closing(message)
@@ -99,18 +172,20 @@ impl SendError {
     }
 }
 
-/// Why a transport did not queue a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The send limit is reached.
-    Full,
-    /// The closing handshake has begun; core had not heard of it yet.
-    Closing,
-    /// There is no connection, and the program wants nothing kept for the next.
-    Connecting,
-}
-
 /// Why `close_with` was refused. The socket's state did not change (S64).
+///
+/// ```
+/// # let network = isosocket::mock::Network::new();
+/// # network.peer("ws://peer/");
+/// use isosocket::{CloseError, WebSocket};
+///
+/// let socket = WebSocket::new("ws://peer/")?;
+/// assert_eq!(socket.close_with(1001, ""), Err(CloseError::InvalidCode(1001)));
+/// let long = "x".repeat(124);
+/// assert_eq!(socket.close_with(1000, &long), Err(CloseError::ReasonTooLong(124)));
+/// # network.run();
+/// # Ok::<(), isosocket::NewError>(())
+/// ```
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseError {
@@ -124,6 +199,14 @@ pub enum CloseError {
 }
 
 /// The name is not that of an event: `open`, `message`, `error` or `close`.
+///
+/// ```
+/// use isosocket::EventKind;
+///
+/// let error = "opened".parse::<EventKind>().unwrap_err();
+/// let expected = r#"there is no event "opened": the events are open, message, error and close"#;
+/// assert_eq!(error.to_string(), expected);
+/// ```
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("there is no event {name:?}: the events are open, message, error and close")]
 pub struct UnknownEvent {
@@ -138,6 +221,13 @@ impl UnknownEvent {
     }
 
     /// The name that was asked for.
+    ///
+    /// ```
+    /// use isosocket::EventKind;
+    ///
+    /// let error = "opened".parse::<EventKind>().unwrap_err();
+    /// assert_eq!(error.name(), "opened");
+    /// ```
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -30,6 +30,13 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds, in the order in which a socket can deliver them.
+    ///
+    /// ```
+    /// use isosocket::EventKind;
+    ///
+    /// let names = EventKind::ALL.map(EventKind::name);
+    /// assert_eq!(names, ["open", "message", "error", "close"]);
+    /// ```
     pub const ALL: [EventKind; 4] = [
         EventKind::Open,
         EventKind::Message,
@@ -38,6 +45,14 @@ impl EventKind {
     ];
 
     /// The event's name in the WHATWG standard: `open`, `message`, `error` or `close`.
+    ///
+    /// ```
+    /// use isosocket::EventKind;
+    ///
+    /// for kind in EventKind::ALL {
+    ///     assert_eq!(kind.name().parse(), Ok(kind));
+    /// }
+    /// ```
     pub const fn name(self) -> &'static str {
         match self {
             EventKind::Open => "open",
@@ -70,6 +85,22 @@ impl FromStr for EventKind {
 /// On every target a socket delivers at most one `Open`, then any number of
 /// `Message`s, at most one `Error`, and exactly one `Close`, which is the last
 /// (S97). Of a socket that reconnects there is an `Open` for each connection.
+///
+/// ```
+/// use isosocket::{CloseEvent, Event};
+///
+/// fn line(event: &Event) -> String {
+///     match event {
+///         Event::Open => "connected".to_owned(),
+///         Event::Message(message) => format!("got {} bytes", message.len()),
+///         Event::Error(error) => error.to_string(),
+///         Event::Close(close) => close.to_string(),
+///     }
+/// }
+///
+/// let end = Event::Close(CloseEvent::new(1000, "bye", true));
+/// assert_eq!(line(&end), "closed with code 1000 (clean): bye");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The connection is established (S23).
@@ -84,6 +115,13 @@ pub enum Event {
 
 impl Event {
     /// Which of the four kinds this event is.
+    ///
+    /// ```
+    /// use isosocket::{Event, EventKind};
+    ///
+    /// assert_eq!(Event::Open.kind(), EventKind::Open);
+    /// assert_eq!(Event::Message("hello".into()).kind().name(), "message");
+    /// ```
     pub const fn kind(&self) -> EventKind {
         match self {
             Event::Open => EventKind::Open,
@@ -109,6 +147,24 @@ impl Event {
 /// what only one target knows. So all error events are equal. For a log,
 /// [`source`](Error::source) has the cause where the target tells it.
 ///
+/// ```
+/// use std::error::Error;
+/// use isosocket::ErrorEvent;
+///
+/// /// For a log, with the cause where there is one.
+/// fn describe(error: &ErrorEvent) -> String {
+///     match error.source() {
+///         Some(cause) => format!("{error}: {cause}"),
+///         None => error.to_string(),
+///     }
+/// }
+///
+/// let refused = ErrorEvent::new("connection refused");
+/// assert_eq!(describe(&refused), "the WebSocket connection failed: connection refused");
+/// assert_eq!(describe(&ErrorEvent::unknown()), "the WebSocket connection failed");
+/// assert_eq!(refused, ErrorEvent::unknown());
+/// ```
+///
 /// ## Platform-specific
 /// - **Web:** browsers do not tell the cause; there is no source.
 /// - **Native:** the source is the failure: a refused connection, a bad
@@ -120,6 +176,15 @@ pub struct ErrorEvent {
 
 impl ErrorEvent {
     /// An error event whose cause is known.
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use isosocket::ErrorEvent;
+    ///
+    /// // What a test feeds to the code that shows errors.
+    /// let error = ErrorEvent::new("certificate has expired");
+    /// assert_eq!(error.source().unwrap().to_string(), "certificate has expired");
+    /// ```
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let cause: Box<dyn Error + Send + Sync> = cause.into();
         ErrorEvent {
@@ -128,6 +193,13 @@ impl ErrorEvent {
     }
 
     /// An error event whose cause the host keeps to itself.
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use isosocket::ErrorEvent;
+    ///
+    /// assert!(ErrorEvent::unknown().source().is_none());
+    /// ```
     pub const fn unknown() -> Self {
         ErrorEvent { cause: None }
     }
@@ -176,6 +248,14 @@ pub struct CloseEvent {
 
 impl CloseEvent {
     /// A close event with these values.
+    ///
+    /// ```
+    /// use isosocket::CloseEvent;
+    ///
+    /// // What a test feeds to the code that decides what to do next.
+    /// let restart = CloseEvent::new(1012, "back in a minute", true);
+    /// assert_eq!(restart.reason, "back in a minute");
+    /// ```
     pub fn new(code: u16, reason: impl Into<String>, was_clean: bool) -> Self {
         CloseEvent {
             code,
@@ -185,6 +265,12 @@ impl CloseEvent {
     }
 
     /// What a failed or dropped connection reports: 1006, no reason, not clean.
+    ///
+    /// ```
+    /// use isosocket::CloseEvent;
+    ///
+    /// assert_eq!(CloseEvent::abnormal(), CloseEvent::new(1006, "", false));
+    /// ```
     pub fn abnormal() -> Self {
         CloseEvent::new(1006, "", false)
     }

@@ -75,6 +75,28 @@ impl<T: Transport> Events<T> {
     ///
     /// Costs one atomic load where there is none. See
     /// [`is_terminated`](FusedStream::is_terminated) for the end.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").send("north").close();
+    /// use isosocket::{Event, Events};
+    ///
+    /// /// Once a frame.
+    /// fn update(events: &mut Events) {
+    ///     while let Some(event) = events.try_next() {
+    ///         match event {
+    ///             Event::Message(message) => println!("{message:?}"),
+    ///             event => println!("now {}", event.kind()),
+    ///         }
+    ///     }
+    /// }
+    /// # let socket = isosocket::WebSocket::new("ws://peer/")?;
+    /// # let mut events = socket.events();
+    /// # network.run();
+    /// # update(&mut events);
+    /// # assert!(futures::stream::FusedStream::is_terminated(&events));
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn try_next(&mut self) -> Option<Event> {
         if self.front.is_empty() {
             if !self.queue.filled.load(Ordering::Acquire) {
@@ -136,6 +158,22 @@ impl<T: Transport> Events<T> {
     }
 
     /// Waits for the next event; `None` after `Close`.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").send("one").send("two").close();
+    /// # network.block_on(async {
+    /// # let socket = isosocket::WebSocket::new("ws://peer/").unwrap();
+    /// use isosocket::Event;
+    ///
+    /// let mut events = socket.events();
+    /// let mut messages = 0;
+    /// while let Some(event) = events.next().await {
+    ///     messages += usize::from(matches!(event, Event::Message(_)));
+    /// }
+    /// assert_eq!(messages, 2);
+    /// # });
+    /// ```
     #[allow(
         clippy::should_implement_trait,
         reason = "it is StreamExt::next, for programs without that trait"
@@ -145,6 +183,28 @@ impl<T: Transport> Events<T> {
     }
 
     /// [`Stream::poll_next`], for programs without that trait.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").send("one").close();
+    /// use std::future::{Future, poll_fn};
+    /// use isosocket::{Event, Events};
+    ///
+    /// /// Waits for two sockets at a time, without a crate for it.
+    /// fn either(one: &mut Events, other: &mut Events) -> impl Future<Output = Option<Event>> {
+    ///     poll_fn(move |context| match one.poll(context) {
+    ///         ready if ready.is_ready() => ready,
+    ///         _ => other.poll(context),
+    ///     })
+    /// }
+    /// # network.peer("ws://silent/");
+    /// # let [one, other] = ["ws://silent/", "ws://peer/"].map(|url| isosocket::WebSocket::new(url).unwrap());
+    /// # let (mut one, mut other) = (one.events(), other.events());
+    /// # for kind in ["open", "open", "message", "close"] {
+    /// #     let event = network.block_on(either(&mut one, &mut other));
+    /// #     assert_eq!(event.unwrap().kind().name(), kind);
+    /// # }
+    /// ```
     pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Event>> {
         if self.ended {
             return Poll::Ready(None);
@@ -218,6 +278,23 @@ impl<T: Transport> fmt::Debug for Events<T> {
 }
 
 /// The future of [`Events::next`]. Dropping it loses nothing.
+///
+/// ```
+/// # let network = isosocket::mock::Network::new();
+/// # network.peer("ws://peer/").accept();
+/// # network.block_on(async {
+/// # let socket = isosocket::WebSocket::new("ws://peer/").unwrap();
+/// use futures::future::{Either, ready, select};
+///
+/// let mut events = socket.events();
+/// // Whichever is first; an event that comes later is still in the stream.
+/// match select(events.next(), ready("a button")).await {
+///     Either::Left((event, _)) => println!("{event:?}"),
+///     Either::Right((button, _)) => println!("{button}"),
+/// }
+/// assert_eq!(events.next().await, Some(isosocket::Event::Open));
+/// # });
+/// ```
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Next<'a, T: Transport>(&'a mut Events<T>);

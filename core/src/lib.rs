@@ -7,7 +7,9 @@
 //! JavaScript. Numbers such as `S60` name the rules of observable behaviour
 //! that the conformance suite checks.
 //!
-//! Programs use the crate `isosocket`, which re-exports what they need.
+//! Programs use the crate `isosocket`, which re-exports what they need. For
+//! backends there are [`Transport`], with an example of one, [`Link`] and
+//! [`Turn`], [`Report`], [`Request`], [`Host`] and [`Home`].
 
 #![forbid(unsafe_code)]
 
@@ -41,7 +43,7 @@ mod unsupported;
 pub use binary::Binary;
 pub use bind::{Bind, Binding};
 pub use builder::Builder;
-pub use error::{CloseError, NewError, OpenError, Refusal, SendError, SyntaxError, UnknownEvent};
+pub use error::{CloseError, NewError, OpenError, SendError, SyntaxError, UnknownEvent};
 pub use event::{CloseEvent, ErrorEvent, Event, EventKind};
 pub use events::{Events, Next};
 pub use host::Host;
@@ -56,5 +58,5 @@ pub use send_ready::SendReady;
 pub use sender::Sender;
 pub use socket::WebSocket;
 pub use text::Text;
-pub use transport::{Report, Transport};
+pub use transport::{Refusal, Report, Transport};
 pub use unsupported::{Unsupported, run_unsupported};

@@ -76,6 +76,22 @@ mod threads {
     /// What a handler must be: `Send` where there are threads that share memory,
     /// natively and in a wasm build with `atomics`; nothing on a page without,
     /// which has one thread. Portable code satisfies both.
+    ///
+    /// ```
+    /// use isosocket::{Bind, MaybeSend};
+    ///
+    /// /// A function of one's own that takes a handler asks for the same.
+    /// fn on_text<S: Bind>(socket: &S, mut handler: impl FnMut(&str) + MaybeSend + 'static) {
+    ///     socket.on_message(move |_, message| message.as_text().into_iter().for_each(&mut handler));
+    /// }
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").send("hello");
+    /// # let socket = isosocket::WebSocket::new("ws://peer/").unwrap();
+    /// # let (sender, receiver) = std::sync::mpsc::channel();
+    /// on_text(&socket, move |text| sender.send(text.to_owned()).unwrap());
+    /// # network.finish();
+    /// # assert_eq!(receiver.recv().unwrap(), "hello");
+    /// ```
     #[diagnostic::on_unimplemented(
         message = "handlers run on another thread than this (natively isosocket's event loop), and so must be `Send`",
         label = "captures something that cannot be sent to another thread",
@@ -117,6 +133,22 @@ mod web {
     /// What a handler must be: `Send` where there are threads that share memory,
     /// natively and in a wasm build with `atomics`; nothing on a page without,
     /// which has one thread. Portable code satisfies both.
+    ///
+    /// ```
+    /// use isosocket::{Bind, MaybeSend};
+    ///
+    /// /// A function of one's own that takes a handler asks for the same.
+    /// fn on_text<S: Bind>(socket: &S, mut handler: impl FnMut(&str) + MaybeSend + 'static) {
+    ///     socket.on_message(move |_, message| message.as_text().into_iter().for_each(&mut handler));
+    /// }
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").send("hello");
+    /// # let socket = isosocket::WebSocket::new("ws://peer/").unwrap();
+    /// # let (sender, receiver) = std::sync::mpsc::channel();
+    /// on_text(&socket, move |text| sender.send(text.to_owned()).unwrap());
+    /// # network.finish();
+    /// # assert_eq!(receiver.recv().unwrap(), "hello");
+    /// ```
     pub trait MaybeSend {}
 
     impl<T> MaybeSend for T {}

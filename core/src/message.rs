@@ -24,6 +24,13 @@ pub enum Message {
 
 impl Message {
     /// The text, if it is a text message.
+    ///
+    /// ```
+    /// use isosocket::Message;
+    ///
+    /// assert_eq!(Message::from("hello").as_text(), Some("hello"));
+    /// assert_eq!(Message::from(b"hello").as_text(), None);
+    /// ```
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Message::Text(text) => Some(text),
@@ -32,6 +39,13 @@ impl Message {
     }
 
     /// The payload: a text's UTF-8 bytes, or the binary data.
+    ///
+    /// ```
+    /// use isosocket::Message;
+    ///
+    /// assert_eq!(Message::from("é").as_bytes(), [0xC3, 0xA9]);
+    /// assert_eq!(Message::from([1, 2]).as_bytes(), [1, 2]);
+    /// ```
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Message::Text(text) => text.as_str().as_bytes(),
@@ -40,6 +54,13 @@ impl Message {
     }
 
     /// The payload. At most 32 bytes are copied; more are shared.
+    ///
+    /// ```
+    /// use isosocket::Message;
+    ///
+    /// let payload = Message::from(vec![1, 2, 3]).into_bytes();
+    /// assert_eq!(payload.slice(1..), [2, 3][..]);
+    /// ```
     pub fn into_bytes(self) -> Bytes {
         match self {
             Message::Text(text) => text.into_bytes(),
@@ -48,21 +69,46 @@ impl Message {
     }
 
     /// Whether this is a text message.
+    ///
+    /// ```
+    /// use isosocket::Message;
+    ///
+    /// assert!(Message::from("1").is_text());
+    /// ```
     pub fn is_text(&self) -> bool {
         matches!(self, Message::Text(_))
     }
 
     /// Whether this is a binary message.
+    ///
+    /// ```
+    /// use isosocket::Message;
+    ///
+    /// assert!(Message::from([1]).is_binary());
+    /// ```
     pub fn is_binary(&self) -> bool {
         matches!(self, Message::Binary(_))
     }
 
     /// The payload's length in bytes (for text, of its UTF-8).
+    ///
+    /// ```
+    /// use isosocket::Message;
+    ///
+    /// assert_eq!(Message::from("grüße").len(), 7);
+    /// ```
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
 
     /// Whether the payload is empty. Empty messages are messages (S44).
+    ///
+    /// ```
+    /// use isosocket::Message;
+    ///
+    /// assert!(Message::from("").is_empty());
+    /// assert_ne!(Message::from(""), Message::from([]));
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -78,6 +124,21 @@ where
 }
 
 /// A borrowed message.
+///
+/// ```
+/// use isosocket::{Data, MessageRef};
+///
+/// /// What a program writes to its log of everything it sends.
+/// fn summary(data: &impl Data) -> String {
+///     match data.as_message() {
+///         MessageRef::Text(text) => text.chars().take(20).collect(),
+///         MessageRef::Binary(bytes) => format!("{} bytes", bytes.len()),
+///     }
+/// }
+///
+/// assert_eq!(summary(&"hello"), "hello");
+/// assert_eq!(summary(&[0; 64]), "64 bytes");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageRef<'a> {
     /// UTF-8 text.
@@ -88,6 +149,12 @@ pub enum MessageRef<'a> {
 
 impl<'a> MessageRef<'a> {
     /// The payload: a text's UTF-8 bytes, or the binary data.
+    ///
+    /// ```
+    /// use isosocket::MessageRef;
+    ///
+    /// assert_eq!(MessageRef::Text("hello").as_bytes(), b"hello");
+    /// ```
     pub fn as_bytes(self) -> &'a [u8] {
         match self {
             MessageRef::Text(text) => text.as_bytes(),
@@ -96,6 +163,12 @@ impl<'a> MessageRef<'a> {
     }
 
     /// A message of its own, with a copy of the payload.
+    ///
+    /// ```
+    /// use isosocket::{Message, MessageRef};
+    ///
+    /// assert_eq!(MessageRef::Text("hello").to_message(), Message::from("hello"));
+    /// ```
     pub fn to_message(self) -> Message {
         match self {
             MessageRef::Text(text) => text.into_message(),
@@ -108,11 +181,44 @@ impl<'a> MessageRef<'a> {
 /// binary; and any [`Message`] as it is.
 ///
 /// A borrowed value is copied once, into the bytes that go to the wire.
+///
+/// ```
+/// # let network = isosocket::mock::Network::new();
+/// # let peer = network.peer("ws://peer/");
+/// # peer.expect("typed").expect("two words").expect(vec![1, 2]);
+/// use isosocket::{Data, SendError, WebSocket};
+///
+/// /// Sends when there is little in the way, and says whether it did.
+/// fn send_if_idle(socket: &WebSocket, data: impl Data) -> Result<bool, SendError> {
+///     match socket.buffered_amount() {
+///         0 => socket.send(data).map(|()| true),
+///         _ => Ok(false),
+///     }
+/// }
+/// # let socket = network.block_on(WebSocket::open("ws://peer/")).unwrap();
+/// # for data in [isosocket::Message::from("typed"), "two words".into(), vec![1, 2].into()] {
+/// #     assert_eq!(send_if_idle(&socket, data), Ok(true));
+/// #     network.run();
+/// # }
+/// # network.finish();
+/// ```
 pub trait Data {
     /// The payload, borrowed.
+    ///
+    /// ```
+    /// use isosocket::{Data, MessageRef};
+    ///
+    /// assert_eq!("hello".as_message(), MessageRef::Text("hello"));
+    /// ```
     fn as_message(&self) -> MessageRef<'_>;
 
     /// The payload as a message of its own. Copies only what is borrowed.
+    ///
+    /// ```
+    /// use isosocket::{Data, Message};
+    ///
+    /// assert_eq!(String::from("hello").into_message(), Message::from("hello"));
+    /// ```
     fn into_message(self) -> Message;
 }
 

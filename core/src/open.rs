@@ -8,6 +8,22 @@ use std::task::{Context, Poll};
 use crate::{ErrorEvent, NewError, OpenError, ReadyState, Transport, WebSocket};
 
 /// The future of [`WebSocket::open`]. Dropping it gives the socket up.
+///
+/// ```
+/// # let network = isosocket::mock::Network::new();
+/// # network.peer("ws://one/").hang();
+/// # network.peer("ws://two/").accept();
+/// # network.block_on(async {
+/// use futures::future::select_ok;
+/// use isosocket::WebSocket;
+///
+/// // Whichever server opens first; the others are given up.
+/// let servers = ["ws://one/", "ws://two/"];
+/// let (socket, _) = select_ok(servers.map(WebSocket::open)).await?;
+/// assert_eq!(socket.url(), "ws://two/");
+/// # Ok::<(), isosocket::OpenError>(())
+/// # }).unwrap();
+/// ```
 #[must_use = "futures do nothing unless awaited"]
 pub struct Open<T: Transport>(Option<Result<WebSocket<T>, NewError>>);
 

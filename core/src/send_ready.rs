@@ -8,6 +8,23 @@ use std::task::{Context, Poll};
 use crate::{ReadyState, Transport, WebSocket};
 
 /// The future of [`WebSocket::send_ready`]. Dropping it changes nothing.
+///
+/// ```
+/// # let network = isosocket::mock::Network::new();
+/// # network.peer("ws://peer/").accept().stall();
+/// # network.block_on(async {
+/// # let socket = isosocket::WebSocket::open("ws://peer/").await.unwrap();
+/// # socket.send(vec![0; 2 << 20]).unwrap();
+/// use futures::FutureExt;
+///
+/// // A video that skips a frame, rather than to fall behind.
+/// if socket.send_ready().now_or_never().is_some() {
+///     socket.send(vec![0; 100_000])?;
+/// }
+/// # assert_eq!(socket.buffered_amount(), 2 << 20);
+/// # Ok::<(), isosocket::SendError>(())
+/// # }).unwrap();
+/// ```
 #[must_use = "futures do nothing unless awaited"]
 pub struct SendReady<'a, T: Transport>(pub(crate) &'a WebSocket<T>);
 

@@ -48,6 +48,21 @@ impl<T: Transport> Sender<T> {
     }
 
     /// The socket that it sends to.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect("hello");
+    /// # network.block_on(async {
+    /// # let socket = isosocket::WebSocket::open("ws://peer/").await.unwrap();
+    /// use futures::SinkExt;
+    ///
+    /// let mut sender = socket.sender();
+    /// sender.send("hello".into()).await?;
+    /// assert_eq!(sender.socket().url(), "ws://peer/");
+    /// # Ok::<(), isosocket::SendError>(())
+    /// # }).unwrap();
+    /// # network.finish();
+    /// ```
     pub fn socket(&self) -> &WebSocket<T> {
         &self.socket
     }

@@ -48,6 +48,18 @@ impl<T: Transport> WebSocket<T> {
     /// fragment (S1–S12). For subprotocols and options see
     /// [`builder`](Self::builder).
     ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/");
+    /// use isosocket::{ReadyState, WebSocket};
+    ///
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// assert_eq!(socket.ready_state(), ReadyState::Connecting);
+    /// assert!(WebSocket::new("no address").is_err());
+    /// # network.run();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NewError::NotSupported`] where there is no WebSocket,
     /// [`NewError::Syntax`] for a malformed URL. Whatever the network does is
@@ -58,6 +70,21 @@ impl<T: Transport> WebSocket<T> {
 
     /// Starts to describe a socket with subprotocols, options, or handlers that
     /// are bound before anything can happen.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/");
+    /// use std::time::Duration;
+    /// use isosocket::WebSocket;
+    ///
+    /// let socket = WebSocket::builder("ws://peer/")
+    ///     .subprotocol("chat")
+    ///     .connect_timeout(Duration::from_secs(5))
+    ///     .on_message(|_, message| println!("{message:?}"))
+    ///     .connect()?;
+    /// # network.run();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn builder(url: impl Into<String>) -> Builder<T> {
         Builder::new(url.into())
     }
@@ -65,6 +92,19 @@ impl<T: Transport> WebSocket<T> {
     /// Opens a socket to `url` and waits until it is open.
     ///
     /// Dropping the future gives the socket up.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect("hello");
+    /// # network.block_on(async {
+    /// use isosocket::WebSocket;
+    ///
+    /// let socket = WebSocket::open("ws://peer/").await?;
+    /// socket.send("hello").expect("it is open");
+    /// # Ok::<(), isosocket::OpenError>(())
+    /// # }).unwrap();
+    /// # network.finish();
+    /// ```
     ///
     /// # Errors
     /// See [`OpenError`](crate::OpenError).
@@ -89,6 +129,16 @@ impl<T: Transport> WebSocket<T> {
     /// Sends a text or binary message: see [`Data`] for what can be sent.
     ///
     /// It never blocks: what the network does not take at once is buffered.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect("text").expect([1, 2, 3]);
+    /// # let socket = network.block_on(isosocket::WebSocket::open("ws://peer/")).unwrap();
+    /// socket.send("text")?; // or a String
+    /// socket.send([1, 2, 3])?; // or a Vec<u8>, a slice, Bytes
+    /// # network.finish();
+    /// # Ok::<(), isosocket::SendError>(())
+    /// ```
     ///
     /// # Errors
     /// [`SendError`], which keeps the message, when the socket is not open (S42,
@@ -133,6 +183,18 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// `Close` follows when the peer has answered, or the close timeout ran out.
     /// Messages that arrive until then are not delivered (S60).
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect("last words").expect_close();
+    /// # let socket = network.block_on(isosocket::WebSocket::open("ws://peer/")).unwrap();
+    /// use isosocket::ReadyState;
+    ///
+    /// socket.send("last words").expect("it is open");
+    /// socket.close(); // after what was sent
+    /// assert_eq!(socket.ready_state(), ReadyState::Closing);
+    /// # network.finish();
+    /// ```
     pub fn close(&self) {
         self.shared.close(None);
     }
@@ -141,6 +203,15 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// The code is 1000 or in 3000–4999; the reason has at most 123 bytes of
     /// UTF-8 and may be empty. Both are checked in every state (S65).
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect_close_with(4000, "new game");
+    /// # let socket = network.block_on(isosocket::WebSocket::open("ws://peer/")).unwrap();
+    /// socket.close_with(4000, "new game")?;
+    /// # network.finish();
+    /// # Ok::<(), isosocket::CloseError>(())
+    /// ```
     ///
     /// # Errors
     /// [`CloseError`]; the state does not change then (S64, S67).
@@ -157,6 +228,19 @@ impl<T: Transport> WebSocket<T> {
     }
 
     /// The ready state.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").drop_connection();
+    /// use isosocket::{ReadyState, WebSocket};
+    ///
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// assert_eq!(socket.ready_state(), ReadyState::Connecting);
+    /// # network.run();
+    /// // .. after it was lost:
+    /// assert_eq!(socket.ready_state(), ReadyState::Closed);
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn ready_state(&self) -> ReadyState {
         self.shared.state()
     }
@@ -165,6 +249,15 @@ impl<T: Transport> WebSocket<T> {
     /// [`send`](Self::send) and not yet to the network; no framing is counted
     /// (S48). Messages refused because the socket is closing or closed count
     /// for ever (S50, S51).
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").accept().stall();
+    /// # let socket = network.block_on(isosocket::WebSocket::open("ws://peer/")).unwrap();
+    /// // While the peer takes nothing:
+    /// socket.send("grüße").expect("it is open");
+    /// assert_eq!(socket.buffered_amount(), 7);
+    /// ```
     pub fn buffered_amount(&self) -> usize {
         let unsent = self.shared.unsent.load(Ordering::Relaxed);
         self.shared
@@ -174,6 +267,17 @@ impl<T: Transport> WebSocket<T> {
     }
 
     /// The URL, as the WHATWG parser serializes it (S2, S6–S12).
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("https://peer:443");
+    /// use isosocket::WebSocket;
+    ///
+    /// let socket = WebSocket::new("https://peer:443")?;
+    /// assert_eq!(socket.url(), "wss://peer/");
+    /// # network.run();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn url(&self) -> &str {
         &self.shared.url
     }
@@ -181,6 +285,19 @@ impl<T: Transport> WebSocket<T> {
     /// The subprotocol in use; empty before open, and where there is none (S20, S24).
     ///
     /// Of a socket that reconnects: that of the last connection.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").accept_with("v1", "");
+    /// use isosocket::WebSocket;
+    ///
+    /// let socket = WebSocket::builder("ws://peer/").subprotocols(["v2", "v1"]).connect()?;
+    /// assert_eq!(socket.protocol(), "");
+    /// # network.run();
+    /// // .. once it is open:
+    /// assert_eq!(socket.protocol(), "v1");
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn protocol(&self) -> &str {
         self.shared
             .accepted
@@ -190,6 +307,14 @@ impl<T: Transport> WebSocket<T> {
 
     /// The extensions in use, as in `Sec-WebSocket-Extensions`; empty before
     /// open, and where there are none (S20).
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").accept_with("", "permessage-deflate");
+    /// # let socket = network.block_on(isosocket::WebSocket::open("ws://peer/")).unwrap();
+    /// let is_compressed = socket.extensions().starts_with("permessage-deflate");
+    /// # assert!(is_compressed);
+    /// ```
     pub fn extensions(&self) -> &str {
         self.shared
             .accepted
@@ -200,6 +325,22 @@ impl<T: Transport> WebSocket<T> {
     /// The socket's events as a stream. The first stream also gets what
     /// happened and nobody has seen yet (S101); every stream gets all that
     /// comes, beside the bound handlers.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").send("hello").close();
+    /// # network.block_on(async {
+    /// use futures::StreamExt;
+    /// use isosocket::{Event, WebSocket};
+    ///
+    /// let socket = WebSocket::open("ws://peer/").await.unwrap();
+    /// let messages = socket.events().filter_map(async |event| match event {
+    ///     Event::Message(message) => Some(message),
+    ///     _ => None,
+    /// });
+    /// assert_eq!(messages.collect::<Vec<_>>().await, ["hello".into()]);
+    /// # });
+    /// ```
     pub fn events(&self) -> Events<T> {
         Events::new(self.shared.clone())
     }
@@ -229,6 +370,22 @@ impl<T: Transport> WebSocket<T> {
 
     /// A [`Sink`](futures_sink::Sink) of messages: `send`, with the waiting of
     /// [`send_ready`](Self::send_ready) built in.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect("one").expect("two");
+    /// # network.block_on(async {
+    /// # let socket = isosocket::WebSocket::open("ws://peer/").await.unwrap();
+    /// use futures::SinkExt;
+    ///
+    /// let mut sender = socket.sender();
+    /// sender.feed("one".into()).await?;
+    /// sender.feed("two".into()).await?;
+    /// sender.flush().await?; // all is handed to the network
+    /// # Ok::<(), isosocket::SendError>(())
+    /// # }).unwrap();
+    /// # network.finish();
+    /// ```
     pub fn sender(&self) -> Sender<T> {
         Sender::new(self.clone())
     }

@@ -32,6 +32,12 @@ enum Repr {
 
 impl Text {
     /// The text as a string slice.
+    ///
+    /// ```
+    /// use isosocket::Text;
+    ///
+    /// assert_eq!(Text::from("hello").as_str(), "hello");
+    /// ```
     #[inline]
     pub fn as_str(&self) -> &str {
         match &self.0 {
@@ -41,6 +47,12 @@ impl Text {
     }
 
     /// The text's UTF-8 bytes. At most 32 bytes are copied; more are shared.
+    ///
+    /// ```
+    /// use isosocket::Text;
+    ///
+    /// assert_eq!(Text::from("grüße").into_bytes(), "grüße".as_bytes());
+    /// ```
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
             Repr::Inline(text) => Bytes::copy_from_slice(text.as_bytes()),

@@ -1,6 +1,6 @@
 //! The contract between core and a backend.
 
-use crate::{CloseEvent, ErrorEvent, Host, Link, Message, MessageRef, NewError, Refusal, Request};
+use crate::{CloseEvent, ErrorEvent, Host, Link, Message, MessageRef, NewError, Request};
 
 /// One connection of a backend, owned by the socket that uses it.
 ///
@@ -15,6 +15,122 @@ use crate::{CloseEvent, ErrorEvent, Host, Link, Message, MessageRef, NewError, R
 /// - let go of the link after that, so that nothing leaks (S102).
 ///
 /// It MUST NOT hold a lock while it has a turn: handlers run in it.
+///
+/// ```
+/// use std::sync::mpsc::{Receiver, Sender, channel};
+/// use std::thread;
+///
+/// use isosocket_core::{
+///     Bind, CloseEvent, Link, Message, MessageRef, NewError, Refusal, Report, Request, Transport,
+///     WebSocket,
+/// };
+///
+/// /// A peer within the program, which says what it is told.
+/// struct Echo(Sender<Command>);
+///
+/// /// What its thread is to do, which takes all turns.
+/// enum Command {
+///     Start(Link<Echo>),
+///     Say(Message),
+///     Close(CloseEvent),
+///     Turn(Link<Echo>),
+///     Drained(Link<Echo>),
+///     Detach,
+/// }
+///
+/// impl Echo {
+///     fn tell(&self, command: Command) {
+///         let _ = self.0.send(command);
+///     }
+/// }
+///
+/// fn serve(commands: Receiver<Command>) {
+///     let mut connection = None;
+///     for command in commands {
+///         let turn = connection.as_ref().and_then(Link::turn);
+///         match (command, turn) {
+///             (Command::Start(link), _) => {
+///                 if let Some(mut turn) = link.turn() {
+///                     let (protocol, extensions) = (String::new(), String::new());
+///                     turn.report(Report::Established { protocol, extensions });
+///                 }
+///                 connection = Some(link);
+///             }
+///             (Command::Say(message), Some(mut turn)) => turn.message(message),
+///             (Command::Close(close), Some(mut turn)) => {
+///                 turn.report(Report::Closed(close));
+///                 drop(turn);
+///                 connection = None;
+///             }
+///             (Command::Detach, turn) => {
+///                 drop(turn);
+///                 connection = None;
+///             }
+///             (Command::Turn(link), None) => drop(link.turn()),
+///             (Command::Drained(link), _) => link.drained(),
+///             _ => {}
+///         }
+///     }
+/// }
+///
+/// impl Transport for Echo {
+///     type Options = ();
+///     type Host = (); // a host without timers: no socket that connects again
+///
+///     fn host() {}
+///
+///     fn supported() -> bool {
+///         true
+///     }
+///
+///     fn new(request: Request<()>) -> Result<(Self, String), NewError> {
+///         let (sender, commands) = channel();
+///         let thread = thread::Builder::new().spawn(|| serve(commands));
+///         thread.map_err(|error| NewError::Resources(error.to_string()))?;
+///         Ok((Echo(sender), request.url))
+///     }
+///
+///     fn start(&self, link: Link<Self>) {
+///         self.tell(Command::Start(link));
+///     }
+///
+///     fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
+///         self.tell(Command::Say(message.to_message()));
+///         Ok(())
+///     }
+///
+///     fn close(&self, frame: Option<(u16, &str)>) {
+///         let (code, reason) = frame.unwrap_or((1005, ""));
+///         self.tell(Command::Close(CloseEvent::new(code, reason, true)));
+///     }
+///
+///     fn buffered_amount(&self) -> usize {
+///         0
+///     }
+///
+///     fn schedule(&self, link: Link<Self>) {
+///         self.tell(Command::Turn(link));
+///     }
+///
+///     fn watch_drain(&self, link: Link<Self>, _: usize) {
+///         self.tell(Command::Drained(link));
+///     }
+///
+///     fn detach(&self) {
+///         self.tell(Command::Detach);
+///     }
+/// }
+///
+/// # fn main() -> Result<(), NewError> {
+/// let socket = WebSocket::<Echo>::new("ws://echo/")?;
+/// let (sender, events) = channel();
+/// socket.on_open(|socket| socket.send("hello").unwrap());
+/// socket.on_message(|socket, _| socket.close());
+/// socket.on_close(move |_, close| sender.send(close.code).unwrap());
+/// assert_eq!(events.recv(), Ok(1005));
+/// # Ok(())
+/// # }
+/// ```
 pub trait Transport: Sized + Send + Sync + 'static {
     /// What only this backend's sockets can be told.
     type Options: Clone + Default + Send + 'static;
@@ -100,4 +216,15 @@ pub enum Report {
     /// another: the socket is connecting again, and no event tells of it. The
     /// next [`Report::Established`] is another `Open`.
     Lost,
+}
+
+/// Why a transport did not queue a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The send limit is reached.
+    Full,
+    /// The closing handshake has begun; core had not heard of it yet.
+    Closing,
+    /// There is no connection, and the program wants nothing kept for the next.
+    Connecting,
 }

@@ -106,22 +106,99 @@ type Backend = Real;
 type Backend = mock::Mockable<Real>;
 
 /// A WebSocket: see [`isosocket_core::WebSocket`].
+///
+/// ```no_run
+/// use isosocket::{Bind, WebSocket};
+///
+/// # fn main() -> Result<(), isosocket::NewError> {
+/// let socket = WebSocket::new("wss://example.org/feed")?;
+/// socket.on_message(|_, message| println!("{message:?}"));
+/// # Ok(())
+/// # }
+/// ```
 pub type WebSocket = isosocket_core::WebSocket<Backend>;
 
 /// A socket to be opened: see [`isosocket_core::Builder`].
+///
+/// ```no_run
+/// use isosocket::{Builder, WebSocket};
+///
+/// /// What all sockets of a program have in common.
+/// fn ours(path: &str) -> Builder {
+///     let url = format!("wss://example.org{path}");
+///     WebSocket::builder(url).subprotocol("v2").max_message_size(1 << 20)
+/// }
+///
+/// # fn main() -> Result<(), isosocket::NewError> {
+/// let socket = ours("/feed").connect()?;
+/// # Ok(())
+/// # }
+/// ```
 pub type Builder = isosocket_core::Builder<Backend>;
 
 /// A socket's events as a stream: see [`isosocket_core::Events`].
+///
+/// ```no_run
+/// use isosocket::{Events, WebSocket};
+///
+/// /// What a game keeps of its connection.
+/// struct Connection {
+///     socket: WebSocket,
+///     events: Events,
+/// }
+/// # fn connect() -> Result<Connection, isosocket::NewError> {
+/// #     let socket = WebSocket::new("wss://example.org/game")?;
+/// #     Ok(Connection { events: socket.events(), socket })
+/// # }
+/// ```
 pub type Events = isosocket_core::Events<Backend>;
 
 /// A socket as a `Sink` of messages: see [`isosocket_core::Sender`].
+///
+/// ```no_run
+/// use isosocket::{Events, Sender, WebSocket};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let socket = WebSocket::open("wss://example.org/chat").await?;
+/// // The two halves, for two tasks.
+/// let (sender, events): (Sender, Events) = (socket.sender(), socket.events());
+/// # Ok(())
+/// # }
+/// ```
 pub type Sender = isosocket_core::Sender<Backend>;
 
 /// A WebSocket that connects again when its connection is lost: see
 /// [`isosocket_core::Reconnect`].
+///
+/// ```no_run
+/// use isosocket::{Bind, Reconnecting};
+///
+/// # fn main() -> Result<(), isosocket::NewError> {
+/// let socket = Reconnecting::new("wss://example.org/feed")?;
+/// socket.on_open(|socket| {
+///     let _ = socket.send("subscribe"); // on each connection
+/// });
+/// # Ok(())
+/// # }
+/// ```
 pub type Reconnecting = isosocket_core::WebSocket<isosocket_core::Reconnect<Backend>>;
 
 /// A socket that connects again, to be opened: see [`isosocket_core::Builder`].
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use isosocket::{Reconnecting, ReconnectingBuilder};
+///
+/// /// How all of a program's sockets connect again.
+/// fn patient(url: &str) -> ReconnectingBuilder {
+///     Reconnecting::builder(url).backoff(Duration::from_secs(1), Duration::from_secs(60))
+/// }
+///
+/// # fn main() -> Result<(), isosocket::NewError> {
+/// let socket = patient("wss://example.org/feed").connect()?;
+/// # Ok(())
+/// # }
+/// ```
 pub type ReconnectingBuilder = isosocket_core::Builder<isosocket_core::Reconnect<Backend>>;
 
 /// Whether there is a WebSocket here (S103).

@@ -3,6 +3,8 @@
 //! Invariant: a check reads files and changes none; each complaint names the
 //! file, the line and the rule.
 
+mod examples;
+
 use std::fs;
 use std::path::Path;
 
@@ -91,6 +93,7 @@ fn complaints(sources: &[Source]) -> Vec<String> {
         check_targets(source, &mut complaints);
         check_words(source, &mut complaints);
         check_paths(source, &mut complaints);
+        examples::check(source, &mut complaints);
     }
     for path in SAFE {
         let forbids = |source: &&Source| source.text.contains("#![forbid(unsafe_code)]");

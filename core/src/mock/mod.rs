@@ -20,6 +20,10 @@ mod world;
 
 pub use network::{Network, Unmet};
 pub use peer::Peer;
+// What no program names.
+#[doc(hidden)]
 pub use substitute::{Mockable, MockableHost, MockableTimer};
+#[doc(hidden)]
 pub use transport::Mock;
+#[doc(hidden)]
 pub use world::{MockHost, MockTimer};

@@ -62,6 +62,18 @@ pub struct Network {
 
 impl Network {
     /// A network without peers, from now on that of this thread.
+    ///
+    /// ```
+    /// use isosocket::mock::Network;
+    /// use isosocket::{ReadyState, WebSocket};
+    ///
+    /// let network = Network::new();
+    /// let peer = network.peer("wss://example.org/");
+    /// let socket = WebSocket::new("wss://example.org/")?; // no network is needed
+    /// network.run();
+    /// assert_eq!(socket.ready_state(), ReadyState::Open);
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     #[allow(
         clippy::new_without_default,
         reason = "it does something to its thread"
@@ -144,12 +156,32 @@ impl Network {
     }
 
     /// The time that has passed in this network.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let network = isosocket::mock::Network::new();
+    /// network.peer("ws://peer/").delay(Duration::from_secs(3)).accept();
+    /// network.block_on(isosocket::WebSocket::open("ws://peer/")).unwrap();
+    /// assert_eq!(network.now(), Duration::from_secs(3));
+    /// ```
     pub fn now(&self) -> Duration {
         self.world.with(|state| state.now)
     }
 
     /// Runs a future until it is done. When nothing can happen now, time passes
     /// until something does.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// network.peer("ws://peer/").send("hello");
+    /// let first = network.block_on(async {
+    ///     let socket = isosocket::WebSocket::open("ws://peer/").await.unwrap();
+    ///     let mut events = socket.events();
+    ///     events.next().await; // Open
+    ///     events.next().await
+    /// });
+    /// assert_eq!(first, Some(isosocket::Event::Message("hello".into())));
+    /// ```
     ///
     /// # Panics
     /// When nothing can ever happen any more, or not within a day of simulated
@@ -218,6 +250,16 @@ impl Network {
 
     /// Runs, and ends the network.
     ///
+    /// ```
+    /// # use isosocket::{Bind, WebSocket, mock::Network};
+    /// let network = Network::new();
+    /// network.peer("ws://peer/").expect("hello");
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// socket.on_open(|socket| socket.send("hello").unwrap());
+    /// network.finish(); // without the line before, this would panic
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    ///
     /// # Panics
     /// If [`check`](Network::check) fails.
     #[track_caller]
@@ -246,6 +288,21 @@ impl Network {
     }
 
     /// Begins another sequence of random numbers; they are the same in each run.
+    ///
+    /// ```
+    /// # use isosocket::{Reconnecting, mock::Network};
+    /// /// How long a program waits in all, until it gives up.
+    /// fn waits(seed: u64) -> std::time::Duration {
+    ///     let network = Network::new();
+    ///     network.seed(seed);
+    ///     (0..5).for_each(|_| drop(network.peer("ws://peer/").refuse("down")));
+    ///     let builder = Reconnecting::builder("ws://peer/").max_attempts(5);
+    ///     assert!(network.block_on(builder.open()).is_err());
+    ///     network.now()
+    /// }
+    /// assert_eq!(waits(1), waits(1));
+    /// assert_ne!(waits(1), waits(2));
+    /// ```
     pub fn seed(&self, seed: u64) {
         self.world.set_random(Random::Sequence(seed));
     }
@@ -302,11 +359,31 @@ impl Wake for Flag {
 }
 
 /// What was not as the scripts of a [`Network`] have it, one line for each.
+///
+/// ```
+/// # use isosocket::{WebSocket, mock::Network};
+/// let network = Network::new();
+/// network.peer("ws://peer/").expect("hello");
+/// let socket = WebSocket::new("ws://peer/")?;
+/// if let Err(unmet) = network.check() {
+///     println!("{unmet}"); // of the network's scripts: connection 1 to ws://peer/: ..
+/// }
+/// # assert!(network.check().is_err());
+/// # Ok::<(), isosocket::NewError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmet(Vec<String>);
 
 impl Unmet {
     /// The lines.
+    ///
+    /// ```
+    /// # use isosocket::mock::Network;
+    /// let network = Network::new();
+    /// network.peer("ws://one/");
+    /// network.peer("ws://two/");
+    /// assert_eq!(network.check().unwrap_err().lines().len(), 2); // nobody came
+    /// ```
     pub fn lines(&self) -> &[String] {
         &self.0
     }

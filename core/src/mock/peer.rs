@@ -51,6 +51,18 @@ impl Peer {
 
     /// Accepts the connection, with the first subprotocol that the client asks
     /// for, if any. Without this step the peer does so where it must.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let network = isosocket::mock::Network::new();
+    /// // Open at once, and closed without a word a second later.
+    /// network.peer("ws://peer/").accept().delay(Duration::from_secs(1)).drop_connection();
+    /// # let socket = isosocket::WebSocket::new("ws://peer/").unwrap();
+    /// # network.run();
+    /// # assert_eq!(socket.ready_state(), isosocket::ReadyState::Open);
+    /// # network.advance(Duration::from_secs(1));
+    /// # assert_eq!(socket.ready_state(), isosocket::ReadyState::Closed);
+    /// ```
     #[track_caller]
     pub fn accept(&self) -> &Self {
         self.push(Step::Accept {
@@ -92,6 +104,19 @@ impl Peer {
 
     /// Lets this time pass before the next step; before the connection is
     /// accepted, if it is not yet.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let network = isosocket::mock::Network::new();
+    /// // A slow handshake, and then a slow answer.
+    /// let peer = network.peer("ws://peer/");
+    /// peer.delay(Duration::from_secs(2)).expect("ping").delay(Duration::from_secs(5)).send("pong");
+    /// # let socket = network.block_on(isosocket::WebSocket::open("ws://peer/")).unwrap();
+    /// # assert_eq!(network.now(), Duration::from_secs(2));
+    /// # socket.send("ping").unwrap();
+    /// # network.advance(Duration::from_secs(5));
+    /// # network.finish();
+    /// ```
     #[track_caller]
     pub fn delay(&self, delay: Duration) -> &Self {
         self.push(Step::Delay(delay))
@@ -100,12 +125,31 @@ impl Peer {
     /// Does nothing from here on, and takes notice of nothing: before it has
     /// accepted the connect timeout ends the connection, later the close
     /// timeout, once the client closes.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let network = isosocket::mock::Network::new();
+    /// network.peer("ws://peer/").accept().hang();
+    /// let socket = network.block_on(isosocket::WebSocket::open("ws://peer/")).unwrap();
+    /// socket.close();
+    /// network.advance(Duration::from_secs(10)); // the close timeout
+    /// assert_eq!(socket.ready_state(), isosocket::ReadyState::Closed);
+    /// ```
     #[track_caller]
     pub fn hang(&self) -> &Self {
         self.push(Step::Hang)
     }
 
     /// Waits for this message.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// network.peer("ws://peer/").expect("a text").expect([1, 2, 3]);
+    /// let socket = network.block_on(isosocket::WebSocket::open("ws://peer/")).unwrap();
+    /// socket.send("a text").unwrap();
+    /// socket.send([1, 2, 3]).unwrap();
+    /// network.finish();
+    /// ```
     #[track_caller]
     pub fn expect(&self, message: impl Data) -> &Self {
         self.push(Step::Expect(message.into_message()))
@@ -153,24 +197,64 @@ impl Peer {
     }
 
     /// Waits for a Close frame with this code and reason.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// network.peer("ws://peer/").expect_close_with(4000, "enough");
+    /// let socket = network.block_on(isosocket::WebSocket::open("ws://peer/")).unwrap();
+    /// socket.close_with(4000, "enough").unwrap();
+    /// network.finish();
+    /// ```
     #[track_caller]
     pub fn expect_close_with(&self, code: u16, reason: &str) -> &Self {
         self.push(Step::ExpectClose(Some((code, reason.to_owned()))))
     }
 
     /// Sends a message.
+    ///
+    /// ```
+    /// # use isosocket::{Event, WebSocket};
+    /// # let network = isosocket::mock::Network::new();
+    /// network.peer("ws://peer/").send("a text").send([1, 2, 3]);
+    /// let socket = network.block_on(WebSocket::open("ws://peer/")).unwrap();
+    /// let mut events = socket.events();
+    /// network.run();
+    /// let sizes = std::iter::from_fn(|| events.try_next()).filter_map(|event| match event {
+    ///     Event::Message(message) => Some(message.len()),
+    ///     _ => None,
+    /// });
+    /// assert_eq!(sizes.collect::<Vec<_>>(), [6, 3]);
+    /// ```
     #[track_caller]
     pub fn send(&self, message: impl Data) -> &Self {
         self.push(Step::Send(message.into_message()))
     }
 
     /// Sends an empty Close frame (S81).
+    ///
+    /// ```
+    /// # use isosocket::{Bind, WebSocket};
+    /// # let network = isosocket::mock::Network::new();
+    /// network.peer("ws://peer/").close();
+    /// let socket = WebSocket::new("ws://peer/").unwrap();
+    /// socket.on_close(|_, close| assert_eq!((close.code, close.was_clean), (1005, true)));
+    /// network.finish();
+    /// ```
     #[track_caller]
     pub fn close(&self) -> &Self {
         self.push(Step::Close(None))
     }
 
     /// Sends a Close frame with any code and reason (S80).
+    ///
+    /// ```
+    /// # use isosocket::{Bind, WebSocket};
+    /// # let network = isosocket::mock::Network::new();
+    /// network.peer("ws://peer/").close_with(1001, "going away");
+    /// let socket = WebSocket::new("ws://peer/").unwrap();
+    /// socket.on_close(|_, close| assert_eq!(close.reason, "going away"));
+    /// network.finish();
+    /// ```
     #[track_caller]
     pub fn close_with(&self, code: u16, reason: &str) -> &Self {
         self.push(Step::Close(Some((code, reason.to_owned()))))
@@ -195,6 +279,16 @@ impl Peer {
     }
 
     /// Fails the connection, with this cause in the error's source.
+    ///
+    /// ```
+    /// # use isosocket::{Bind, WebSocket};
+    /// # use std::error::Error;
+    /// # let network = isosocket::mock::Network::new();
+    /// network.peer("ws://peer/").send("fine so far").fail("bad frame");
+    /// let socket = WebSocket::new("ws://peer/").unwrap();
+    /// socket.on_error(|_, error| assert_eq!(error.source().unwrap().to_string(), "bad frame"));
+    /// network.finish();
+    /// ```
     #[track_caller]
     pub fn fail(&self, cause: &str) -> &Self {
         self.push(Step::Fail(ErrorEvent::new(cause)))
@@ -222,17 +316,50 @@ impl Peer {
     }
 
     /// Takes what the client sends, again.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # let network = isosocket::mock::Network::new();
+    /// let peer = network.peer("ws://peer/");
+    /// peer.accept().stall().delay(Duration::from_secs(7)).drain().expect(vec![0; 2 << 20]).expect("more");
+    /// let socket = network.block_on(isosocket::WebSocket::open("ws://peer/")).unwrap();
+    /// socket.send(vec![0; 2 << 20]).unwrap();
+    /// network.block_on(socket.send_ready()); // until the peer takes it
+    /// assert_eq!(network.now(), Duration::from_secs(7));
+    /// # socket.send("more").unwrap();
+    /// # network.finish();
+    /// ```
     #[track_caller]
     pub fn drain(&self) -> &Self {
         self.push(Step::Drain)
     }
 
     /// Whether a connection has begun to follow this script.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// let (first, second) = (network.peer("ws://peer/"), network.peer("ws://peer/"));
+    /// let socket = isosocket::WebSocket::new("ws://peer/").unwrap();
+    /// network.run();
+    /// assert!(first.is_in_use() && !second.is_in_use());
+    /// ```
     pub fn is_in_use(&self) -> bool {
         self.script.progress().number.is_some()
     }
 
     /// Whether every step was taken.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// let peer = network.peer("ws://peer/");
+    /// peer.expect("login");
+    /// let socket = network.block_on(isosocket::WebSocket::open("ws://peer/")).unwrap();
+    /// assert!(!peer.is_done());
+    /// socket.send("login").unwrap();
+    /// network.run();
+    /// assert!(peer.is_done());
+    /// peer.send("welcome"); // and it goes on
+    /// ```
     pub fn is_done(&self) -> bool {
         self.is_in_use() && self.script.progress().steps.is_empty()
     }

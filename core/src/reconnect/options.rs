@@ -19,6 +19,7 @@ use crate::{Binding, Builder, Home, Host, MaybeSend, Transport, WebSocket};
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The options of a reconnecting socket; see the methods of [`Builder`].
+#[doc(hidden)]
 #[derive(Debug)]
 pub struct ReconnectOptions<T: Transport> {
     pub(crate) inner: T::Options,
@@ -165,6 +166,23 @@ impl<T: Transport> Builder<Reconnect<T>> {
     /// `base`, doubled with each attempt in a row, and at most `max`
     /// ("exponential backoff with full jitter"; so the clients of a server that
     /// went down do not all come back in one moment). Default: 500 ms and 30 s.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.fix_random(u64::MAX);
+    /// # for _ in 0..4 { network.peer("ws://peer/").refuse("down"); }
+    /// # network.peer("ws://peer/");
+    /// use std::time::Duration;
+    /// use isosocket::Reconnecting;
+    ///
+    /// let socket = Reconnecting::builder("ws://peer/")
+    ///     .backoff(Duration::from_secs(1), Duration::from_secs(5))
+    ///     .connect()?;
+    /// // While the server is down: at most 1, 2, 4, 5, 5 .. seconds between attempts.
+    /// # network.advance(Duration::from_secs(12));
+    /// # assert_eq!(socket.status(), isosocket::Status::Open);
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn backoff(mut self, base: Duration, max: Duration) -> Self {
         (self.policy().base, self.policy().max) = (base, max);
         self
@@ -173,6 +191,22 @@ impl<T: Transport> Builder<Reconnect<T>> {
     /// How long a connection must have been open to count as good: then the
     /// backoff begins anew. One that is lost sooner counts as a failed attempt.
     /// Default: 5 s.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").accept().delay(std::time::Duration::from_secs(30)).drop_connection();
+    /// use std::time::Duration;
+    /// use isosocket::{Reconnecting, Status};
+    ///
+    /// // A server that takes everybody and throws out most of them after a while.
+    /// let socket = Reconnecting::builder("ws://peer/")
+    ///     .min_uptime(Duration::from_secs(60))
+    ///     .connect()?;
+    /// # network.advance(Duration::from_secs(30));
+    /// // .. lost after half a minute, so the next attempt is the second in a row:
+    /// assert!(matches!(socket.status(), Status::Waiting { attempt: 2, .. }));
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn min_uptime(mut self, uptime: Duration) -> Self {
         self.policy().min_uptime = uptime;
         self
@@ -180,6 +214,19 @@ impl<T: Transport> Builder<Reconnect<T>> {
 
     /// After how many failed attempts in a row the socket gives up, the first
     /// one included. Default: `None`, never.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # for _ in 0..3 { network.peer("ws://peer/").refuse("down"); }
+    /// use isosocket::{Reconnecting, Status};
+    ///
+    /// let socket = Reconnecting::builder("ws://peer/").max_attempts(3).connect()?;
+    /// # network.advance(std::time::Duration::from_secs(60));
+    /// // .. after three refusals:
+    /// assert!(matches!(socket.status(), Status::GaveUp(loss) if loss.attempt == 3));
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn max_attempts(mut self, attempts: impl Into<Option<u32>>) -> Self {
         self.policy().max_attempts = attempts.into();
         self
@@ -188,6 +235,19 @@ impl<T: Transport> Builder<Reconnect<T>> {
     /// How many bytes may be kept of what is sent while there is no connection,
     /// before `send` gives [`SendError::Full`](crate::SendError::Full).
     /// Default: 1 MiB. The send limit (S54) holds as well.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect(vec![0; 900]);
+    /// use isosocket::{Reconnecting, SendError};
+    ///
+    /// let socket = Reconnecting::builder("ws://peer/").queue_limit(1000).connect()?;
+    /// // Before there is a connection:
+    /// socket.send(vec![0; 900]).expect("it is kept");
+    /// assert!(matches!(socket.send(vec![0; 900]), Err(SendError::Full(_))));
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn queue_limit(mut self, bytes: usize) -> Self {
         self.policy().queue_limit = Some(bytes);
         self
@@ -196,6 +256,18 @@ impl<T: Transport> Builder<Reconnect<T>> {
     /// Keeps nothing: while there is no connection, `send` gives
     /// [`SendError::Connecting`](crate::SendError::Connecting), which has the
     /// message.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/");
+    /// use isosocket::{Reconnecting, SendError};
+    ///
+    /// let socket = Reconnecting::builder("ws://peer/").refuse_while_down().connect()?;
+    /// let refused = socket.send("where the mouse is");
+    /// assert!(matches!(refused, Err(SendError::Connecting(_))));
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn refuse_while_down(mut self) -> Self {
         self.policy().queue_limit = None;
         self
@@ -208,6 +280,23 @@ impl<T: Transport> Builder<Reconnect<T>> {
     /// [`max_attempts`](Self::max_attempts) allows.
     ///
     /// It is called as a handler is; if it panics, the answer is `Backoff`.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").close_with(4003, "banned");
+    /// use isosocket::{Reconnecting, Retry, Status};
+    ///
+    /// let socket = Reconnecting::builder("ws://peer/")
+    ///     .retry(|loss| match loss.close.code {
+    ///         4003 => Retry::GiveUp,
+    ///         _ => Retry::Backoff,
+    ///     })
+    ///     .connect()?;
+    /// # network.run();
+    /// // .. once it was sent away:
+    /// assert!(matches!(socket.status(), Status::GaveUp(_)));
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn retry<F>(mut self, decide: F) -> Self
     where
         F: FnMut(&Loss) -> Retry + MaybeSend + 'static,
@@ -265,6 +354,22 @@ impl<T: Transport> Builder<Reconnect<T>> {
     }
 
     /// Calls `handler` for each [`Status`], from the first attempt on.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").accept();
+    /// use isosocket::{Reconnecting, Status};
+    ///
+    /// let socket = Reconnecting::builder("ws://peer/")
+    ///     .on_status(|socket, status| match status {
+    ///         Status::Open => println!("connected to {}", socket.url()),
+    ///         Status::Waiting { delay, .. } => println!("again in {delay:?}"),
+    ///         _ => {}
+    ///     })
+    ///     .connect()?;
+    /// # network.run();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn on_status<F>(mut self, handler: F) -> Self
     where
         F: FnMut(&WebSocket<Reconnect<T>>, &Status) + MaybeSend + 'static,
@@ -305,6 +410,20 @@ impl<T: Transport> WebSocket<Reconnect<T>> {
     }
 
     /// The statuses as a stream, from the present one on.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").accept();
+    /// # network.block_on(async {
+    /// use isosocket::{Reconnecting, Status};
+    ///
+    /// let socket = Reconnecting::new("ws://peer/")?;
+    /// let mut statuses = socket.statuses();
+    /// assert_eq!(statuses.next().await, Some(Status::Connecting { attempt: 1 }));
+    /// assert_eq!(statuses.next().await, Some(Status::Open));
+    /// # Ok::<(), isosocket::NewError>(())
+    /// # }).unwrap();
+    /// ```
     pub fn statuses(&self) -> Statuses {
         self.reconnect().state().course.stream()
     }

@@ -70,6 +70,13 @@ pub enum Status {
 
 impl Status {
     /// Whether it is the last one.
+    ///
+    /// ```
+    /// use isosocket::Status;
+    ///
+    /// assert!(Status::Closed.is_end());
+    /// assert!(!Status::Open.is_end());
+    /// ```
     pub fn is_end(&self) -> bool {
         matches!(self, Status::GaveUp(_) | Status::Closed)
     }
@@ -104,11 +111,45 @@ pub struct Statuses(Arc<StatusQueue>);
 
 impl Statuses {
     /// The next status, if there is one now: for frame loops.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").accept();
+    /// use isosocket::{Reconnecting, Status};
+    ///
+    /// let socket = Reconnecting::new("ws://peer/")?;
+    /// let mut statuses = socket.statuses();
+    /// # network.run();
+    /// // Once a frame:
+    /// while let Some(status) = statuses.try_next() {
+    ///     println!("{status:?}");
+    /// }
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
     pub fn try_next(&mut self) -> Option<Status> {
         self.0.0.lock().statuses.pop_front()
     }
 
     /// Waits for the next status; `None` after the last one.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").refuse("down");
+    /// # network.peer("ws://peer/").accept();
+    /// # network.block_on(async {
+    /// # let socket = isosocket::Reconnecting::new("ws://peer/").unwrap();
+    /// use isosocket::Status;
+    ///
+    /// // Until there is a connection, or never will be.
+    /// let mut statuses = socket.statuses();
+    /// while let Some(status) = statuses.next().await {
+    ///     if status == Status::Open || status.is_end() {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(socket.status(), Status::Open);
+    /// # });
+    /// ```
     #[allow(
         clippy::should_implement_trait,
         reason = "it is StreamExt::next, for programs without that trait"
