@@ -2,6 +2,8 @@
 //!
 //! Invariant: a case loads the page anew and depends on no other case.
 
+mod leaks;
+
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,7 @@ const CASES: &[(&str, Case)] = &[
     ("a_refused_handshake_is_an_error_and_a_close", refused),
     ("a_malformed_address_is_said_to_be_one", malformed),
     ("the_page_fits_a_phone", phone),
+    ("a_thousand_sockets_leave_nothing", leaks::thousand),
     ("without_websocket_the_page_says_so", unsupported),
 ];
 
