@@ -1,5 +1,8 @@
 //! Waiting for the buffered amount to fall. JavaScript has no event for it, so
 //! while somebody waits, and only then, a timer looks.
+//!
+//! Invariant: the last who waits leaves no timer but the one that is running,
+//! for 16 ms at most.
 
 use std::rc::Rc;
 
@@ -48,6 +51,10 @@ fn look(connection: &Rc<Connection>) {
     let Some(drain) = connection.with(|live| live.drain.take()).flatten() else {
         return;
     };
+    // Whoever comes after this look begins another wait.
+    if !connection.link().is_some_and(|link| link.is_awaited()) {
+        return;
+    }
     if connection.buffered_amount() > drain.mark {
         let delay = LONGEST.min(drain.delay * 2.0);
         let next = Drain::wait(connection, drain.mark, delay);

@@ -39,6 +39,7 @@ mod socket;
 mod text;
 mod transport;
 mod unsupported;
+mod waiters;
 
 pub use binary::Binary;
 pub use bind::{Bind, Binding};

@@ -8,10 +8,10 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Wake, Waker};
 
 use crate::bind::Sweep;
 use crate::shared::Shared;
+use crate::waiters::Outer;
 use crate::{Link, MaybeSend, Message, NewError, Report, Request, Transport, Turn};
 
 /// Where the reports of a connection go instead of to a program.
@@ -66,16 +66,14 @@ impl<T: Transport> Line<T> {
 
     /// Has the outer link told when at most `mark` bytes are buffered here.
     pub(crate) fn watch_drain<O: Transport>(&self, link: Link<O>, mark: usize) {
-        if !self.0.is_awaited() {
-            self.0.wait(&Waker::from(Arc::new(Drain(link))));
-        }
+        self.0.waiters.enter_outer(link);
         self.0.transport.watch_drain(Link(self.0.clone()), mark);
     }
 
     /// Lets go of the relay soon; the connection ends alone.
     pub(crate) fn detach(&self) {
         self.0.abandoned.store(true, Ordering::Release);
-        self.0.wake_waiters();
+        self.0.waiters.wake();
         self.0.clone().sweep();
     }
 }
@@ -93,11 +91,13 @@ impl<T: Transport> fmt::Debug for Line<T> {
 }
 
 /// Passes on that the inner buffered amount fell.
-struct Drain<O: Transport>(Link<O>);
+impl<O: Transport> Outer for Link<O> {
+    fn is_awaited(&self) -> bool {
+        Link::is_awaited(self)
+    }
 
-impl<O: Transport> Wake for Drain<O> {
-    fn wake(self: Arc<Self>) {
-        self.0.drained();
+    fn wake(&self) {
+        self.drained();
     }
 }
 

@@ -43,7 +43,14 @@ impl<T: Transport> Link<T> {
 
     /// The buffered amount fell to the mark that was asked for.
     pub fn drained(&self) {
-        self.0.wake_waiters();
+        self.0.waiters.wake();
+    }
+
+    /// Whether somebody still waits for the buffered amount to fall, or for a
+    /// change of the state: what [`Transport::watch_drain`] asked for may be
+    /// forgotten once nobody does.
+    pub fn is_awaited(&self) -> bool {
+        self.0.waiters.are_there()
     }
 }
 
@@ -254,7 +261,7 @@ impl<T: Transport> Drop for Turn<T> {
         let shared = &self.socket.shared;
         shared.delivery.with(|home| *home = delivery);
         if self.changed {
-            shared.wake_waiters();
+            shared.waiters.wake();
         }
     }
 }

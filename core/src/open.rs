@@ -3,8 +3,9 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use crate::waiters::Place;
 use crate::{ErrorEvent, NewError, OpenError, ReadyState, Transport, WebSocket};
 
 /// The future of [`WebSocket::open`]. Dropping it gives the socket up.
@@ -25,11 +26,19 @@ use crate::{ErrorEvent, NewError, OpenError, ReadyState, Transport, WebSocket};
 /// # }).unwrap();
 /// ```
 #[must_use = "futures do nothing unless awaited"]
-pub struct Open<T: Transport>(Option<Result<WebSocket<T>, NewError>>);
+pub struct Open<T: Transport> {
+    /// `None` once it was ready.
+    socket: Option<Result<WebSocket<T>, NewError>>,
+    place: Place,
+}
 
 impl<T: Transport> Open<T> {
     pub(crate) fn new(socket: Result<WebSocket<T>, NewError>) -> Self {
-        Open(Some(socket))
+        let place = Place::default();
+        Open {
+            socket: Some(socket),
+            place,
+        }
     }
 }
 
@@ -38,37 +47,36 @@ impl<T: Transport> Future for Open<T> {
 
     /// # Panics
     /// When polled again after it was ready.
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let socket = match self
-            .0
-            .take()
-            .expect("a future is not polled after it was ready")
-        {
-            Ok(socket) => socket,
-            Err(error) => return Poll::Ready(Err(error.into())),
-        };
-        // Registered before the look, so that no change is missed.
-        socket.shared().wait(context.waker());
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let open = self.get_mut();
+        if let Some(Ok(socket)) = &open.socket {
+            let is_decided = || {
+                // Also when it has ended since: its events tell, and none is lost.
+                socket.shared().was_established() || socket.ready_state() >= ReadyState::Closing
+            };
+            ready!(socket.poll_until(&mut open.place, context, 0, is_decided));
+        }
+        let socket = open.socket.take();
+        let socket = socket.expect("a future is not polled after it was ready")?;
         if socket.shared().was_established() {
-            // Also when it has ended since: its events tell, and none is lost.
             return Poll::Ready(Ok(socket));
         }
-        match socket.ready_state() {
-            ReadyState::Closing | ReadyState::Closed => {
-                let failure = socket.shared().failure().cloned();
-                let failure = failure.unwrap_or_else(ErrorEvent::unknown);
-                Poll::Ready(Err(OpenError::Failed(failure)))
-            }
-            ReadyState::Connecting | ReadyState::Open => {
-                self.0 = Some(Ok(socket));
-                Poll::Pending
-            }
+        let failure = socket.shared().failure().cloned();
+        let failure = failure.unwrap_or_else(ErrorEvent::unknown);
+        Poll::Ready(Err(OpenError::Failed(failure)))
+    }
+}
+
+impl<T: Transport> Drop for Open<T> {
+    fn drop(&mut self) {
+        if let Some(Ok(socket)) = &self.socket {
+            socket.shared().waiters.leave(&mut self.place);
         }
     }
 }
 
 impl<T: Transport> fmt::Debug for Open<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Open").field(&self.0).finish()
+        f.debug_tuple("Open").field(&self.socket).finish()
     }
 }

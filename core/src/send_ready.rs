@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::waiters::Place;
 use crate::{ReadyState, Transport, WebSocket};
 
 /// The future of [`WebSocket::send_ready`]. Dropping it changes nothing.
@@ -26,29 +27,46 @@ use crate::{ReadyState, Transport, WebSocket};
 /// # }).unwrap();
 /// ```
 #[must_use = "futures do nothing unless awaited"]
-pub struct SendReady<'a, T: Transport>(pub(crate) &'a WebSocket<T>);
+pub struct SendReady<'a, T: Transport> {
+    socket: &'a WebSocket<T>,
+    place: Place,
+}
 
-impl<T: Transport> SendReady<'_, T> {
-    fn is_ready(&self) -> bool {
-        match self.0.ready_state() {
+impl<'a, T: Transport> SendReady<'a, T> {
+    pub(crate) fn new(socket: &'a WebSocket<T>) -> Self {
+        let place = Place::default();
+        SendReady { socket, place }
+    }
+}
+
+impl<T: Transport> WebSocket<T> {
+    /// Waits for room; see [`send_ready`](Self::send_ready).
+    pub(crate) fn poll_room(&self, place: &mut Place, context: &Context<'_>) -> Poll<()> {
+        let has_room = || match self.ready_state() {
             ReadyState::Connecting => false,
-            ReadyState::Open => self.0.buffered_amount() <= self.0.room_mark(),
+            ReadyState::Open => self.buffered_amount() <= self.room_mark(),
             ReadyState::Closing | ReadyState::Closed => true,
-        }
+        };
+        self.poll_until(place, context, self.room_mark(), has_room)
     }
 }
 
 impl<T: Transport> Future for SendReady<'_, T> {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        self.0
-            .poll_until(context, self.0.room_mark(), || self.is_ready())
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        self.socket.poll_room(&mut self.place, context)
+    }
+}
+
+impl<T: Transport> Drop for SendReady<'_, T> {
+    fn drop(&mut self) {
+        self.socket.shared().waiters.leave(&mut self.place);
     }
 }
 
 impl<T: Transport> fmt::Debug for SendReady<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SendReady").field(self.0).finish()
+        f.debug_tuple("SendReady").field(self.socket).finish()
     }
 }

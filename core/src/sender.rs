@@ -2,12 +2,12 @@
 //! combinators of streams expect.
 
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 
+use crate::waiters::Place;
 use crate::{Message, ReadyState, SendError, Transport, WebSocket};
 
 /// A socket as a [`Sink`] of messages, made by [`WebSocket::sender`].
@@ -40,11 +40,16 @@ pub struct Sender<T: Transport> {
     socket: WebSocket<T>,
     /// A message for which there was no room after all.
     held: Option<Message>,
+    place: Place,
 }
 
 impl<T: Transport> Sender<T> {
     pub(crate) fn new(socket: WebSocket<T>) -> Self {
-        Sender { socket, held: None }
+        Sender {
+            socket,
+            held: None,
+            place: Place::default(),
+        }
     }
 
     /// The socket that it sends to.
@@ -80,7 +85,7 @@ impl<T: Transport> Sender<T> {
 
     fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         loop {
-            ready!(Pin::new(&mut self.socket.send_ready()).poll(context));
+            ready!(self.socket.poll_room(&mut self.place, context));
             let Some(held) = self.held.take() else {
                 return Poll::Ready(Ok(()));
             };
@@ -118,7 +123,8 @@ impl<T: Transport> Sink<Message> for Sender<T> {
         let socket = &sender.socket;
         let is_flushed =
             || socket.ready_state() >= ReadyState::Closing || socket.buffered_amount() == 0;
-        socket.poll_until(context, 0, is_flushed).map(Ok)
+        let place = &mut sender.place;
+        socket.poll_until(place, context, 0, is_flushed).map(Ok)
     }
 
     fn poll_close(
@@ -128,9 +134,16 @@ impl<T: Transport> Sink<Message> for Sender<T> {
         if self.socket.ready_state() < ReadyState::Closing || self.held.is_some() {
             ready!(self.as_mut().poll_flush(context))?;
         }
-        self.socket.close();
-        let is_closed = || self.socket.ready_state() == ReadyState::Closed;
-        self.socket.poll_until(context, 0, is_closed).map(Ok)
+        let Sender { socket, place, .. } = self.get_mut();
+        socket.close();
+        let is_closed = || socket.ready_state() == ReadyState::Closed;
+        socket.poll_until(place, context, 0, is_closed).map(Ok)
+    }
+}
+
+impl<T: Transport> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.socket.shared().waiters.leave(&mut self.place);
     }
 }
 

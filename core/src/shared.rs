@@ -2,10 +2,8 @@
 //! to the thread that delivers.
 
 use std::fmt;
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::task::Waker;
 
 use once_cell::race::OnceBox;
 
@@ -13,7 +11,7 @@ use crate::accepted::Accepted;
 use crate::bind::Sweep;
 use crate::delivery::{Delivery, Listener, Mail, Slot, Wish};
 use crate::machine::{Decision, Input, step};
-use crate::maybe_send::Lock;
+use crate::waiters::Waiters;
 use crate::{ErrorEvent, Home, Link, ReadyState, Transport, WebSocket};
 
 /// What handles, streams and the backend's link share.
@@ -41,7 +39,7 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) mail: Home<Mail<WebSocket<T>>>,
     /// `None` while a turn is under way.
     pub(crate) delivery: Home<Option<Box<Delivery<WebSocket<T>>>>>,
-    waiters: Lock<Vec<Waker>>,
+    pub(crate) waiters: Waiters,
 }
 
 impl<T: Transport> Shared<T> {
@@ -68,7 +66,7 @@ impl<T: Transport> Shared<T> {
             kept: AtomicBool::new(false),
             mail: Home::new(mail),
             delivery: Home::new(Some(Box::default())),
-            waiters: Lock::default(),
+            waiters: Waiters::default(),
         }
     }
 
@@ -84,19 +82,6 @@ impl<T: Transport> Shared<T> {
     /// Whether the connection came to be, be it open still or not.
     pub(crate) fn was_established(&self) -> bool {
         self.state() != ReadyState::Connecting && self.accepted.get().is_some()
-    }
-
-    /// Has `waker` woken at the next change of state or drain.
-    pub(crate) fn wait(&self, waker: &Waker) {
-        let mut waiters = self.waiters.lock();
-        if !waiters.iter().any(|waiter| waiter.will_wake(waker)) {
-            waiters.push(waker.clone());
-        }
-    }
-
-    /// Whether somebody waits for that.
-    pub(crate) fn is_awaited(&self) -> bool {
-        !self.waiters.lock().is_empty()
     }
 
     pub(crate) fn step(&self, input: Input) -> Decision {
@@ -122,7 +107,7 @@ impl<T: Transport> Shared<T> {
             Decision::AbortHandshake => self.transport.abort(),
             _ => return,
         }
-        self.wake_waiters();
+        self.waiters.wake();
     }
 
     /// The last handle is gone (S102).
@@ -155,13 +140,6 @@ impl<T: Transport> Shared<T> {
         self.dirty.store(true, Ordering::SeqCst);
         if self.kept.load(Ordering::SeqCst) || self.state() == ReadyState::Closed {
             self.transport.schedule(Link(self.clone()));
-        }
-    }
-
-    pub(crate) fn wake_waiters(&self) {
-        let waiters = mem::take(&mut *self.waiters.lock());
-        for waiter in waiters {
-            waiter.wake();
         }
     }
 }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use crate::bind::Sweep;
 use crate::delivery::{Listener, Mail, Wish};
 use crate::shared::Shared;
+use crate::waiters::Place;
 use crate::{
     Bind, Binding, Builder, CloseError, Data, Event, EventKind, Events, Link, MaybeSend, NewError,
     Open, ReadyState, Refusal, Request, SendError, SendReady, Sender, Transport,
@@ -365,7 +366,7 @@ impl<T: Transport> WebSocket<T> {
     /// - **Web:** browsers have no event for this, so while somebody waits the
     ///   buffered amount is looked at by a timer.
     pub fn send_ready(&self) -> SendReady<'_, T> {
-        SendReady(self)
+        SendReady::new(self)
     }
 
     /// A [`Sink`](futures_sink::Sink) of messages: `send`, with the waiting of
@@ -404,23 +405,24 @@ impl<T: Transport> WebSocket<T> {
     /// at most `mark` bytes are buffered.
     pub(crate) fn poll_until(
         &self,
+        place: &mut Place,
         context: &Context<'_>,
         mark: usize,
         is_done: impl Fn() -> bool,
     ) -> Poll<()> {
-        if is_done() {
-            return Poll::Ready(());
+        if !is_done() {
+            // Before another look, so that no change is missed.
+            self.shared.waiters.enter(place, context.waker());
+            if self.ready_state() == ReadyState::Open {
+                let link = Link(self.shared.clone());
+                self.shared.transport.watch_drain(link, mark);
+            }
+            if !is_done() {
+                return Poll::Pending;
+            }
         }
-        // Registered before another look, so that no change is missed.
-        self.shared.wait(context.waker());
-        if self.ready_state() == ReadyState::Open {
-            let link = Link(self.shared.clone());
-            self.shared.transport.watch_drain(link, mark);
-        }
-        match is_done() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
+        self.shared.waiters.leave(place);
+        Poll::Ready(())
     }
 
     pub(crate) fn shared(&self) -> &Shared<T> {

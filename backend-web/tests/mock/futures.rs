@@ -1,13 +1,14 @@
 //! Futures on the host's loop: `run`, streams, and waiting for a drain.
 
 use std::cell::Cell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use crate::host::{Host, Socket, check, js, settle};
-use isosocket_core::Event;
-use isosocket_web::run;
+use isosocket_core::{Event, Reconnect, Transport, WebSocket};
+use isosocket_web::{Web, run};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 #[wasm_bindgen_test]
@@ -116,4 +117,50 @@ async fn waiting_for_a_drain_looks_ever_more_rarely_and_only_meanwhile() {
     settle().await;
     assert_eq!(woken.get(), 4);
     check("timers.size === 0");
+}
+
+#[wasm_bindgen_test]
+async fn a_wait_for_a_drain_that_is_given_up_leaves_no_timer() {
+    let _host = Host::new();
+    let socket = Socket::new("ws://h/").expect("a good URL");
+    js("socket.open(); socket.bufferedAmount = 2 ** 21");
+    wait_and_give_up(&socket);
+
+    // The last who gives up ends it, and nobody before.
+    let mut waits = [socket.send_ready(), socket.send_ready()].map(Box::pin);
+    let context = &mut Context::from_waker(Waker::noop());
+    for wait in &mut waits {
+        assert!(wait.as_mut().poll(context).is_pending());
+    }
+    let [one, mut other] = waits;
+    drop(one);
+    js("advance(100)");
+    check("timers.size === 1");
+    assert!(other.as_mut().poll(context).is_pending());
+    drop(other);
+    js("advance(16)");
+    check("timers.size === 0");
+}
+
+#[wasm_bindgen_test]
+async fn so_does_one_of_a_socket_that_connects_again() {
+    let _host = Host::new();
+    let builder = WebSocket::<Reconnect<Web>>::builder("ws://h/");
+    let socket = builder.connect().expect("a good URL");
+    settle().await;
+    js("socket.open(); socket.bufferedAmount = 2 ** 21");
+    settle().await;
+    wait_and_give_up(&socket);
+}
+
+fn wait_and_give_up<T: Transport>(socket: &WebSocket<T>) {
+    js("globalThis.before = timers.size");
+    {
+        let ready = pin!(socket.send_ready());
+        let context = &mut Context::from_waker(Waker::noop());
+        assert!(ready.poll(context).is_pending());
+        check("timers.size === before + 1");
+    }
+    js("advance(16)");
+    check("timers.size === before");
 }

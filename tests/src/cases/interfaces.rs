@@ -116,8 +116,10 @@ pub async fn a_cancelled_wait_loses_nothing() -> Seen {
     probe.opened().await?;
     for text in ["a", "b", "c"] {
         probe.socket.send(text).map_err(|error| error.to_string())?;
-        let ready = pin!(probe.socket.send_ready());
-        let _ = ready.poll(&mut Context::from_waker(Waker::noop()));
+        {
+            let ready = pin!(probe.socket.send_ready());
+            let _ = ready.poll(&mut Context::from_waker(Waker::noop()));
+        }
         probe.message().await?;
     }
     probe.socket.close();

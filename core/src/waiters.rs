@@ -1,0 +1,169 @@
+//! Who waits for a change of a socket's state, or for room to send.
+//!
+//! Invariant: a wait that is over, or was given up, leaves nothing here.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Waker;
+
+use crate::maybe_send::Lock;
+
+/// A future's place among the waiters. Whoever has one gives it back, by
+/// [`leave`](Waiters::leave), when it is ready or dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Place(Option<usize>);
+
+/// The waiters of one socket.
+#[derive(Default)]
+pub(crate) struct Waiters(Lock<Vec<Waiter>>);
+
+enum Waiter {
+    /// A future, by the number of its place.
+    Future(usize, Waker),
+    /// The socket outside, where this one is a line inside another transport.
+    Outer(Arc<dyn Outer>),
+}
+
+/// A socket as the line inside its transport knows it.
+pub(crate) trait Outer: Send + Sync {
+    /// Whether somebody waits there.
+    fn is_awaited(&self) -> bool;
+
+    /// Wakes them.
+    fn wake(&self);
+}
+
+impl Waiters {
+    /// Has `waker` woken at the next change, in place of the one before.
+    pub(crate) fn enter(&self, place: &mut Place, waker: &Waker) {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = *place
+            .0
+            .get_or_insert_with(|| NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut waiters = self.0.lock();
+        let mut wakers = waiters.iter_mut().filter_map(|waiter| match waiter {
+            Waiter::Future(known, waker) if *known == number => Some(waker),
+            _ => None,
+        });
+        match wakers.next() {
+            Some(known) => known.clone_from(waker),
+            None => waiters.push(Waiter::Future(number, waker.clone())),
+        }
+    }
+
+    /// Ends a wait.
+    pub(crate) fn leave(&self, place: &mut Place) {
+        let Some(number) = place.0.take() else { return };
+        let is_it =
+            |waiter: &mut Waiter| matches!(waiter, Waiter::Future(known, _) if *known == number);
+        // What the waker owns is dropped outside the lock.
+        let mut waiters = self.0.lock();
+        let at = waiters.iter_mut().position(is_it);
+        let left = at.map(|at| waiters.swap_remove(at));
+        drop(waiters);
+        drop(left);
+    }
+
+    /// Has the socket outside woken at the next change.
+    pub(crate) fn enter_outer(&self, outer: impl Outer + 'static) {
+        let mut waiters = self.0.lock();
+        let is_outer = |waiter: &Waiter| matches!(waiter, Waiter::Outer(_));
+        if !waiters.iter().any(is_outer) {
+            waiters.push(Waiter::Outer(Arc::new(outer)));
+        }
+    }
+
+    /// Whether somebody waits.
+    pub(crate) fn are_there(&self) -> bool {
+        let outer = {
+            let waiters = self.0.lock();
+            let mut outer = None;
+            for waiter in &*waiters {
+                match waiter {
+                    Waiter::Future(..) => return true,
+                    Waiter::Outer(it) => outer = Some(it.clone()),
+                }
+            }
+            outer
+        };
+        outer.is_some_and(|outer| outer.is_awaited())
+    }
+
+    /// Wakes all of them, once.
+    pub(crate) fn wake(&self) {
+        let waiters = mem::take(&mut *self.0.lock());
+        for waiter in waiters {
+            match waiter {
+                Waiter::Future(_, waker) => waker.wake(),
+                Waiter::Outer(outer) => outer.wake(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Flag(AtomicBool);
+
+    impl Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_wait_that_is_given_up_leaves_nothing() {
+        let (waiters, flag) = (Waiters::default(), Arc::new(Flag::default()));
+        let waker = Waker::from(flag.clone());
+        let (mut one, mut other) = (Place::default(), Place::default());
+        waiters.enter(&mut one, &waker);
+        waiters.enter(&mut one, &waker);
+        waiters.enter(&mut other, &waker);
+        assert_eq!(Arc::strong_count(&flag), 4, "one for each place");
+        waiters.leave(&mut one);
+        assert!(waiters.are_there());
+        waiters.leave(&mut other);
+        assert!(!waiters.are_there());
+        assert_eq!(Arc::strong_count(&flag), 2);
+        waiters.wake();
+        assert!(!flag.0.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn who_was_woken_leaves_the_place_of_nobody_else() {
+        let (waiters, flag) = (Waiters::default(), Arc::new(Flag::default()));
+        let (mut woken, mut waiting) = (Place::default(), Place::default());
+        waiters.enter(&mut woken, Waker::noop());
+        waiters.wake();
+        waiters.enter(&mut waiting, &Waker::from(flag.clone()));
+        waiters.leave(&mut woken);
+        waiters.wake();
+        assert!(flag.0.load(Ordering::Relaxed));
+    }
+
+    struct Outside(bool);
+
+    impl Outer for Outside {
+        fn is_awaited(&self) -> bool {
+            self.0
+        }
+
+        fn wake(&self) {}
+    }
+
+    #[test]
+    fn a_line_is_awaited_while_its_socket_is() {
+        for awaited in [false, true] {
+            let waiters = Waiters::default();
+            waiters.enter_outer(Outside(awaited));
+            assert_eq!(waiters.are_there(), awaited);
+        }
+    }
+}
