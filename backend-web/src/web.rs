@@ -49,7 +49,10 @@ impl Transport for Web {
                 Ok(socket) => Some(socket),
                 Err(thrown) => {
                     if thrown.get("name").as_deref() == Some("SyntaxError") {
-                        return Err(malformed(thrown.get("message")));
+                        return Err(match twice(request.subprotocols) {
+                            Some(it) => SyntaxError::DuplicateSubprotocol(it).into(),
+                            None => malformed(thrown.get("message")),
+                        });
                     }
                     // A `SecurityError`, for mixed content or by the page's
                     // policy, tells no more than a refusal does (S33).
@@ -114,6 +117,17 @@ impl Transport for Web {
         self.connection
             .visit_after(|connection| drop(connection.release()));
     }
+}
+
+/// S18: a subprotocol that is there in another case, too, which Node refuses as
+/// a duplicate. The URL was parsed before.
+fn twice(mut subprotocols: Vec<String>) -> Option<String> {
+    while let Some(last) = subprotocols.pop() {
+        if subprotocols.iter().any(|it| it.eq_ignore_ascii_case(&last)) {
+            return Some(last);
+        }
+    }
+    None
 }
 
 impl fmt::Debug for Web {

@@ -248,6 +248,14 @@ fn syntax_errors_are_told_at_once() {
         error,
         NewError::Syntax(SyntaxError::Url("not allowed".into()))
     );
+    // S18: Node refuses it, and browsers do not.
+    let subprotocols = ["chat", "v2", "CHAT"];
+    let again = || Socket::builder("ws://h/").subprotocols(subprotocols);
+    let error = again().connect().expect_err("the host says so");
+    let twice = SyntaxError::DuplicateSubprotocol("CHAT".into());
+    assert_eq!(error, NewError::Syntax(twice));
+    js("Mock.throws = undefined");
+    assert!(again().connect().is_ok());
 }
 
 #[wasm_bindgen_test]
