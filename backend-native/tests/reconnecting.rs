@@ -18,6 +18,7 @@ fn peer() -> &'static Peer {
     PEER.get_or_init(|| Peer::start(PeerOptions::default()).expect("the peer starts"))
 }
 
+/// R22.
 #[test]
 fn native_options_hold_for_each_connection() {
     let socket = Reconnecting::builder(peer().url("/close?id=again"))
@@ -38,6 +39,7 @@ fn native_options_hold_for_each_connection() {
     assert!(matches!(wrong.connect(), Err(NewError::Option(_))));
 }
 
+/// R21.
 #[test]
 fn a_stream_that_nobody_drained_gets_everything_in_the_end() {
     // 16 MiB, of which the limit lets a little in.
@@ -60,6 +62,7 @@ fn a_stream_that_nobody_drained_gets_everything_in_the_end() {
     assert_eq!(bytes, 16 << 20);
 }
 
+/// R15.
 #[test]
 fn a_url_may_come_from_another_thread() {
     let (hello, url) = (peer().url("/text/hello"), peer().url("/text/again"));
@@ -90,6 +93,7 @@ fn a_url_may_come_from_another_thread() {
 
 /// Several threads do what they like, while connections come and go: there is
 /// one end for each socket, the last thing told, and nothing waits for ever.
+/// R25.
 #[test]
 fn threads_that_send_close_and_drop_at_any_moment_do_no_harm() {
     let urls = ["/fin", "/close", "/text/hi", "/refuse/500", "/echo", "/rst"];

@@ -1,5 +1,6 @@
 //! Connecting again, in simulated time: every option, every moment at which a
-//! socket can be dropped, and nothing left afterwards.
+//! socket can be dropped, and nothing left afterwards. Numbers such as R7 name
+//! the rules in `docs/reconnecting.md`.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -78,6 +79,7 @@ fn open(network: &Network) -> Socket {
     network.block_on(Socket::open(URL)).unwrap()
 }
 
+/// R1, R2, R3.
 #[test]
 fn the_whole_course_in_order() {
     let network = network();
@@ -117,6 +119,7 @@ fn the_whole_course_in_order() {
     network.finish();
 }
 
+/// R7.
 #[test]
 fn a_loss_has_what_a_plain_socket_would_have_told() {
     let network = network();
@@ -155,6 +158,7 @@ fn a_loss_has_what_a_plain_socket_would_have_told() {
     network.finish();
 }
 
+/// R4.
 #[test]
 fn giving_up_ends_as_the_last_connection_did() {
     for (end, expected) in [
@@ -189,6 +193,7 @@ fn giving_up_ends_as_the_last_connection_did() {
     }
 }
 
+/// R8, R9.
 #[test]
 fn the_backoff_doubles_and_begins_anew_after_the_minimum_uptime() {
     let network = network();
@@ -234,6 +239,7 @@ fn the_backoff_doubles_and_begins_anew_after_the_minimum_uptime() {
     assert_eq!(socket.status(), Status::Open);
 }
 
+/// R9.
 #[test]
 fn jitter_is_between_nothing_and_the_bound() {
     let network = Network::new();
@@ -268,6 +274,7 @@ fn jitter_is_between_nothing_and_the_bound() {
     assert_eq!(delays.iter().sum::<Duration>(), network.now());
 }
 
+/// R9.
 #[test]
 fn no_wait_is_possible() {
     let network = Network::new();
@@ -278,6 +285,7 @@ fn no_wait_is_possible() {
     assert_eq!(network.now(), Duration::ZERO);
 }
 
+/// R10.
 #[test]
 fn attempts_are_counted_up_to_the_maximum() {
     let network = network();
@@ -303,6 +311,7 @@ fn attempts_are_counted_up_to_the_maximum() {
     network.finish();
 }
 
+/// R11.
 #[test]
 fn the_hook_may_say_when() {
     let network = network();
@@ -317,6 +326,7 @@ fn the_hook_may_say_when() {
     assert_eq!(network.now(), 43 * SECOND, "it counts as a retry");
 }
 
+/// R12.
 #[test]
 fn a_wait_can_be_cut_short() {
     let network = network();
@@ -348,6 +358,7 @@ fn a_wait_can_be_cut_short() {
     network.finish();
 }
 
+/// R5, R11.
 #[test]
 fn a_hook_that_panics_changes_nothing() {
     let network = network();
@@ -361,6 +372,7 @@ fn a_hook_that_panics_changes_nothing() {
     network.finish();
 }
 
+/// R16, R17.
 #[test]
 fn what_is_sent_while_there_is_no_connection_comes_first() {
     let network = network();
@@ -387,6 +399,7 @@ fn what_is_sent_while_there_is_no_connection_comes_first() {
     network.finish();
 }
 
+/// R18.
 #[test]
 fn what_a_lost_connection_took_is_not_sent_again() {
     let network = network();
@@ -405,6 +418,7 @@ fn what_a_lost_connection_took_is_not_sent_again() {
     network.finish();
 }
 
+/// R16.
 #[test]
 fn the_queue_is_bounded_or_there_is_none() {
     let network = network();
@@ -423,6 +437,7 @@ fn the_queue_is_bounded_or_there_is_none() {
     assert_eq!(socket.buffered_amount(), 0);
 }
 
+/// R18.
 #[test]
 fn a_message_to_a_connection_that_is_ending_is_for_the_next() {
     let network = network();
@@ -443,6 +458,7 @@ fn a_message_to_a_connection_that_is_ending_is_for_the_next() {
     network.finish();
 }
 
+/// R19.
 #[test]
 fn send_ready_waits_for_a_connection() {
     let network = network();
@@ -467,6 +483,7 @@ fn send_ready_waits_for_a_connection() {
     network.finish();
 }
 
+/// R21.
 #[test]
 fn a_stream_that_nobody_drains_holds_up_the_connection() {
     let network = network();
@@ -484,6 +501,7 @@ fn a_stream_that_nobody_drains_holds_up_the_connection() {
     network.finish();
 }
 
+/// R21.
 #[test]
 fn a_stream_is_woken_once_for_a_turn() {
     let network = network();
@@ -511,6 +529,7 @@ impl std::task::Wake for Count {
     }
 }
 
+/// R2, R21.
 #[test]
 fn the_stream_of_events_goes_on_over_connections_and_ends_once() {
     let network = network();
@@ -532,6 +551,7 @@ fn the_stream_of_events_goes_on_over_connections_and_ends_once() {
     network.finish();
 }
 
+/// R22.
 #[test]
 fn protocol_and_extensions_are_those_of_the_last_connection() {
     let network = network();
@@ -548,6 +568,7 @@ fn protocol_and_extensions_are_those_of_the_last_connection() {
     assert_eq!((socket.protocol(), socket.extensions()), ("b", ""));
 }
 
+/// R22.
 #[test]
 fn limits_and_timeouts_hold_for_each_connection() {
     let network = network();
@@ -584,6 +605,7 @@ fn limits_and_timeouts_hold_for_each_connection() {
     network.finish();
 }
 
+/// R13.
 #[test]
 fn what_is_malformed_is_told_at_once() {
     let network = network();
@@ -597,6 +619,7 @@ fn what_is_malformed_is_told_at_once() {
     assert_eq!(network.timers(), 0);
 }
 
+/// R20, R24.
 #[test]
 fn close_while_there_is_no_connection_ends_at_once() {
     let network = network();
@@ -618,6 +641,7 @@ fn close_while_there_is_no_connection_ends_at_once() {
     network.finish();
 }
 
+/// R24.
 #[test]
 fn close_while_connecting_ends_at_once() {
     let network = network();
@@ -634,6 +658,7 @@ fn close_while_connecting_ends_at_once() {
     network.finish();
 }
 
+/// R24.
 #[test]
 fn close_in_a_status_handler_is_obeyed() {
     let close_at = |wanted: &'static str| {
@@ -661,6 +686,7 @@ fn close_in_a_status_handler_is_obeyed() {
     assert_eq!(close_at("Waiting"), expected);
 }
 
+/// R23.
 #[test]
 fn an_open_connection_is_closed_like_any_other() {
     let network = network();
@@ -685,6 +711,7 @@ fn an_open_connection_is_closed_like_any_other() {
     network.finish();
 }
 
+/// R23.
 #[test]
 fn a_connection_lost_while_closing_is_the_end() {
     let network = network();
@@ -702,6 +729,7 @@ fn a_connection_lost_while_closing_is_the_end() {
 
 // The URL provider.
 
+/// R14.
 #[test]
 fn the_provider_is_asked_for_each_attempt() {
     let network = network();
@@ -717,6 +745,7 @@ fn the_provider_is_asked_for_each_attempt() {
     network.finish();
 }
 
+/// R14.
 #[test]
 fn a_provider_that_fails_is_a_failed_attempt() {
     let network = network();
@@ -789,6 +818,7 @@ impl Gate {
     }
 }
 
+/// R15.
 #[test]
 fn a_provider_may_take_its_time() {
     let network = network();
@@ -807,6 +837,7 @@ fn a_provider_may_take_its_time() {
     network.finish();
 }
 
+/// R15.
 #[test]
 fn a_provider_that_never_answers_is_given_up() {
     let network = network();
@@ -852,11 +883,13 @@ fn drop_at(network: Network, prepare: impl FnOnce(&Network, Builder<Reconnect<Mo
     network.finish();
 }
 
+/// R25.
 #[test]
 fn dropped_before_anything_happened() {
     drop_at(network(), |_, builder| builder.connect().unwrap());
 }
 
+/// R25.
 #[test]
 fn dropped_while_waiting() {
     drop_at(network(), |network, builder| {
@@ -868,6 +901,7 @@ fn dropped_while_waiting() {
     });
 }
 
+/// R25.
 #[test]
 fn dropped_while_the_provider_is_asked() {
     let gate = Gate::default();
@@ -882,6 +916,7 @@ fn dropped_while_the_provider_is_asked() {
     assert_eq!(gate.holders(), 1);
 }
 
+/// R25.
 #[test]
 fn dropped_while_connecting() {
     drop_at(network(), |network, builder| {
@@ -892,6 +927,7 @@ fn dropped_while_connecting() {
     });
 }
 
+/// R25.
 #[test]
 fn dropped_while_open() {
     drop_at(network(), |network, builder| {
@@ -903,6 +939,7 @@ fn dropped_while_open() {
     });
 }
 
+/// R25.
 #[test]
 fn dropped_while_a_peer_does_not_answer() {
     let network = network();
@@ -921,6 +958,7 @@ fn dropped_while_a_peer_does_not_answer() {
     assert_eq!((network.timers(), Arc::strong_count(&closed)), (0, 1));
 }
 
+/// R25.
 #[test]
 fn dropped_in_a_handler() {
     for kind in [EventKind::Open, EventKind::Message] {
@@ -941,6 +979,7 @@ fn dropped_in_a_handler() {
     }
 }
 
+/// R25.
 #[test]
 fn dropped_in_a_status_handler() {
     for wanted in ["Connecting", "Open", "Waiting"] {
@@ -960,6 +999,7 @@ fn dropped_in_a_status_handler() {
     }
 }
 
+/// R24, R25.
 #[test]
 fn dropped_with_a_stream_that_gets_the_end() {
     let network = network();
@@ -978,6 +1018,7 @@ fn dropped_with_a_stream_that_gets_the_end() {
     assert_eq!(statuses[2], Status::Closed);
 }
 
+/// R5.
 #[test]
 fn an_unbound_status_handler_is_freed() {
     let network = network();
@@ -996,6 +1037,7 @@ fn an_unbound_status_handler_is_freed() {
 
 // Statuses.
 
+/// R6.
 #[test]
 fn a_stream_of_statuses_begins_with_the_present_one_and_ends() {
     let network = network();
@@ -1016,6 +1058,7 @@ fn a_stream_of_statuses_begins_with_the_present_one_and_ends() {
     assert_eq!(network.block_on(late.next()), None);
 }
 
+/// R6.
 #[test]
 fn a_stream_that_nobody_reads_keeps_the_last_statuses() {
     let network = network();
@@ -1030,6 +1073,7 @@ fn a_stream_that_nobody_reads_keeps_the_last_statuses() {
     assert!(matches!(kept.last(), Some(Status::GaveUp(_))));
 }
 
+/// R19.
 #[test]
 fn a_sink_waits_for_the_next_connection() {
     let network = network();
@@ -1049,6 +1093,7 @@ fn a_sink_waits_for_the_next_connection() {
     network.finish();
 }
 
+/// R25.
 #[test]
 fn what_the_hooks_own_is_freed_by_the_end() {
     for provided in [false, true] {
@@ -1076,6 +1121,7 @@ fn what_the_hooks_own_is_freed_by_the_end() {
     }
 }
 
+/// R15.
 #[test]
 fn a_provider_is_polled_once_however_often_it_is_woken() {
     let network = network();

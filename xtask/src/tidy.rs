@@ -4,6 +4,7 @@
 //! file, the line and the rule.
 
 mod examples;
+mod rules;
 
 use std::fs;
 use std::path::Path;
@@ -95,6 +96,7 @@ fn complaints(sources: &[Source]) -> Vec<String> {
         check_paths(source, &mut complaints);
         examples::check(source, &mut complaints);
     }
+    rules::check(sources, &mut complaints);
     for path in SAFE {
         let forbids = |source: &&Source| source.text.contains("#![forbid(unsafe_code)]");
         if find(sources, path).filter(forbids).is_none() {

@@ -1,6 +1,7 @@
 //! Sockets that connect again, over real connections: the rules of every socket
-//! hold for them too (S40, S47, S68, S97, S102). What takes time, and whatever
-//! needs a peer that fails to order, is tested in core in simulated time.
+//! hold for them too (S40, S47, S68, S97, S102), and those of
+//! `docs/reconnecting.md` (R1 to R25). What takes time, and whatever needs a peer
+//! that fails to order, is tested in core in simulated time.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -48,6 +49,7 @@ pub const ENDINGS: &[&str] = &[
     "/raw/ff00",
 ];
 
+/// R2, R7.
 pub async fn after_a_loss_it_connects_again(path: &'static str) -> Seen {
     let id = fresh_id();
     let echo = url(&with_id("/echo", &id));
@@ -84,6 +86,7 @@ pub async fn after_a_loss_it_connects_again(path: &'static str) -> Seen {
     Ok(words)
 }
 
+/// R17.
 pub async fn what_was_sent_without_a_connection_comes_first_and_in_order() -> Seen {
     let id = fresh_id();
     let echo = url(&with_id("/echo", &id));
@@ -116,6 +119,7 @@ pub async fn what_was_sent_without_a_connection_comes_first_and_in_order() -> Se
     Ok(seen)
 }
 
+/// R2.
 pub async fn open_comes_for_each_connection_and_close_once() -> Seen {
     let socket = Reconnecting::builder(url("/script?do=wait:message;text:b;close:1012"))
         .backoff(Duration::from_millis(1), Duration::from_millis(1))
@@ -159,6 +163,7 @@ async fn waiting(builder: isosocket::ReconnectingBuilder) -> Result<Reconnecting
     Err("it does not wait".to_owned())
 }
 
+/// R24.
 pub async fn closing_while_it_waits_ends_at_once() -> Seen {
     let socket = waiting(Reconnecting::builder(url("/refuse/500"))).await?;
     let mut events = socket.events();
@@ -173,6 +178,7 @@ pub async fn closing_while_it_waits_ends_at_once() -> Seen {
     Ok(words)
 }
 
+/// R25.
 pub async fn dropping_a_socket_that_waits_frees_everything() -> Seen {
     let mut flags = Vec::new();
     let mut owned = || {
@@ -198,7 +204,7 @@ pub async fn dropping_a_socket_that_waits_frees_everything() -> Seen {
     Ok("freed".into())
 }
 
-/// A wait for an hour keeps the event loop's thread; once it is over, nothing.
+/// R25. A wait for an hour keeps the event loop's thread; once it is over, nothing.
 pub async fn a_wait_that_is_over_leaves_neither_thread_nor_descriptor() -> Seen {
     let name = "S102::a_wait_that_is_over_leaves_neither_thread_nor_descriptor";
     if !harness::is_alone() {
