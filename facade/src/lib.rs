@@ -201,6 +201,59 @@ pub type Reconnecting = isosocket_core::WebSocket<isosocket_core::Reconnect<Back
 /// ```
 pub type ReconnectingBuilder = isosocket_core::Builder<isosocket_core::Reconnect<Backend>>;
 
+/// The events of a socket that connects again, as a stream: see
+/// [`isosocket_core::Events`].
+///
+/// ```no_run
+/// use isosocket::{Reconnecting, ReconnectingEvents, Status};
+///
+/// /// What a game keeps of its connection.
+/// struct Connection {
+///     socket: Reconnecting,
+///     events: ReconnectingEvents,
+/// }
+///
+/// impl Connection {
+///     /// Once a frame.
+///     fn update(&mut self) {
+///         while let Some(event) = self.events.try_next() {
+///             println!("{event:?}");
+///         }
+///         if let Status::Waiting { attempt, .. } = self.socket.status() {
+///             println!("connection lost; attempt {attempt} is next");
+///         }
+///     }
+/// }
+/// # fn connect() -> Result<Connection, isosocket::NewError> {
+/// #     let socket = Reconnecting::new("wss://example.org/game")?;
+/// #     Ok(Connection { events: socket.events(), socket })
+/// # }
+/// ```
+pub type ReconnectingEvents = isosocket_core::Events<isosocket_core::Reconnect<Backend>>;
+
+/// A socket that connects again as a `Sink` of messages: see
+/// [`isosocket_core::Sender`].
+///
+/// ```no_run
+/// use futures::SinkExt;
+/// use isosocket::{Message, Reconnecting, ReconnectingSender};
+///
+/// /// Waits while there is no connection, or no room.
+/// async fn measure(mut sender: ReconnectingSender) -> Result<(), isosocket::SendError> {
+///     loop {
+///         sender.send(Message::from("21.5")).await?;
+///     }
+/// }
+///
+/// # fn connect() -> Result<(), isosocket::NewError> {
+/// let socket = Reconnecting::new("wss://example.org/measurements")?;
+/// let measuring = measure(socket.sender());
+/// # drop(measuring);
+/// # Ok(())
+/// # }
+/// ```
+pub type ReconnectingSender = isosocket_core::Sender<isosocket_core::Reconnect<Backend>>;
+
 /// Whether there is a WebSocket here (S103).
 ///
 /// ```
@@ -240,6 +293,8 @@ const _: () = {
     can_be_sent::<Binding>();
     can_be_sent::<isosocket_core::Open<Backend>>();
     is_a_handle::<Reconnecting>();
+    can_be_sent::<ReconnectingEvents>();
+    can_be_sent::<ReconnectingSender>();
     can_be_sent::<Statuses>();
 };
 
