@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 use isosocket_core::Message;
 
 use crate::js::{Payload, TextEncoder, Uint8Array};
+use crate::threads::encode;
 
 /// Up to this many UTF-16 units the glue's loop over characters is faster than
 /// a call of the host's encoder: measured in Chromium, where most programs run;
@@ -46,25 +47,4 @@ fn text(data: &Payload, limit: usize, encoder: &Encoder) -> Option<Message> {
         String::from_utf8(encode(encoder, data, units)).ok()?
     };
     (text.len() <= limit).then(|| Message::Text(text.into()))
-}
-
-/// Encodes into a buffer that is right if the text is ASCII. Otherwise the
-/// rest of it follows, into as much as that can need.
-fn encode(encoder: &TextEncoder, data: &Payload, units: usize) -> Vec<u8> {
-    let mut bytes = vec![0; units];
-    let progress = encoder.encode_into(data, &mut bytes);
-    let read = progress.read() as usize;
-    // Each unit takes a byte or more: if all were read, all bytes are written.
-    if read < units {
-        let mut written = progress.written() as usize;
-        // A UTF-16 unit becomes at most three bytes.
-        bytes.resize(written + 3 * (units - read), 0);
-        if let Some(room) = bytes.get_mut(written..) {
-            let rest = data.slice(read as u32);
-            written += encoder.encode_into(&rest, room).written() as usize;
-        }
-        bytes.truncate(written);
-        bytes.shrink_to_fit();
-    }
-    bytes
 }
