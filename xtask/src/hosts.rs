@@ -398,6 +398,20 @@ pub static HOSTS: &[Host] = &[
         &["run", "-q", "-p", "xtask", "--", "servers"],
         crate::servers::NEEDS,
     ),
+    threads(
+        "threads-node",
+        "Node 22 or later, two threads",
+        &["run", "-q", "-p", "xtask", "--", "threads", "node"],
+        crate::threads::FOR_NODE,
+        &NODE,
+    ),
+    threads(
+        "threads-chromium",
+        "Chromium, two threads",
+        &["run", "-q", "-p", "xtask", "--", "threads", "chromium"],
+        crate::threads::FOR_CHROMIUM,
+        &CHROMIUM,
+    ),
     aside(
         "autobahn",
         "native, Autobahn Testsuite",
@@ -456,6 +470,34 @@ const fn aside(
         wrapper: &[],
         websocket: false,
         engine: None,
+    }
+}
+
+/// Two threads that share a wasm module's memory: not the suite, but cases of
+/// their own.
+const fn threads(
+    id: &'static str,
+    name: &'static str,
+    run: &'static [&'static str],
+    needs: &'static [&'static Tool],
+    engine: &'static Tool,
+) -> Host {
+    Host {
+        id,
+        name,
+        set: Set::All,
+        kind: Kind::Native {
+            builds: &[
+                &["build", "-p", "xtask"],
+                &["run", "-q", "-p", "xtask", "--", "threads", "build"],
+            ],
+            run,
+        },
+        needs,
+        environment: &[],
+        wrapper: &[],
+        websocket: false,
+        engine: Some(engine),
     }
 }
 

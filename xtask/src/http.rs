@@ -103,6 +103,7 @@ fn read_head(connection: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(received))
 }
 
+/// Isolated from other origins, so that a page may share memory with workers.
 fn respond(
     connection: &mut TcpStream,
     status: &str,
@@ -113,7 +114,9 @@ fn respond(
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\
-         Cache-Control: no-store\r\nConnection: close\r\n\r\n"
+         Cache-Control: no-store\r\nConnection: close\r\n\
+         Cross-Origin-Opener-Policy: same-origin\r\n\
+         Cross-Origin-Embedder-Policy: require-corp\r\n\r\n"
     );
     connection.write_all(head.as_bytes())?;
     if with_body {
@@ -160,7 +163,7 @@ fn safe_path(path: &str) -> Option<&Path> {
 fn content_type(file: &Path) -> &'static str {
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("html") => "text/html; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
+        Some("js" | "mjs") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         // Without exactly this type a browser compiles only once all is here.
         Some("wasm") => "application/wasm",
@@ -205,7 +208,9 @@ mod tests {
 
     #[test]
     fn scripts_and_wasm_have_the_types_that_browsers_insist_on() {
-        assert!(content_type(Path::new("echo.js")).starts_with("text/javascript"));
+        for name in ["echo.js", "page.mjs"] {
+            assert!(content_type(Path::new(name)).starts_with("text/javascript"));
+        }
         assert_eq!(content_type(Path::new("echo_bg.wasm")), "application/wasm");
         assert_eq!(
             content_type(Path::new("LICENSE")),

@@ -24,6 +24,7 @@ mod report;
 mod servers;
 mod session;
 mod test_all;
+mod threads;
 mod tidy;
 mod tools;
 mod wasm;
@@ -70,6 +71,10 @@ Usage: cargo xtask COMMAND
   servers [--install]
         Talk compressed with servers that are not ours: ws and websockets.
 
+  threads node|chromium [--install] [FILTER]
+        Run the cases of sockets that are used from two threads, on wasm with
+        atomics. Needs one certain nightly, and builds its standard library.
+
   tidy
         Check the structural rules of the repository.
 ";
@@ -85,6 +90,7 @@ fn main() -> ExitCode {
         Some("demo") => demo::main(&rest),
         Some("autobahn") => autobahn::main(&rest),
         Some("servers") => servers::main(&rest),
+        Some("threads") => threads::main(&rest),
         Some("tidy") => tidy::main(&rest),
         Some("help" | "--help" | "-h") => {
             print!("{USAGE}");

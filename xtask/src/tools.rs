@@ -25,6 +25,8 @@ enum Source {
     Debian(&'static [&'static str]),
     /// A target of the Rust toolchain.
     Rustup(&'static str),
+    /// A toolchain with the source of its standard library.
+    Toolchain(&'static str),
     /// A package with programs, built once into `target/tools`. With a name
     /// of a package in our lock file, its version must be that one's.
     Cargo(&'static str, Option<&'static str>),
@@ -50,6 +52,36 @@ pub static WASM_TARGET: Tool = Tool {
     },
     ask: itself,
 };
+
+/// For what stable Rust cannot build: a standard library with atomics. One
+/// certain toolchain, because others may build it otherwise, or not at all.
+pub static NIGHTLY: Tool = Tool {
+    name: "the nightly toolchain that builds a standard library with atomics",
+    source: Source::Toolchain(NIGHTLY_NAME),
+    // Under its own name, or where `nightly` happens to be the same one.
+    locate: || [NIGHTLY_NAME, "nightly"].into_iter().find_map(nightly),
+    ask: itself,
+};
+
+const NIGHTLY_NAME: &str = "nightly-2026-05-20";
+/// A toolchain is named after the day after its last commit.
+const NIGHTLY_COMMIT: &str = "commit-date: 2026-05-19";
+
+/// The cargo of a toolchain, if it is the pinned one and has its source.
+fn nightly(name: &str) -> Option<PathBuf> {
+    let which = Invocation::new("rustup")
+        // Looking for one must not download it.
+        .env("RUSTUP_AUTO_INSTALL", "0")
+        .args(["which", "--toolchain", name, "rustc"])
+        .output(PROBE_LIMIT)?;
+    let rustc = PathBuf::from(which.trim());
+    let version = Invocation::new(&rustc).arg("-vV").output(PROBE_LIMIT)?;
+    let source = rustc
+        .parent()?
+        .with_file_name("lib/rustlib/src/rust/library/Cargo.lock");
+    let fits = version.contains(NIGHTLY_COMMIT) && source.is_file();
+    fits.then(|| rustc.with_file_name("cargo"))
+}
 
 pub static WASM_BINDGEN: Tool = Tool {
     name: "wasm-bindgen's command-line tools",
@@ -235,6 +267,11 @@ impl Tool {
             Source::Debian(packages) => debian(packages),
             Source::Rustup(target) => {
                 vec![Invocation::new("rustup").args(["target", "add", target])]
+            }
+            Source::Toolchain(name) => {
+                let install = ["toolchain", "install", name, "--profile", "minimal"];
+                let command = Invocation::new("rustup").args(install);
+                vec![command.args(["--component", "rust-src"])]
             }
             Source::Cargo(package, locked) => {
                 // A debug build takes a third of the time of a release build,
@@ -429,7 +466,7 @@ fn executable(folder: &Path, program: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CHROMIUM, DENO, WASM_TARGET, on_path, plain_version};
+    use super::{CHROMIUM, DENO, NIGHTLY, WASM_TARGET, on_path, plain_version};
 
     #[test]
     fn a_missing_tool_is_named_with_the_command_that_gets_it() {
@@ -447,6 +484,10 @@ mod tests {
         assert_eq!(
             lines(&WASM_TARGET),
             ["rustup target add wasm32-unknown-unknown"]
+        );
+        assert_eq!(
+            lines(&NIGHTLY),
+            ["rustup toolchain install nightly-2026-05-20 --profile minimal --component rust-src"]
         );
         assert_eq!(
             lines(&DENO),

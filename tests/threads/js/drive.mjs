@@ -1,0 +1,50 @@
+// Starts the module in this thread and in a worker that shares its memory, and
+// runs the cases here. What differs between hosts is its arguments.
+
+import init, * as program from "./program.js";
+
+// Every socket that is made here, for as long as the collector leaves it.
+const sockets = [];
+const Native = globalThis.WebSocket;
+globalThis.WebSocket = class WebSocket extends Native {
+  constructor(...args) {
+    super(...args);
+    sockets.push(new WeakRef(this));
+  }
+};
+
+// The collector frees what was reached in the current job only after it, and
+// some hosts hold a closed socket for a moment longer.
+globalThis.liveSockets = async () => {
+  let live = sockets.length;
+  for (let round = 0; round < 20 && live > 0; round++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    globalThis.gc();
+    live = sockets.filter((socket) => socket.deref() !== undefined).length;
+  }
+  return live;
+};
+
+export async function drive({ source, startWorker, print, filter }) {
+  const module = await WebAssembly.compile(await source());
+  await init({ module_or_path: module });
+  const worker = await startWorker({ module, memory: program.shared_memory() });
+  globalThis.postTask = () => worker.postMessage("task");
+  let [passed, failed] = [0, 0];
+  for (const [index, name] of program.names().entries()) {
+    if (!name.includes(filter ?? "")) continue;
+    try {
+      const seen = await program.run_case(index);
+      passed += 1;
+      print(`test ${name} ... ok`);
+      print(`    ${seen}`);
+    } catch (error) {
+      failed += 1;
+      print(`test ${name} ... FAILED`);
+      print(`    ${error?.message ?? error}`);
+    }
+  }
+  const word = failed === 0 ? "ok" : "FAILED";
+  print(`test result: ${word}. ${passed} passed; ${failed} failed`);
+  return failed === 0;
+}

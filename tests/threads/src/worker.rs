@@ -1,0 +1,73 @@
+//! The other thread: futures are made and run there, and their outputs come
+//! back.
+
+use std::future::Future;
+use std::sync::{Mutex, TryLockError};
+
+use futures::channel::oneshot;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Has the worker call `run_task`: see `js/drive.mjs`.
+    #[wasm_bindgen(js_name = postTask)]
+    fn post_task();
+
+    #[wasm_bindgen(js_name = liveSockets, catch)]
+    async fn live_sockets() -> Result<JsValue, JsValue>;
+}
+
+type Task = Box<dyn FnOnce() + Send>;
+
+/// What is to be run there.
+static TASKS: Mutex<Vec<Task>> = Mutex::new(Vec::new());
+
+/// Runs the future that `task` makes in the worker, and gives its output here.
+pub async fn elsewhere<T, F>(task: impl FnOnce() -> F + Send + 'static) -> Result<T, String>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, String>> + 'static,
+{
+    let (sender, receiver) = oneshot::channel();
+    let task = move || {
+        isosocket::run(async move {
+            // Nobody waits for it where the case's time was over.
+            let _ = sender.send(task().await);
+        });
+    };
+    tasks(|tasks| tasks.insert(0, Box::new(task)));
+    post_task();
+    receiver
+        .await
+        .map_err(|_| "the worker gave no answer".to_owned())?
+}
+
+/// Runs a task: called in the worker.
+#[wasm_bindgen]
+pub fn run_task() {
+    if let Some(task) = tasks(Vec::pop) {
+        task();
+    }
+}
+
+/// A page's thread must not wait for a lock.
+fn tasks<R>(f: impl FnOnce(&mut Vec<Task>) -> R) -> R {
+    loop {
+        match TASKS.try_lock() {
+            Ok(mut tasks) => return f(&mut tasks),
+            Err(TryLockError::Poisoned(poisoned)) => return f(&mut poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+        }
+    }
+}
+
+/// How many JavaScript sockets of this thread were not collected, after the
+/// collector was made to run.
+pub async fn uncollected() -> Result<usize, String> {
+    let count = live_sockets().await;
+    let count = count.map_err(|error| format!("{error:?}"))?;
+    count
+        .as_f64()
+        .map(|count| count as usize)
+        .ok_or_else(|| "no count".to_owned())
+}
