@@ -7,7 +7,9 @@ const log = document.getElementById("log");
 const print = (line) => log.append(`${line}\n`);
 const stop = (problem) => print(`${problem}\ntest result: FAILED. The run did not end.`);
 
+// What panics or traps ends the run: the case never answers.
 addEventListener("error", (event) => stop(event.message));
+addEventListener("unhandledrejection", (event) => stop(event.reason));
 
 const startWorker = (start) =>
   new Promise((resolve) => {
