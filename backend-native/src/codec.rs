@@ -92,9 +92,17 @@ impl From<InvalidUtf8> for Violation {
 pub(crate) struct Arena {
     chunk: BytesMut,
     spare: Spare,
+    /// How many bytes messages were inflated to, since it was asked for.
+    inflated: usize,
 }
 
 impl Arena {
+    /// How many bytes messages were inflated to since the last call: work that
+    /// the size of what was read does not tell.
+    pub(crate) fn take_inflated(&mut self) -> usize {
+        std::mem::take(&mut self.inflated)
+    }
+
     /// A copy that pins at most a chunk.
     fn copy(&mut self, bytes: &[u8]) -> Bytes {
         if bytes.len() > SMALL {
@@ -154,14 +162,13 @@ pub(crate) struct Decoder {
     header_len: u8,
     /// The frame whose payload is arriving, and how much of it is to come.
     frame: Option<(Frame, u64)>,
-    message: Option<Assembly>,
+    /// Boxed: an idle socket has none.
+    message: Option<Box<Assembly>>,
     /// The payload of a control frame that came in pieces.
     control: Vec<u8>,
     closed: bool,
     /// There once compression was agreed on.
     inflater: Option<Box<Inflater>>,
-    /// How many bytes messages were inflated to, since it was asked for.
-    inflated: usize,
 }
 
 /// What counts of a header once it was checked.
@@ -254,19 +261,12 @@ impl Decoder {
             control: Vec::new(),
             closed: false,
             inflater: None,
-            inflated: 0,
         }
     }
 
     /// From now on messages may be compressed.
     pub(crate) fn set_inflater(&mut self, inflater: Inflater) {
         self.inflater = Some(Box::new(inflater));
-    }
-
-    /// How many bytes messages were inflated to since the last call: work that
-    /// the size of what was read does not tell.
-    pub(crate) fn take_inflated(&mut self) -> usize {
-        std::mem::take(&mut self.inflated)
     }
 
     /// Takes in what arrived and hands on what it completes. What was complete
@@ -399,7 +399,11 @@ impl Decoder {
         if !frame.is_final {
             return Ok(None);
         }
-        let message = self.message.take().map(Assembly::finish).transpose();
+        let message = self
+            .message
+            .take()
+            .map(|message| message.finish())
+            .transpose();
         message.map_err(Violation::from)
     }
 
@@ -496,7 +500,8 @@ impl Decoder {
         let complete = frame.is_final && remaining == 0;
         if !complete {
             // The message has begun, even if this comes to nothing.
-            self.message.get_or_insert_with(|| Assembly::new(frame));
+            self.message
+                .get_or_insert_with(|| Box::new(Assembly::new(frame)));
             if payload.is_empty() {
                 return Ok(None);
             }
@@ -515,7 +520,7 @@ impl Decoder {
             if part.len() > self.max_message_size - before {
                 return Err(Violation::too_big());
             }
-            self.inflated += part.len();
+            arena.inflated += part.len();
             found = match last && self.message.is_none() {
                 true => Some(message(frame.text, part, |part| arena.copy(part))?),
                 false => self.data_piece(frame, part, u64::from(!last))?,
@@ -533,7 +538,9 @@ impl Decoder {
         payload: &[u8],
         remaining: u64,
     ) -> Result<Option<Message>, Violation> {
-        let message = self.message.get_or_insert_with(|| Assembly::new(frame));
+        let message = self
+            .message
+            .get_or_insert_with(|| Box::new(Assembly::new(frame)));
         message.push(payload, remaining)?;
         match remaining {
             0 => self.finish(frame),

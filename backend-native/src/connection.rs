@@ -90,6 +90,26 @@ struct Opening {
     request: Vec<u8>,
 }
 
+/// Keep-alive, of a connection that has it. Boxed: few have.
+#[derive(Debug)]
+struct Heartbeat {
+    keep_alive: KeepAlive,
+    /// When the peer was last heard.
+    last_heard: Option<Instant>,
+    /// The peer owes an answer to a ping.
+    pinged: bool,
+}
+
+impl Heartbeat {
+    fn new(keep_alive: KeepAlive) -> Box<Self> {
+        Box::new(Heartbeat {
+            keep_alive,
+            last_heard: None,
+            pinged: false,
+        })
+    }
+}
+
 /// A connection, owned by the event loop.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -103,11 +123,7 @@ pub(crate) struct Connection {
     deadlines: Deadlines,
     close_timeout: Option<Duration>,
     receive_limit: usize,
-    keep_alive: Option<KeepAlive>,
-    /// When the peer was last heard, where that matters, and whether it owes an
-    /// answer to a ping.
-    last_heard: Option<Instant>,
-    pinged: bool,
+    heartbeat: Option<Box<Heartbeat>>,
     /// Nothing can be written any more.
     broken: bool,
     /// The loop has told of the peer's end of stream, and will not again.
@@ -132,9 +148,7 @@ impl Connection {
             deadlines: Deadlines::default(),
             close_timeout: setup.options.close_timeout,
             receive_limit: setup.native.receive_limit,
-            keep_alive: setup.native.keep_alive,
-            last_heard: None,
-            pinged: false,
+            heartbeat: setup.native.keep_alive.map(Heartbeat::new),
             broken: false,
             read_closed: false,
             paused: false,
@@ -490,7 +504,7 @@ impl Connection {
             if short && stream.short_read_means_empty() {
                 break Next::Wait;
             }
-            budget = budget.saturating_sub(read.max(self.decoder.take_inflated()));
+            budget = budget.saturating_sub(read.max(context.arena.take_inflated()));
             if budget == 0 {
                 break Next::Yield;
             }
@@ -517,9 +531,10 @@ impl Connection {
 
     /// The peer is alive.
     fn heard(&mut self, context: &mut Context) {
-        if let Some(KeepAlive { interval, .. }) = self.keep_alive {
-            self.last_heard = Some(Instant::now());
-            if mem::take(&mut self.pinged) {
+        if let Some(heartbeat) = &mut self.heartbeat {
+            heartbeat.last_heard = Some(Instant::now());
+            if mem::take(&mut heartbeat.pinged) {
+                let interval = heartbeat.keep_alive.interval;
                 self.set_deadline(context, Timer::KeepAlive, interval);
             }
         }
@@ -562,7 +577,8 @@ impl Connection {
                     }
                     self.phase = Phase::Open;
                     self.deadlines.clear(Timer::Connect);
-                    if let Some(KeepAlive { interval, .. }) = self.keep_alive {
+                    if let Some(heartbeat) = &self.heartbeat {
+                        let interval = heartbeat.keep_alive.interval;
                         self.set_deadline(context, Timer::KeepAlive, interval);
                     }
                     if let Some(stream) = &self.stream {
@@ -719,12 +735,14 @@ impl Connection {
 
     /// Pings a silent peer, or gives up one that did not answer.
     fn keep_alive(&mut self, context: &mut Context) -> Next {
-        let (Some(KeepAlive { interval, timeout }), Phase::Open) = (self.keep_alive, &self.phase)
-        else {
+        let (Some(heartbeat), Phase::Open) = (&mut self.heartbeat, &self.phase) else {
             return Next::Wait;
         };
-        let silent = self.last_heard.map_or(interval, |heard| heard.elapsed());
-        if mem::take(&mut self.pinged) && !self.paused {
+        let KeepAlive { interval, timeout } = heartbeat.keep_alive;
+        let heard = heartbeat.last_heard;
+        let silent = heard.map_or(interval, |heard| heard.elapsed());
+        let owes_pong = mem::take(&mut heartbeat.pinged);
+        if owes_pong && !self.paused {
             let message = "the peer did not answer a ping in time";
             return self.fail(io::Error::new(io::ErrorKind::TimedOut, message));
         }
@@ -734,7 +752,7 @@ impl Connection {
             self.set_deadline(context, Timer::KeepAlive, wait);
             return Next::Wait;
         }
-        self.pinged = true;
+        heartbeat.pinged = true;
         self.inner.outbox().ping();
         self.set_deadline(context, Timer::KeepAlive, timeout);
         self.flush(context)
@@ -754,7 +772,7 @@ impl Connection {
         if let Some(when) = Instant::now().checked_add(after) {
             context
                 .timers
-                .set(&mut self.deadlines, self.id, timer, when);
+                .set(&mut self.deadlines, self.id.0, timer, when);
         }
     }
 

@@ -403,10 +403,9 @@ impl EventLoop {
 
     /// The earliest deadline that still stands.
     fn next_deadline(&mut self) -> Option<Instant> {
-        while let Some((when, key, serial, timer)) = self.context.timers.peek() {
+        while let Some((when, number, key, timer)) = self.context.timers.peek() {
             let connection = self.connections.get(key);
-            if connection.is_some_and(|c| c.serial() == serial && c.deadlines().stands(timer, when))
-            {
+            if connection.is_some_and(|connection| connection.deadlines().stands(timer, number)) {
                 return Some(when);
             }
             self.context.timers.pop();
@@ -419,7 +418,7 @@ impl EventLoop {
             if when > Instant::now() {
                 return;
             }
-            let Some((_, key, _, timer)) = self.context.timers.peek() else {
+            let Some((_, _, key, timer)) = self.context.timers.peek() else {
                 return;
             };
             self.context.timers.pop();

@@ -135,7 +135,7 @@ impl Outbox {
         self.admit(message)?;
         let size = message.as_bytes().len();
         self.buffered += size;
-        self.cursor.compressed.push_back(size);
+        self.cursor.will_compress(size);
         Ok(self.put(opcode(message), true, packed))
     }
 
@@ -363,15 +363,27 @@ struct FrameCursor {
     header_left: usize,
     payload_left: usize,
     counts: bool,
-    /// The sizes of the messages in the compressed frames to come: none can be
-    /// read from the frame.
-    compressed: VecDeque<usize>,
+    /// There once a message was compressed.
+    compressed: Option<Box<Compressed>>,
+}
+
+/// What the frames of compressed messages do not tell.
+#[derive(Debug, Default)]
+struct Compressed {
+    /// The sizes of the messages in the frames to come.
+    sizes: VecDeque<usize>,
     /// The size of the message in this frame, if it is compressed. It is taken
     /// off `buffered` once all of the frame is gone.
     owed: usize,
 }
 
 impl FrameCursor {
+    /// A message of this size comes in the next compressed frame.
+    fn will_compress(&mut self, size: usize) {
+        let compressed = self.compressed.get_or_insert_default();
+        compressed.sizes.push_back(size);
+    }
+
     /// Steps over `written` bytes of `frames` and takes their payload off `buffered`.
     fn advance(&mut self, mut frames: &[u8], mut written: usize, buffered: &mut usize) {
         while written > 0 {
@@ -384,8 +396,10 @@ impl FrameCursor {
             self.payload_left -= payload;
             if self.counts {
                 *buffered -= payload;
-            } else if self.owed > 0 && self.header_left == 0 && self.payload_left == 0 {
-                *buffered -= std::mem::take(&mut self.owed);
+            } else if self.header_left == 0 && self.payload_left == 0 {
+                if let Some(compressed) = &mut self.compressed {
+                    *buffered -= std::mem::take(&mut compressed.owed);
+                }
             }
             written -= header + payload;
             frames = &frames[(header + payload).min(frames.len())..];
@@ -408,8 +422,9 @@ impl FrameCursor {
         // Neither a control frame nor, by its reserved bit, a compressed one.
         self.counts = frame[0] & 0x48 == 0;
         if frame[0] & 0x40 != 0 {
-            let size = self.compressed.pop_front();
-            self.owed = size.expect("the size of each compressed message is kept");
+            let compressed = self.compressed.get_or_insert_default();
+            let size = compressed.sizes.pop_front();
+            compressed.owed = size.expect("the size of each compressed message is kept");
         }
     }
 }
@@ -462,7 +477,8 @@ mod tests {
         let ends = [mixed(true, 10), mixed(false, 20), mixed(true, 1)];
         for step in [1, 7, frames.len()] {
             let mut cursor = FrameCursor::default();
-            cursor.compressed.extend([1000, 300]);
+            cursor.will_compress(1000);
+            cursor.will_compress(300);
             let mut left = 1320;
             for start in (0..frames.len()).step_by(step) {
                 let written = step.min(frames.len() - start);

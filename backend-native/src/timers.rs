@@ -18,47 +18,52 @@ pub(crate) enum Timer {
     End,
 }
 
-/// One connection's deadlines.
+/// One connection's deadlines: the numbers of the entries that stand, or 0.
 #[derive(Debug, Default)]
-pub(crate) struct Deadlines([Option<Instant>; 4]);
+pub(crate) struct Deadlines([u64; 4]);
 
 impl Deadlines {
     /// Whether this deadline still stands.
-    pub(crate) fn stands(&self, timer: Timer, when: Instant) -> bool {
-        self.0[timer as usize] == Some(when)
+    pub(crate) fn stands(&self, timer: Timer, number: u64) -> bool {
+        self.0[timer as usize] == number
     }
 
     pub(crate) fn clear(&mut self, timer: Timer) {
-        self.0[timer as usize] = None;
+        self.0[timer as usize] = 0;
     }
 }
 
-/// An entry: when, whose (slot and serial number), and what for.
-pub(crate) type Entry = (Instant, usize, u64, Timer);
+/// An entry: when, its number, whose slot, and what for.
+pub(crate) type Entry = (Instant, u64, usize, Timer);
 
 /// All connections' deadlines.
 #[derive(Debug, Default)]
-pub(crate) struct Timers(BinaryHeap<Reverse<Entry>>);
+pub(crate) struct Timers {
+    entries: BinaryHeap<Reverse<Entry>>,
+    /// The number of the last entry. No two have the same.
+    number: u64,
+}
 
 impl Timers {
     /// Sets a deadline.
     pub(crate) fn set(
         &mut self,
         deadlines: &mut Deadlines,
-        (key, serial): (usize, u64),
+        key: usize,
         timer: Timer,
         when: Instant,
     ) {
-        deadlines.0[timer as usize] = Some(when);
-        self.0.push(Reverse((when, key, serial, timer)));
+        self.number += 1;
+        deadlines.0[timer as usize] = self.number;
+        self.entries.push(Reverse((when, self.number, key, timer)));
     }
 
     /// The earliest entry.
     pub(crate) fn peek(&self) -> Option<Entry> {
-        self.0.peek().map(|Reverse(entry)| *entry)
+        self.entries.peek().map(|Reverse(entry)| *entry)
     }
 
     pub(crate) fn pop(&mut self) {
-        self.0.pop();
+        self.entries.pop();
     }
 }
