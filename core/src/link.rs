@@ -24,6 +24,7 @@ impl<T: Transport> Link<T> {
     /// `None` if a turn is under way already, which breaks the contract.
     pub fn turn(&self) -> Option<Turn<T>> {
         let delivery = self.0.delivery.with(Option::take)?;
+        self.0.in_turn.store(true, Ordering::Relaxed);
         self.0.handles.fetch_add(1, Ordering::Relaxed);
         let mut turn = Turn {
             socket: WebSocket {
@@ -259,6 +260,8 @@ impl<T: Transport> Drop for Turn<T> {
         }
         let delivery = self.delivery.take();
         let shared = &self.socket.shared;
+        // The turn's own handle goes after this, and leaves nothing to look at.
+        shared.in_turn.store(false, Ordering::Relaxed);
         shared.delivery.with(|home| *home = delivery);
         if self.changed {
             shared.waiters.wake();
@@ -271,5 +274,23 @@ impl<T: Transport> fmt::Debug for Turn<T> {
         f.debug_struct("Turn")
             .field("socket", &self.socket)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "mock"))]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use crate::mock::{Mock, Network};
+    use crate::{Bind, WebSocket};
+
+    #[test]
+    fn a_turn_leaves_nothing_to_look_at_for_the_next() {
+        let network = Network::new();
+        network.peer("ws://peer/").send("hello").hang();
+        let socket = WebSocket::<Mock>::new("ws://peer/").expect("a good URL");
+        let _ = socket.on_message(|socket, _| drop(socket.clone()));
+        network.run();
+        assert!(!socket.shared().dirty.load(Ordering::SeqCst));
     }
 }

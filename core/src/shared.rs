@@ -29,6 +29,8 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) unsent: AtomicUsize,
     /// The handles, counted apart from the `Arc`, which links and streams hold too.
     pub(crate) handles: AtomicUsize,
+    /// A turn is under way, which has a handle of its own.
+    pub(crate) in_turn: AtomicBool,
     /// Somebody has seen that, and closes the socket before it is abandoned.
     leaving: AtomicBool,
     pub(crate) abandoned: AtomicBool,
@@ -60,6 +62,7 @@ impl<T: Transport> Shared<T> {
             refused: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
             handles: AtomicUsize::new(1),
+            in_turn: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
             dirty: AtomicBool::new(!mail.is_empty()),

@@ -466,8 +466,10 @@ impl<T: Transport> Drop for WebSocket<T> {
     fn drop(&mut self) {
         match self.shared.handles.fetch_sub(1, Ordering::AcqRel) {
             1 => self.shared.abandon(),
-            // The other may be a turn's own.
-            2 => self.shared.dirty.store(true, Ordering::SeqCst),
+            // The other may be a turn's own, which then looks at once.
+            2 if self.shared.in_turn.load(Ordering::Relaxed) => {
+                self.shared.dirty.store(true, Ordering::SeqCst);
+            }
             _ => {}
         }
     }
