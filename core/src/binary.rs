@@ -80,7 +80,8 @@ impl Deref for Binary {
     #[inline]
     fn deref(&self) -> &[u8] {
         match &self.0 {
-            Repr::Inline(length, data) => &data[..usize::from(*length)],
+            // Not indexed: a panic would bring the machinery of formatting.
+            Repr::Inline(length, data) => data.get(..usize::from(*length)).unwrap_or(data),
             Repr::Shared(data) => data,
         }
     }

@@ -152,6 +152,12 @@ impl<S> Delivery<S> {
         }
     }
 
+    /// The same where it is not done all the time: one body for all who do.
+    #[inline(never)]
+    pub(crate) fn tell(&mut self, socket: &S, event: Event) {
+        self.deliver(socket, event);
+    }
+
     /// Delivers the kept events for which there is a listener now, oldest first,
     /// until there is mail.
     pub(crate) fn deliver_kept(&mut self, socket: &S, mail: &AtomicBool) {
@@ -162,7 +168,7 @@ impl<S> Delivery<S> {
             };
             if self.has_listener(event.kind()) {
                 self.backlog_bytes -= event.len();
-                self.deliver(socket, event);
+                self.tell(socket, event);
             } else {
                 passed.push(event);
             }

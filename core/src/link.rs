@@ -107,17 +107,19 @@ impl<T: Transport> Turn<T> {
 
     /// Tells the socket a fact.
     pub fn report(&mut self, report: Report) {
-        if let Report::Message(message) = report {
-            return self.message(message);
-        }
         self.settle();
         if self.relay().is_some() {
             return self.pass_on(report);
         }
         let shared = &*self.socket.shared;
-        self.changed = true;
+        self.changed |= !matches!(report, Report::Message(_));
         match report {
-            Report::Message(_) => {}
+            // A backend has `message` for it.
+            Report::Message(message) => {
+                if shared.step(Input::Message) == Decision::DeliverMessage {
+                    self.tell(Event::Message(message));
+                }
+            }
             Report::Established {
                 protocol,
                 extensions,
@@ -127,7 +129,7 @@ impl<T: Transport> Turn<T> {
                     shared.accepted.set((protocol, extensions));
                 }
                 if shared.step(Input::Established) == Decision::DeliverOpen {
-                    self.deliver(Event::Open);
+                    self.tell(Event::Open);
                 }
             }
             Report::PeerClosing => {
@@ -187,20 +189,27 @@ impl<T: Transport> Turn<T> {
         match decision {
             Decision::Fail => {
                 let _ = self.socket.shared.failure.set(Box::new(error.clone()));
-                self.deliver(Event::Error(error));
+                self.tell(Event::Error(error));
                 self.settle();
                 close = CloseEvent::abnormal();
             }
             Decision::DeliverClose => {}
             _ => return,
         }
-        self.deliver(Event::Close(close));
+        self.tell(Event::Close(close));
     }
 
     #[inline(always)]
     fn deliver(&mut self, event: Event) {
         if let Some(delivery) = &mut self.delivery {
             delivery.deliver(&self.socket, event);
+        }
+    }
+
+    /// The same for an event that is rare.
+    fn tell(&mut self, event: Event) {
+        if let Some(delivery) = &mut self.delivery {
+            delivery.tell(&self.socket, event);
         }
     }
 

@@ -76,7 +76,9 @@ fn texts_of_every_length_are_exact() {
         *got.borrow_mut() = message.as_text().expect("text").to_owned();
     });
     js("socket.open()");
-    for piece in ["a", "é", "€", "𐍈", "\0", "\u{feff}", "a€", "€a𐍈"] {
+    for piece in [
+        "a", "é", "€", "𐍈", "\0", "\u{feff}", "a€", "€a𐍈", "a𐍈", "\u{fffd}",
+    ] {
         for count in [1, 2, 31, 32, 33, 127, 128, 129, 1000, 70000] {
             js(&format!("socket.receive({piece:?}.repeat({count}))")
                 .replace("\\u{feff}", "\\ufeff"));
