@@ -174,7 +174,8 @@ pub trait BuilderExt: Sized {
     fn keep_alive(self, interval: Duration, timeout: Duration) -> Self;
 
     /// How many bytes of messages may wait in a stream that nobody drains
-    /// before the socket stops reading. Default: 4 MiB.
+    /// before the socket stops reading; each message counts for some 48 more
+    /// than its payload has. Default: 4 MiB.
     ///
     /// ```
     /// use isosocket::WebSocket;

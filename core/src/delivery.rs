@@ -167,7 +167,7 @@ impl<S> Delivery<S> {
                 break;
             };
             if self.has_listener(event.kind()) {
-                self.backlog_bytes -= event.len();
+                self.backlog_bytes -= event.weight();
                 self.tell(socket, event);
             } else {
                 passed.push(event);
@@ -238,9 +238,9 @@ impl<S> Delivery<S> {
     }
 
     fn keep(&mut self, event: Event) {
-        let bytes = self.backlog_bytes + event.len();
+        let bytes = self.backlog_bytes + event.weight();
         // Only messages can be too much.
-        if bytes > BACKLOG_LIMIT && event.len() > 0 {
+        if bytes > BACKLOG_LIMIT && event.weight() > 0 {
             if !mem::replace(&mut self.told_of_loss, true) {
                 log::warn!("nobody listens for messages: dropping them from now on");
             }

@@ -131,10 +131,10 @@ impl Event {
         }
     }
 
-    /// The bytes of the message, if it is one.
-    pub(crate) fn len(&self) -> usize {
+    /// What it counts for where messages wait, in bytes.
+    pub(crate) fn weight(&self) -> usize {
         match self {
-            Event::Message(message) => message.len(),
+            Event::Message(message) => message.weight(),
             _ => 0,
         }
     }

@@ -353,14 +353,14 @@ impl<S> Listener<S> for Announce {
 #[derive(Default)]
 struct Batch {
     events: VecDeque<Event>,
-    /// The bytes of the messages among them.
+    /// What the messages among them count for.
     bytes: usize,
 }
 
 impl Batch {
     #[inline]
     fn push(&mut self, event: Event) {
-        self.bytes += event.len();
+        self.bytes += event.weight();
         self.events.push_back(event);
     }
 

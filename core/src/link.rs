@@ -25,7 +25,8 @@ impl<T: Transport> Link<T> {
     pub fn turn(&self) -> Option<Turn<T>> {
         let delivery = self.0.delivery.with(Option::take)?;
         self.0.in_turn.store(true, Ordering::Relaxed);
-        self.0.handles.fetch_add(1, Ordering::Relaxed);
+        // Released, so that whoever drops the other handle knows of the turn.
+        self.0.handles.fetch_add(1, Ordering::Release);
         let mut turn = Turn {
             socket: WebSocket {
                 shared: self.0.clone(),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::{Binary, Text};
+use crate::{Binary, Event, Text};
 
 /// One message: text or binary.
 ///
@@ -99,6 +99,12 @@ impl Message {
     /// ```
     pub fn len(&self) -> usize {
         self.as_bytes().len()
+    }
+
+    /// What it counts for where messages wait, in bytes: its payload, and the
+    /// event it comes in, as a peer may send any number of empty ones.
+    pub(crate) fn weight(&self) -> usize {
+        self.len() + size_of::<Event>()
     }
 
     /// Whether the payload is empty. Empty messages are messages (S44).

@@ -221,7 +221,7 @@ fn a_stream_that_nobody_drains_holds_up_the_peer() {
     let network = Network::new();
     let peer = network.peer(URL);
     for _ in 0..10 {
-        peer.send(vec![0; 1 << 20]);
+        peer.send(vec![0; (1 << 20) - 100]);
     }
     let socket = Socket::new(URL).unwrap();
     let mut events = socket.events();
@@ -231,6 +231,34 @@ fn a_stream_that_nobody_drains_holds_up_the_peer() {
     network.run();
     assert_eq!(std::iter::from_fn(|| events.try_next()).count(), 5);
     network.finish();
+}
+
+#[test]
+fn empty_messages_cannot_fill_the_memory() {
+    let network = Network::new();
+    let peer = network.peer(URL);
+    for _ in 0..200_000 {
+        peer.send("");
+    }
+    let socket = Socket::new(URL).unwrap();
+    let mut events = socket.events();
+    network.run();
+    assert!(!peer.is_done(), "a stream holds up the peer");
+    let held = std::iter::from_fn(|| events.try_next()).count();
+    assert!((1000..150_000).contains(&held), "{held}");
+
+    let network = Network::new();
+    let peer = network.peer(URL);
+    for _ in 0..100_000 {
+        peer.send("");
+    }
+    let socket = Socket::new(URL).unwrap();
+    network.run();
+    assert!(peer.is_done());
+    let mut events = socket.events();
+    network.run();
+    let kept = std::iter::from_fn(|| events.try_next()).count();
+    assert!((1000..50_000).contains(&kept), "{kept}");
 }
 
 #[test]

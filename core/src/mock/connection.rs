@@ -140,7 +140,7 @@ impl Connection {
                 turn = link.as_ref().and_then(Link::turn);
             }
             if let Report::Message(message) = &report {
-                unchecked += message.len();
+                unchecked += message.weight();
             }
             if let Some(turn) = &mut turn {
                 turn.report(report);
