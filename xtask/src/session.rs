@@ -19,8 +19,9 @@ use crate::{demo, lanes, page, peer, progress, wasm, workspace};
 /// A build takes no longer than this, on a cold machine with two cores.
 const BUILD_LIMIT: Duration = Duration::from_secs(15 * 60);
 
-/// A row's cases take no longer than this together.
-const RUN_LIMIT: Duration = Duration::from_secs(10 * 60);
+/// A row's cases take no longer than this together: they take a minute or two,
+/// and a browser that hangs is tried once more.
+const RUN_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// What runs beside the suite is ours and has limits of its own below this.
 const BESIDE_LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -30,7 +31,7 @@ const SECOND_TRIES: usize = 4;
 
 /// The same for wasm-bindgen's runner, so that it gives up before we do and
 /// can still say why.
-const RUNNER_LIMIT: &str = "540";
+const RUNNER_LIMIT: &str = "270";
 
 /// What the rows of one run share.
 pub struct Session {
