@@ -1,8 +1,5 @@
 //! The data of binary messages.
 
-use std::cmp::Ordering;
-use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
 use bytes::Bytes;
@@ -87,21 +84,9 @@ impl Deref for Binary {
     }
 }
 
-impl AsRef<[u8]> for Binary {
-    fn as_ref(&self) -> &[u8] {
-        self
-    }
-}
-
 impl Default for Binary {
     fn default() -> Self {
         Binary(Repr::Inline(0, [0; INLINE]))
-    }
-}
-
-impl fmt::Debug for Binary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
     }
 }
 
@@ -150,30 +135,49 @@ impl From<Binary> for Vec<u8> {
     }
 }
 
-// Equal, ordered and hashed by the bytes, wherever they are.
+/// Compared, ordered, hashed and shown by the content that it derefs to,
+/// wherever that is kept.
+macro_rules! by_content {
+    ($type:ty: $content:ty) => {
+        impl AsRef<$content> for $type {
+            fn as_ref(&self) -> &$content {
+                self
+            }
+        }
 
-impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Binary {
-    fn eq(&self, other: &T) -> bool {
-        **self == *other.as_ref()
-    }
+        impl std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Debug::fmt(&**self, f)
+            }
+        }
+
+        impl<T: AsRef<$content> + ?Sized> PartialEq<T> for $type {
+            fn eq(&self, other: &T) -> bool {
+                **self == *other.as_ref()
+            }
+        }
+
+        impl Eq for $type {}
+
+        impl PartialOrd for $type {
+            fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $type {
+            fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+                (**self).cmp(&**other)
+            }
+        }
+
+        impl std::hash::Hash for $type {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                (**self).hash(state);
+            }
+        }
+    };
 }
+pub(crate) use by_content;
 
-impl Eq for Binary {}
-
-impl PartialOrd for Binary {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Binary {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (**self).cmp(&**other)
-    }
-}
-
-impl Hash for Binary {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (**self).hash(state);
-    }
-}
+by_content!(Binary: [u8]);

@@ -238,9 +238,10 @@ impl<S> Delivery<S> {
     }
 
     fn keep(&mut self, event: Event) {
-        let bytes = self.backlog_bytes + event.weight();
+        let weight = event.weight();
+        let bytes = self.backlog_bytes + weight;
         // Only messages can be too much.
-        if bytes > BACKLOG_LIMIT && event.weight() > 0 {
+        if bytes > BACKLOG_LIMIT && weight > 0 {
             if !mem::replace(&mut self.told_of_loss, true) {
                 log::warn!("nobody listens for messages: dropping them from now on");
             }

@@ -1,15 +1,13 @@
 //! The data of text messages.
 
-use std::cmp::Ordering;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
 use arrayvec::ArrayString;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use crate::binary::INLINE;
+use crate::binary::{INLINE, by_content};
 
 /// Text that is known to be UTF-8 and cheap to clone; derefs to [`str`].
 ///
@@ -80,21 +78,9 @@ impl Deref for Text {
     }
 }
 
-impl AsRef<str> for Text {
-    fn as_ref(&self) -> &str {
-        self
-    }
-}
-
 impl Default for Text {
     fn default() -> Self {
         Text(Repr::Inline(ArrayString::new()))
-    }
-}
-
-impl fmt::Debug for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
     }
 }
 
@@ -129,30 +115,4 @@ impl From<Text> for String {
     }
 }
 
-// Equal, ordered and hashed by the characters, wherever they are.
-
-impl<T: AsRef<str> + ?Sized> PartialEq<T> for Text {
-    fn eq(&self, other: &T) -> bool {
-        **self == *other.as_ref()
-    }
-}
-
-impl Eq for Text {}
-
-impl PartialOrd for Text {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Text {
-    fn cmp(&self, other: &Self) -> Ordering {
-        (**self).cmp(&**other)
-    }
-}
-
-impl Hash for Text {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (**self).hash(state);
-    }
-}
+by_content!(Text: str);

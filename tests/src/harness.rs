@@ -15,7 +15,7 @@ macro_rules! mount {
     ($name:ident, $case:expr) => {
         #[test]
         fn $name() {
-            $crate::harness::block_on($crate::suite::run($case));
+            $crate::blocking::block_on($crate::suite::run($case));
         }
     };
 }
@@ -44,13 +44,11 @@ mod executors;
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod native {
-    use std::future::Future;
     use std::io::{Read, Write};
     use std::net::TcpStream;
-    use std::pin::pin;
     use std::sync::{Arc, LazyLock, OnceLock, mpsc};
-    use std::task::{Context, Poll, Wake, Waker};
-    use std::thread::{self, Thread};
+    use std::task::{Poll, Waker};
+    use std::thread;
     use std::time::{Duration, Instant};
 
     use isosocket_peer::{Peer, PeerOptions};
@@ -158,24 +156,6 @@ mod native {
             Poll::Pending
         })
         .await;
-    }
-
-    /// Runs a future on this thread.
-    pub fn block_on<T>(future: impl Future<Output = T>) -> T {
-        struct Unpark(Thread);
-        impl Wake for Unpark {
-            fn wake(self: Arc<Self>) {
-                self.0.unpark();
-            }
-        }
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let mut future = pin!(future);
-        loop {
-            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(output) => return output,
-                Poll::Pending => thread::park(),
-            }
-        }
     }
 
     /// What tells a process that runs one case alone.

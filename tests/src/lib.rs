@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod blocking;
 #[allow(missing_docs, reason = "the name of a case says what it shows")]
 pub mod cases;
 pub mod deviations;

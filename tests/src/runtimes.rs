@@ -26,8 +26,11 @@ pub trait Runtime {
         task: impl Future<Output = T> + Send + 'static,
     ) -> impl Future<Output = T>;
 
-    /// The future's output, unless it takes longer than so many milliseconds.
-    fn timeout<F: Future>(milliseconds: u32, future: F) -> impl Future<Output = Option<F::Output>>;
+    /// The future's output, unless it takes longer than so many milliseconds:
+    /// by the executor's own timer where it has one.
+    fn timeout<F: Future>(milliseconds: u32, future: F) -> impl Future<Output = Option<F::Output>> {
+        within(milliseconds, future)
+    }
 }
 
 /// Runs a body, within a case's time.

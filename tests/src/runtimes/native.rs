@@ -11,7 +11,6 @@ use futures::executor::ThreadPool;
 use futures::task::SpawnExt;
 
 use crate::runtimes::Runtime;
-use crate::suite::within;
 
 /// Mounts every body on one executor, whose way to run a future is given.
 macro_rules! mount {
@@ -105,10 +104,6 @@ impl Runtime for Pool {
             LazyLock::new(|| ThreadPool::new().expect("there is room for threads"));
         POOL.spawn_with_handle(task).expect("the pool stays")
     }
-
-    async fn timeout<F: Future>(milliseconds: u32, future: F) -> Option<F::Output> {
-        within(milliseconds, future).await
-    }
 }
 
 /// Without an executor: a thread for each task.
@@ -121,9 +116,5 @@ impl Runtime for Threads {
         let (tell, told) = oneshot::channel();
         thread::spawn(|| tell.send(pollster::block_on(task)).is_ok());
         async { told.await.expect("the task does not panic") }
-    }
-
-    async fn timeout<F: Future>(milliseconds: u32, future: F) -> Option<F::Output> {
-        within(milliseconds, future).await
     }
 }

@@ -8,7 +8,6 @@ use wasm_bindgen_futures::spawn_local;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::runtimes::Runtime;
-use crate::suite::within;
 
 /// Mounts every body on one executor, whose way to run a future is given.
 macro_rules! mount {
@@ -64,10 +63,6 @@ impl Runtime for Own {
     ) -> impl Future<Output = T> {
         on(isosocket::run, task)
     }
-
-    async fn timeout<F: Future>(milliseconds: u32, future: F) -> Option<F::Output> {
-        within(milliseconds, future).await
-    }
 }
 
 struct WasmBindgen;
@@ -77,9 +72,5 @@ impl Runtime for WasmBindgen {
         task: impl Future<Output = T> + Send + 'static,
     ) -> impl Future<Output = T> {
         on(spawn_local, task)
-    }
-
-    async fn timeout<F: Future>(milliseconds: u32, future: F) -> Option<F::Output> {
-        within(milliseconds, future).await
     }
 }

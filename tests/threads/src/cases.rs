@@ -2,18 +2,16 @@
 //! first thread.
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread, ThreadId};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::channel::mpsc;
 use futures::future::join;
 use isosocket::{Bind, Event, Message, ReadyState, Reconnecting, SendError, Status, WebSocket};
+use isosocket_tests::blocking::block_on;
 use isosocket_tests::harness;
 use isosocket_tests::probe::{Probe, Via, fresh_id, hex, trace, url, with_id};
 use isosocket_tests::record::{record, records};
@@ -186,22 +184,6 @@ async fn use_as_echo(mut probe: Probe) -> Seen {
 
 /// A worker may wait, while the socket's own thread goes on.
 pub async fn a_thread_that_waits_reads_a_stream() -> Seen {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    fn block_on<T>(future: impl Future<Output = T>) -> T {
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
-        let mut future = pin!(future);
-        loop {
-            match future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(output) => return output,
-                Poll::Pending => thread::park(),
-            }
-        }
-    }
     let probe = Probe::path("/echo")?;
     elsewhere(move || async move { block_on(use_as_echo(probe)) }).await
 }
