@@ -145,8 +145,9 @@ pub async fn a_timeout_loses_nothing<R: Runtime>() -> Seen {
     ensure!(early.is_none(), "an event before any was sent: {early:?}");
 
     let (mut sent, mut timeouts) = (0u8, 0);
-    while timeouts < 2 {
-        ensure!(sent < u8::MAX, "there was always room");
+    // A browser may take in all of it by itself, faster than a timer comes.
+    let most = if harness::WEB { 48 } else { u8::MAX };
+    while timeouts < 2 && sent < most {
         match probe.socket.send(vec![sent; 64 << 10]) {
             Ok(()) => sent += 1,
             Err(SendError::Full(_)) => {
@@ -156,6 +157,7 @@ pub async fn a_timeout_loses_nothing<R: Runtime>() -> Seen {
             Err(error) => return Err(error.to_string()),
         }
     }
+    ensure!(harness::WEB || timeouts == 2, "there was always room");
     probe.socket.send_ready().await;
     let last = probe.socket.send(vec![sent; 64 << 10]);
     last.map_err(|error| format!("ready, and refused: {error}"))?;
