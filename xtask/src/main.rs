@@ -83,7 +83,12 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let command = arguments.next();
     let rest: Vec<String> = arguments.collect();
+    let is_help = |word: &str| ["help", "--help", "-h"].contains(&word);
     let outcome = match command.as_deref() {
+        Some(word) if is_help(word) || rest.iter().any(|word| is_help(word)) => {
+            print!("{USAGE}");
+            Ok(true)
+        }
         Some("test-all") => test_all::main(&rest),
         Some("parity") => parity::main(&rest),
         Some("bench") => bench::main(&rest),
@@ -92,10 +97,6 @@ fn main() -> ExitCode {
         Some("servers") => servers::main(&rest),
         Some("threads") => threads::main(&rest),
         Some("tidy") => tidy::main(&rest),
-        Some("help" | "--help" | "-h") => {
-            print!("{USAGE}");
-            Ok(true)
-        }
         Some(other) => Err(format!("there is no command `{other}`\n\n{USAGE}")),
         None => Err(format!("which command?\n\n{USAGE}")),
     };

@@ -1,30 +1,11 @@
 //! Connecting again at the edges of its rules (`docs/reconnecting.md`): limits of
 //! zero, answers that are too late, and ends with something left.
 
-use std::future::{pending, poll_fn};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::future::pending;
 
-use isosocket_core::mock::{Mock, Network};
-use isosocket_core::{
-    Bind, Builder, ErrorEvent, NewError, ReadyState, Reconnect, Retry, Status, SyntaxError,
-    WebSocket,
-};
+use isosocket_core::{NewError, SyntaxError};
 
-const URL: &str = "ws://peer/";
-const SECOND: Duration = Duration::from_secs(1);
-const MILLISECOND: Duration = Duration::from_millis(1);
-
-type Socket = WebSocket<Reconnect<Mock>>;
-
-/// A network in which every jitter is the most it can be.
-fn network() -> Network {
-    let network = Network::new();
-    network.fix_random(u64::MAX);
-    network
-}
+use super::*;
 
 /// A hook that counts how often it is asked.
 fn counted(builder: Builder<Reconnect<Mock>>) -> (Builder<Reconnect<Mock>>, Arc<AtomicUsize>) {

@@ -1,0 +1,202 @@
+//! What is sent and received over several connections.
+
+use super::*;
+
+/// R16, R17.
+#[test]
+fn what_is_sent_while_there_is_no_connection_comes_first() {
+    let network = network();
+    network.peer(URL).refuse("no");
+    network
+        .peer(URL)
+        .expect("1")
+        .expect("2")
+        .expect("3")
+        .drop_connection();
+    network.peer(URL).expect("4").expect("3").expect("5");
+    let socket = Socket::builder(URL).on_open(|socket| socket.send("3").unwrap());
+    let socket = socket.connect().unwrap();
+    socket.send("1").unwrap();
+    network.run();
+    socket.send("2").unwrap();
+    assert_eq!(socket.buffered_amount(), 2);
+    network.advance(500 * MILLISECOND);
+    assert_eq!(socket.ready_state(), ReadyState::Connecting);
+    assert_eq!(socket.buffered_amount(), 0);
+    socket.send("4").unwrap();
+    network.advance(SECOND);
+    socket.send("5").unwrap();
+    network.finish();
+}
+
+/// R18.
+#[test]
+fn what_a_lost_connection_took_is_not_sent_again() {
+    let network = network();
+    let peer = network.peer(URL);
+    peer.stall();
+    network.peer(URL).expect("after");
+    let socket = open(&network);
+    socket.send("lost").unwrap();
+    network.run();
+    assert_eq!(socket.buffered_amount(), 4);
+    peer.drop_connection();
+    network.run();
+    assert_eq!(socket.buffered_amount(), 0);
+    socket.send("after").unwrap();
+    network.advance(SECOND);
+    network.finish();
+}
+
+/// R16.
+#[test]
+fn the_queue_is_bounded_or_there_is_none() {
+    let network = network();
+    network.peer(URL).hang();
+    let socket = Socket::builder(URL).queue_limit(5).connect().unwrap();
+    socket.send("abc").unwrap();
+    assert_eq!(socket.send("def"), Err(SendError::Full("def".into())));
+    socket.send("de").unwrap();
+
+    let socket = Socket::builder(URL).send_limit(2).connect().unwrap();
+    assert_eq!(socket.send("abc"), Err(SendError::Full("abc".into())));
+
+    let socket = Socket::builder(URL).refuse_while_down().connect().unwrap();
+    let refused = Err(SendError::Connecting("abc".into()));
+    assert_eq!(socket.send("abc"), refused);
+    assert_eq!(socket.buffered_amount(), 0);
+}
+
+/// R18.
+#[test]
+fn a_message_to_a_connection_that_is_ending_is_for_the_next() {
+    let network = network();
+    network.peer(URL).close_with(1001, "");
+    network.peer(URL).expect("hello");
+    let socket = Socket::builder(URL).connect().unwrap();
+    // Inside the turn in which the peer closes: core has not heard of it.
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = told.clone();
+    socket.on_status(move |socket, status| {
+        if matches!(status, Status::Waiting { .. }) {
+            count.fetch_add(1, Ordering::Relaxed);
+            socket.send("hello").unwrap();
+        }
+    });
+    network.advance(SECOND);
+    assert_eq!(told.load(Ordering::Relaxed), 1);
+    network.finish();
+}
+
+/// R19.
+#[test]
+fn send_ready_waits_for_a_connection() {
+    let network = network();
+    network.peer(URL).refuse("no");
+    network
+        .peer(URL)
+        .stall()
+        .accept()
+        .delay(SECOND)
+        .drain()
+        .expect(vec![0; 1 << 20])
+        .expect("x");
+    let socket = Socket::new(URL).unwrap();
+    socket.send(vec![0; 1 << 20]).unwrap();
+    assert_eq!(socket.send("x"), Err(SendError::Full("x".into())));
+    network.block_on(socket.send_ready());
+    assert_eq!(network.now(), 500 * MILLISECOND);
+    socket.send("x").unwrap();
+    network.block_on(socket.send_ready());
+    assert_eq!(network.now(), 1500 * MILLISECOND);
+    assert_eq!(socket.buffered_amount(), 0);
+    network.finish();
+}
+
+/// R19.
+#[test]
+fn a_sink_waits_for_the_next_connection() {
+    let network = network();
+    network.peer(URL).refuse("no");
+    network.peer(URL).expect("a").expect("b").expect_close();
+    let socket = Socket::builder(URL).queue_limit(1).connect().unwrap();
+    let mut sender = socket.sender();
+    network.block_on(async {
+        // Queued, as a sink that is not ready yet was told to take it.
+        socket.send("a").unwrap();
+        sender.flush().await.unwrap();
+        assert_eq!(network.now(), 500 * MILLISECOND);
+        sender.send("b".into()).await.unwrap();
+        sender.close().await.unwrap();
+    });
+    assert_eq!(socket.ready_state(), ReadyState::Closed);
+    network.finish();
+}
+
+/// R21.
+#[test]
+fn a_stream_that_nobody_drains_holds_up_the_connection() {
+    let network = network();
+    let peer = network.peer(URL);
+    for _ in 0..10 {
+        peer.send(vec![0; (1 << 20) - 100]);
+    }
+    let socket = Socket::new(URL).unwrap();
+    let mut events = socket.events();
+    network.run();
+    assert!(!peer.is_done());
+    assert_eq!(std::iter::from_fn(|| events.try_next()).count(), 1 + 5);
+    network.run();
+    assert_eq!(std::iter::from_fn(|| events.try_next()).count(), 5);
+    network.finish();
+}
+
+/// R21.
+#[test]
+fn a_stream_is_woken_once_for_a_turn() {
+    let network = network();
+    let peer = network.peer(URL);
+    let socket = open(&network);
+    let mut events = socket.events();
+    network.run();
+    assert_eq!(events.try_next(), Some(Event::Open));
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(count.clone());
+    let polled = pin!(events.next()).poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    peer.send("a").send("b").send("c");
+    network.run();
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    assert_eq!(std::iter::from_fn(|| events.try_next()).count(), 3);
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl std::task::Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// R2, R21.
+#[test]
+fn the_stream_of_events_goes_on_over_connections_and_ends_once() {
+    let network = network();
+    network.peer(URL).send("a").drop_connection();
+    network.peer(URL).send("b").expect_close();
+    let socket = Socket::new(URL).unwrap();
+    let mut events = socket.events();
+    let kinds = network.block_on(async {
+        let mut kinds = Vec::new();
+        while let Some(event) = events.next().await {
+            if event == Event::Message("b".into()) {
+                socket.close();
+            }
+            kinds.push(event.kind().name());
+        }
+        kinds
+    });
+    assert_eq!(kinds, ["open", "message", "open", "message", "close"]);
+    network.finish();
+}

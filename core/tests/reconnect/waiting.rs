@@ -1,0 +1,182 @@
+//! How long it waits, and how often it tries.
+
+use super::*;
+
+/// R8, R9.
+#[test]
+fn the_backoff_doubles_and_begins_anew_after_the_minimum_uptime() {
+    let network = network();
+    let builder = Socket::builder(URL)
+        .backoff(100 * MILLISECOND, 350 * MILLISECOND)
+        .min_uptime(10 * SECOND);
+    for _ in 0..4 {
+        network.peer(URL).refuse("no");
+    }
+    network
+        .peer(URL)
+        .accept()
+        .delay(10 * SECOND - MILLISECOND)
+        .drop_connection();
+    network
+        .peer(URL)
+        .accept()
+        .delay(10 * SECOND + MILLISECOND)
+        .drop_connection();
+    network.peer(URL).refuse("no");
+    network.peer(URL).accept();
+    let socket = builder.connect().unwrap();
+    let mut statuses = socket.statuses();
+    network.advance(60 * SECOND);
+    let mut waits = Vec::new();
+    while let Some(status) = statuses.try_next() {
+        if let Status::Waiting { attempt, delay, .. } = status {
+            waits.push((attempt, delay.as_millis()));
+        }
+    }
+    assert_eq!(
+        waits,
+        [
+            (2, 100),
+            (3, 200),
+            (4, 350),
+            (5, 350),
+            (6, 350), // it was lost too soon
+            (1, 100), // it had held
+            (2, 200),
+        ]
+    );
+    assert_eq!(socket.status(), Status::Open);
+}
+
+/// R9.
+#[test]
+fn jitter_is_between_nothing_and_the_bound() {
+    let network = Network::new();
+    network.seed(7);
+    let builder = Socket::builder(URL).backoff(SECOND, SECOND);
+    let delays = Arc::new(Mutex::new(Vec::new()));
+    let log = delays.clone();
+    let socket = builder.on_status(move |_, status| {
+        if let Status::Waiting { delay, .. } = status {
+            log.lock().unwrap().push(*delay);
+        }
+    });
+    for _ in 0..1000 {
+        network.peer(URL).refuse("no");
+    }
+    network.peer(URL);
+    let _socket = network.block_on(socket.open()).unwrap();
+    let delays = delays.lock().unwrap();
+    assert_eq!(delays.len(), 1000);
+    assert!(delays.iter().all(|delay| *delay <= SECOND));
+    for tenth in 0..10 {
+        let from = tenth * 100 * MILLISECOND;
+        let count = delays
+            .iter()
+            .filter(|delay| **delay >= from && **delay < from + 100 * MILLISECOND);
+        let count = count.count();
+        assert!(
+            (60..=140).contains(&count),
+            "{count} of 1000 in tenth {tenth}"
+        );
+    }
+    assert_eq!(delays.iter().sum::<Duration>(), network.now());
+}
+
+/// R9.
+#[test]
+fn no_wait_is_possible() {
+    let network = Network::new();
+    network.fix_random(0);
+    network.peer(URL).drop_connection();
+    network.peer(URL);
+    let _socket = open(&network);
+    assert_eq!(network.now(), Duration::ZERO);
+}
+
+/// R10.
+#[test]
+fn attempts_are_counted_up_to_the_maximum() {
+    let network = network();
+    for _ in 0..3 {
+        network.peer(URL).refuse("no");
+    }
+    let opening = Socket::builder(URL).max_attempts(3).open();
+    assert!(network.block_on(opening).is_err());
+    assert_eq!(network.now(), 1500 * MILLISECOND);
+
+    // A connection that held is not among them.
+    network
+        .peer(URL)
+        .accept()
+        .delay(5 * SECOND)
+        .delay(MILLISECOND)
+        .drop_connection();
+    network.peer(URL).refuse("no");
+    let socket = Socket::builder(URL).max_attempts(1).connect().unwrap();
+    network.advance(60 * SECOND);
+    assert!(matches!(socket.status(), Status::GaveUp(loss) if loss.attempt == 1));
+    assert_eq!(network.timers(), 0);
+    network.finish();
+}
+
+/// R11.
+#[test]
+fn the_hook_may_say_when() {
+    let network = network();
+    network.peer(URL).refuse("no");
+    network.peer(URL).refuse("no");
+    network.peer(URL);
+    let socket = Socket::builder(URL).retry(|loss| match loss.attempt {
+        1 => Retry::After(42 * SECOND),
+        _ => Retry::Backoff,
+    });
+    let _socket = network.block_on(socket.open()).unwrap();
+    assert_eq!(network.now(), 43 * SECOND, "it counts as a retry");
+}
+
+/// R12.
+#[test]
+fn a_wait_can_be_cut_short() {
+    let network = network();
+    network.peer(URL).refuse("no");
+    network.peer(URL).refuse("no");
+    network.peer(URL).expect_close();
+    let socket = Socket::new(URL).unwrap();
+    socket.retry_now();
+    network.run();
+    assert_eq!(network.timers(), 1);
+    // Once is enough.
+    socket.retry_now();
+    socket.retry_now();
+    network.run();
+    let status = socket.status();
+    assert!(
+        matches!(status, Status::Waiting { attempt: 3, delay, .. } if delay == SECOND),
+        "{status:?}"
+    );
+    assert_eq!((network.now(), network.timers()), (Duration::ZERO, 1));
+    network.advance(SECOND);
+    assert_eq!(socket.status(), Status::Open);
+    socket.retry_now();
+    socket.close();
+    network.run();
+    socket.retry_now();
+    network.run();
+    assert_eq!((socket.status(), network.timers()), (Status::Closed, 0));
+    network.finish();
+}
+
+/// R5, R11.
+#[test]
+fn a_hook_that_panics_changes_nothing() {
+    let network = network();
+    network.peer(URL).refuse("no");
+    network.peer(URL).expect("hello");
+    let socket = Socket::builder(URL)
+        .retry(|_| panic!("on purpose"))
+        .on_status(|_, _| panic!("on purpose"));
+    let socket = network.block_on(socket.open()).unwrap();
+    socket.send("hello").unwrap();
+    network.finish();
+}
