@@ -130,22 +130,22 @@ list! {
         M handshake::awaiting_open_tells_that_it_failed;
         M handshake::the_request_is_complete;
     }
-    S24 { M handshake::an_offered_subprotocol_is_chosen over CHOICES; }
-    S25 { N handshake::offered_and_none_chosen_fails; }
-    S26 { N handshake::chosen_and_none_offered_fails; }
-    S27 { M handshake::a_bad_choice_of_subprotocol_fails over BAD_CHOICES; }
+    S24 { M replies::an_offered_subprotocol_is_chosen over CHOICES; }
+    S25 { N replies::offered_and_none_chosen_fails; }
+    S26 { N replies::chosen_and_none_offered_fails; }
+    S27 { M replies::a_bad_choice_of_subprotocol_fails over BAD_CHOICES; }
     S28 {
-        M handshake::another_status_fails over STATUSES;
-        M handshake::another_status_with_the_right_headers_fails over STATUSES;
-        M handshake::redirects_are_not_followed over REDIRECTS;
+        M replies::another_status_fails over STATUSES;
+        M replies::another_status_with_the_right_headers_fails over STATUSES;
+        M replies::redirects_are_not_followed over REDIRECTS;
     }
     S29 {
-        M handshake::a_fault_in_the_reply_fails over UPGRADE_FAULTS;
-        N handshake::a_token_ends_at_a_comma_only;
+        M replies::a_fault_in_the_reply_fails over UPGRADE_FAULTS;
+        N replies::a_token_ends_at_a_comma_only;
     }
-    S30 { M handshake::names_and_tokens_are_compared_without_case over GOOD_REPLIES; }
-    S31 { M handshake::a_fault_in_the_reply_fails over ACCEPT_FAULTS; }
-    S32 { M handshake::a_fault_in_the_reply_fails over EXTENSION_FAULTS; }
+    S30 { M replies::names_and_tokens_are_compared_without_case over GOOD_REPLIES; }
+    S31 { M replies::a_fault_in_the_reply_fails over ACCEPT_FAULTS; }
+    S32 { M replies::a_fault_in_the_reply_fails over EXTENSION_FAULTS; }
     S33 {
         M handshake::no_reply_at_all_fails over NO_REPLIES;
         M handshake::what_cannot_be_reached_fails over UNREACHABLE;
@@ -157,12 +157,12 @@ list! {
     }
     S34 { M handshake::before_open_there_is_only_the_failure over FAILURES; }
     S35 {
-        U handshake::http_1_0;
-        U handshake::a_list_of_upgrades;
+        U replies::http_1_0;
+        U replies::a_list_of_upgrades;
     }
     S36 {
-        M handshake::frames_that_come_with_the_reply_count over WITH_REPLY;
-        N handshake::what_comes_before_an_early_end_counts over ENDING_WITH_REPLY;
+        M replies::frames_that_come_with_the_reply_count over WITH_REPLY;
+        N replies::what_comes_before_an_early_end_counts over ENDING_WITH_REPLY;
     }
     S37 {
         M handshake::no_reply_in_time_fails over SLOW_REPLIES;

@@ -10,6 +10,7 @@ pub mod interfaces;
 pub mod peer_closing;
 pub mod receiving;
 pub mod reconnecting;
+pub mod replies;
 pub mod sending;
 pub mod subprotocol;
 pub mod support;
