@@ -16,6 +16,7 @@ use slab::Slab;
 
 use crate::codec::Arena;
 use crate::connection::{Connection, Next};
+use crate::pending::free_spares;
 use crate::timers::Timers;
 use crate::{Inner, Native};
 
@@ -345,6 +346,7 @@ impl EventLoop {
                     let idle = self.connections.is_empty() && shared.reserved == 0;
                     if idle && first_call.is_none() {
                         shared.waker = None;
+                        free_spares();
                         return None;
                     }
                     return Some(first_call);

@@ -115,6 +115,12 @@ impl Native {
         match follow {
             Follow::Nothing => {}
             Follow::Flush => self.act(Action::Flush),
+            // No waiting: what is runnable and wants this core has its turn, which
+            // is the event loop, or the peer, if there is but this core. On others
+            // the loop runs anyway, and this returns at once. It is once in a MiB,
+            // by a sender that is so far ahead of the network.
+            Follow::GiveWay if !event_loop::is_current() => std::thread::yield_now(),
+            Follow::GiveWay => {}
             Follow::Broken => self.act(Action::Broken),
         }
     }

@@ -4,7 +4,9 @@
 //! Sending is a hybrid. While nothing is pending, a message is framed and
 //! written on the caller's thread: one system call, no hop. In a burst, from
 //! the ninth message on without one received, it is only appended, and the
-//! event loop writes many at once.
+//! event loop writes many at once. A large message is written inline as well,
+//! as appending it would cost more than a system call. Whoever runs far ahead of
+//! the network is to give way, so that the queue stays short and in the cache.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -21,8 +23,13 @@ use crate::stream::Stream;
 
 /// How many messages in a row are written inline.
 const INLINE_BURST: u8 = 8;
+/// In a burst a message of this many bytes is still written inline.
+const INLINE_SIZE: usize = 64 << 10;
 /// After a pause of this length a burst is over.
 const BURST_PAUSE: Duration = Duration::from_micros(50);
+/// After each so many queued bytes, while that many are pending, the sender
+/// gives way to the event loop.
+const AHEAD: usize = 1 << 20;
 /// Pongs are queued while no more than this waits to be written.
 const PONG_LIMIT: usize = 64 << 10;
 /// What is left of this much of a message is moved, more than that is handed on.
@@ -42,6 +49,8 @@ pub(crate) enum Follow {
     Nothing,
     /// Write what is pending.
     Flush,
+    /// The loop is to write what is pending, and much is: let it.
+    GiveWay,
     /// The stream is broken: see what the peer had to say, and end.
     Broken,
 }
@@ -61,9 +70,14 @@ pub(crate) struct Outbox {
     last_send: Option<Instant>,
     /// The loop was asked to flush and has not come yet.
     asked: bool,
+    /// The network takes nothing now; the loop hears when it does again.
+    full: bool,
     closing: bool,
     broken: bool,
-    drain_mark: Option<usize>,
+    /// How many bytes were queued since the sender gave way.
+    ahead: usize,
+    /// What is waited for; `usize::MAX` is nothing.
+    drain_mark: usize,
     late_pong: Option<Box<[u8]>>,
 }
 
@@ -78,9 +92,11 @@ impl Outbox {
             credit: INLINE_BURST,
             last_send: None,
             asked: false,
+            full: false,
             closing: false,
             broken: false,
-            drain_mark: None,
+            ahead: 0,
+            drain_mark: usize::MAX,
             late_pong: None,
         }
     }
@@ -152,13 +168,21 @@ impl Outbox {
     }
 
     fn put(&mut self, opcode: OpCode, compressed: bool, payload: &[u8]) -> Follow {
-        if self.pending.is_empty() && self.may_write_inline() {
+        if self.pending.is_empty() && self.may_write_inline(payload.len()) {
             return SCRATCH.with_borrow_mut(|scratch| {
                 self.write_inline(scratch, opcode, compressed, payload)
             });
         }
         self.append(opcode, compressed, payload);
-        self.ask()
+        self.ahead += payload.len() + MAX_HEADER;
+        if !self.full && !self.asked {
+            return self.ask();
+        }
+        if self.ahead < AHEAD || self.pending.len() < AHEAD {
+            return Follow::Nothing;
+        }
+        self.ahead = 0;
+        Follow::GiveWay
     }
 
     /// Queues a Close frame; nothing can be sent after it (S52).
@@ -196,15 +220,19 @@ impl Outbox {
         if self.buffered <= mark {
             return true;
         }
-        self.drain_mark = Some(self.drain_mark.map_or(mark, |other| other.max(mark)));
+        // The first of several that wait, as the amount falls.
+        self.drain_mark = match self.drain_mark {
+            usize::MAX => mark,
+            other => other.max(mark),
+        };
         false
     }
 
     /// Whether those who wait for the mark are to be woken now.
     pub(crate) fn take_drained(&mut self) -> bool {
-        let drained = self.drain_mark.is_some_and(|mark| self.buffered <= mark);
+        let drained = self.drain_mark != usize::MAX && self.buffered <= self.drain_mark;
         if drained {
-            self.drain_mark = None;
+            self.drain_mark = usize::MAX;
         }
         drained
     }
@@ -212,6 +240,7 @@ impl Outbox {
     /// Writes what is pending, as far as the network takes it. For the event loop.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.asked = false;
+        self.full = false;
         let Some(stream) = self.stream.clone() else {
             return Ok(());
         };
@@ -223,7 +252,10 @@ impl Outbox {
                         self.cursor.advance(front, written, &mut self.buffered);
                         self.pending.advance(written);
                     }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.full = true;
+                        return Ok(());
+                    }
                     Err(error) => return Err(self.fail(error)),
                 }
             }
@@ -240,9 +272,12 @@ impl Outbox {
 
     /// Inline while there is credit, or a burst is over. The clock is looked at
     /// only without credit.
-    fn may_write_inline(&mut self) -> bool {
+    fn may_write_inline(&mut self, size: usize) -> bool {
         if self.stream.is_none() || self.asked {
             return false;
+        }
+        if size >= INLINE_SIZE {
+            return true;
         }
         if self.credit == 0 {
             let now = Instant::now();
@@ -284,8 +319,10 @@ impl Outbox {
                     }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         // The loop hears when the stream can be written again.
+                        self.full = true;
                         if scratch.len() - written > MOVED {
-                            self.pending.adopt(std::mem::take(scratch), written);
+                            let chunk = std::mem::replace(scratch, Pending::spare());
+                            self.pending.adopt(chunk, written);
                         } else {
                             let left = &scratch[written..];
                             self.pending
@@ -360,8 +397,8 @@ fn opcode(message: MessageRef<'_>) -> OpCode {
 /// from framing (S48).
 #[derive(Debug, Default)]
 struct FrameCursor {
-    header_left: usize,
     payload_left: usize,
+    header_left: u8,
     counts: bool,
     /// There once a message was compressed.
     compressed: Option<Box<Compressed>>,
@@ -390,9 +427,9 @@ impl FrameCursor {
             if self.header_left == 0 && self.payload_left == 0 {
                 self.begin(frames);
             }
-            let header = self.header_left.min(written);
+            let header = usize::from(self.header_left).min(written);
             let payload = self.payload_left.min(written - header);
-            self.header_left -= header;
+            self.header_left -= header as u8;
             self.payload_left -= payload;
             if self.counts {
                 *buffered -= payload;
@@ -492,6 +529,45 @@ mod tests {
             }
             assert_eq!(left, 0, "in steps of {step}");
         }
+    }
+
+    #[test]
+    fn a_sender_gives_way_once_for_each_so_many_bytes_that_it_is_ahead() {
+        let mut outbox = Outbox::new(usize::MAX);
+        let piece = [0; AHEAD / 4];
+        let follows: Vec<_> = (0..10)
+            .map(|_| outbox.send(MessageRef::Binary(&piece)).expect("no limit"))
+            .collect();
+        let at = |wanted| {
+            let found = follows.iter().enumerate();
+            let found = found.filter(|(_, follow)| **follow == wanted);
+            found.map(|(number, _)| number).collect::<Vec<_>>()
+        };
+        assert_eq!(at(Follow::Flush), [0]);
+        assert_eq!(at(Follow::GiveWay), [3, 7]);
+        outbox.pending = Pending::default();
+        outbox.ahead = AHEAD;
+        let next = outbox.send(MessageRef::Binary(&piece));
+        assert_eq!(next, Ok(Follow::Nothing), "little is pending");
+    }
+
+    #[test]
+    fn the_loop_is_not_asked_to_write_while_the_network_takes_nothing() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it has one");
+        let tcp = std::net::TcpStream::connect(address).expect("the listener is there");
+        tcp.set_nonblocking(true).expect("a socket can be that");
+        let tcp = mio::net::TcpStream::from_std(tcp);
+        let mut outbox = Outbox::new(64 << 20);
+        outbox.attach(Arc::new(Stream::new(tcp, None)));
+        let message = vec![0; 1 << 20];
+        // Nobody reads, so that it is full before the limit is reached.
+        while let Ok(follow) = outbox.send(MessageRef::Binary(&message)) {
+            assert!(matches!(follow, Follow::Nothing | Follow::GiveWay));
+        }
+        assert!(outbox.full);
+        outbox.flush().expect("the peer is there");
+        assert!(outbox.full);
     }
 
     #[test]
