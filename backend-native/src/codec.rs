@@ -157,18 +157,30 @@ impl<'a> Chunks<'a> {
 #[derive(Debug)]
 pub(crate) struct Decoder {
     max_message_size: usize,
-    /// The beginning of a header that is not complete yet.
+    /// Boxed: between messages, as idle sockets are, there is none.
+    partial: Option<Box<Partial>>,
+    closed: bool,
+    /// There once compression was agreed on.
+    inflater: Option<Box<Inflater>>,
+}
+
+/// What has begun to arrive, and is not complete.
+#[derive(Debug, Default)]
+struct Partial {
+    /// The beginning of a header.
     header: [u8; MAX_HEADER],
     header_len: u8,
     /// The frame whose payload is arriving, and how much of it is to come.
     frame: Option<(Frame, u64)>,
-    /// Boxed: an idle socket has none.
-    message: Option<Box<Assembly>>,
+    message: Option<Assembly>,
     /// The payload of a control frame that came in pieces.
     control: Vec<u8>,
-    closed: bool,
-    /// There once compression was agreed on.
-    inflater: Option<Box<Inflater>>,
+}
+
+impl Partial {
+    fn is_empty(&self) -> bool {
+        self.frame.is_none() && self.header_len == 0 && self.message.is_none()
+    }
 }
 
 /// What counts of a header once it was checked.
@@ -254,11 +266,7 @@ impl Decoder {
     pub(crate) fn new(max_message_size: usize) -> Self {
         Decoder {
             max_message_size,
-            header: [0; MAX_HEADER],
-            header_len: 0,
-            frame: None,
-            message: None,
-            control: Vec::new(),
+            partial: None,
             closed: false,
             inflater: None,
         }
@@ -280,10 +288,12 @@ impl Decoder {
         let mut chunks = Chunks::new(input);
         let mut input = input;
         while !self.closed {
-            if self.is_between_messages() {
+            self.let_go();
+            if self.partial.is_none() {
                 input = self.small_messages(input, &mut chunks, output)?;
             }
-            let (frame, remaining) = match self.frame.take() {
+            let carried = self.partial.as_mut();
+            let (frame, remaining) = match carried.and_then(|partial| partial.frame.take()) {
                 Some(frame) => frame,
                 None => match self.next_header(&mut input)? {
                     Some(frame) => frame,
@@ -295,7 +305,7 @@ impl Decoder {
             input = rest;
             let remaining = remaining - here as u64;
             let is_plain = frame.control.is_none() && !frame.compressed;
-            if is_plain && frame.is_final && remaining == 0 && self.message.is_none() {
+            if is_plain && frame.is_final && remaining == 0 && self.message().is_none() {
                 // The whole message is here: no assembly.
                 let share = |payload: &[u8]| chunks.copy(rest.len(), payload.len());
                 output.item(Item::Message(message(frame.text, payload, share)?));
@@ -307,17 +317,25 @@ impl Decoder {
                 }
             }
             if remaining > 0 {
-                self.frame = Some((frame, remaining));
+                self.partial().frame = Some((frame, remaining));
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// Whether what comes next is a header, of which nothing was read, that
-    /// begins a message.
-    fn is_between_messages(&self) -> bool {
-        self.frame.is_none() && self.header_len == 0 && self.message.is_none()
+    fn partial(&mut self) -> &mut Partial {
+        self.partial.get_or_insert_default()
+    }
+
+    /// Frees what served a message that is complete.
+    fn let_go(&mut self) {
+        self.partial.take_if(|partial| partial.is_empty());
+    }
+
+    /// The message that has begun.
+    fn message(&self) -> Option<&Assembly> {
+        self.partial.as_ref()?.message.as_ref()
     }
 
     /// Small messages that are here as a whole, one after the other: no bit but
@@ -369,7 +387,8 @@ impl Decoder {
     /// belongs to one message: how much was read is then told to
     /// [`appended`](Self::appended), and not decoded.
     pub(crate) fn room(&mut self) -> Option<(&mut BytesMut, usize)> {
-        match (self.frame, &mut self.message) {
+        let partial = self.partial.as_mut()?;
+        match (partial.frame, &mut partial.message) {
             (Some((frame, remaining)), Some(message))
                 if remaining >= DIRECT && frame.control.is_none() && !frame.compressed =>
             {
@@ -381,17 +400,23 @@ impl Decoder {
 
     /// So many bytes were appended where [`room`](Self::room) said.
     pub(crate) fn appended(&mut self, read: usize) -> Result<Option<Message>, Violation> {
-        let (Some((frame, remaining)), Some(message)) = (self.frame.take(), &mut self.message)
+        let Some(partial) = &mut self.partial else {
+            return Ok(None);
+        };
+        let (Some((frame, remaining)), Some(message)) =
+            (partial.frame.take(), &mut partial.message)
         else {
             return Ok(None);
         };
         message.grew(read)?;
         let remaining = remaining - read as u64;
         if remaining > 0 {
-            self.frame = Some((frame, remaining));
+            partial.frame = Some((frame, remaining));
             return Ok(None);
         }
-        self.finish(frame)
+        let message = self.finish(frame);
+        self.let_go();
+        message
     }
 
     /// The message, if this was its last frame.
@@ -399,34 +424,38 @@ impl Decoder {
         if !frame.is_final {
             return Ok(None);
         }
-        let message = self
-            .message
-            .take()
-            .map(|message| message.finish())
-            .transpose();
+        let partial = self.partial.as_mut();
+        let message = partial.and_then(|partial| partial.message.take());
+        let message = message.map(Assembly::finish).transpose();
         message.map_err(Violation::from)
     }
 
     /// The next frame's header, checked; `None` when more bytes are needed.
     #[inline]
     fn next_header(&mut self, input: &mut &[u8]) -> Result<Option<(Frame, u64)>, Violation> {
-        let carried = usize::from(self.header_len);
-        let parsed = if carried == 0 {
-            parse_header(input)?
-        } else {
-            let fresh = input.len().min(MAX_HEADER - carried);
-            self.header[carried..carried + fresh].copy_from_slice(&input[..fresh]);
-            parse_header(&self.header[..carried + fresh])?
+        let mut carried = 0;
+        let parsed = match &mut self.partial {
+            Some(partial) if partial.header_len > 0 => {
+                carried = usize::from(partial.header_len);
+                let fresh = input.len().min(MAX_HEADER - carried);
+                partial.header[carried..carried + fresh].copy_from_slice(&input[..fresh]);
+                parse_header(&partial.header[..carried + fresh])?
+            }
+            _ => parse_header(input)?,
         };
         let Some((header, length, size)) = parsed else {
             // Too short to be a header: keep all of it.
-            let fresh = input.len();
-            self.header[carried..carried + fresh].copy_from_slice(input);
-            self.header_len += fresh as u8;
-            *input = &[];
+            if !input.is_empty() {
+                let partial = self.partial();
+                partial.header[carried..carried + input.len()].copy_from_slice(input);
+                partial.header_len += input.len() as u8;
+                *input = &[];
+            }
             return Ok(None);
         };
-        self.header_len = 0;
+        if let Some(partial) = &mut self.partial {
+            partial.header_len = 0;
+        }
         *input = &input[size - carried..];
         let frame = self.check_header(&header, length)?;
         Ok(Some((frame, length)))
@@ -458,7 +487,7 @@ impl Decoder {
                 (Some(control), false, false)
             }
             OpCode::Data(kind) => {
-                let (before, text, compressed) = match (&self.message, kind) {
+                let (before, text, compressed) = match (self.message(), kind) {
                     (None, Data::Continue) => {
                         let what = "the peer continued a message that it had not begun";
                         return Err(Violation::protocol(what));
@@ -500,8 +529,8 @@ impl Decoder {
         let complete = frame.is_final && remaining == 0;
         if !complete {
             // The message has begun, even if this comes to nothing.
-            self.message
-                .get_or_insert_with(|| Box::new(Assembly::new(frame)));
+            let message = &mut self.partial().message;
+            message.get_or_insert_with(|| Assembly::new(frame));
             if payload.is_empty() {
                 return Ok(None);
             }
@@ -513,15 +542,12 @@ impl Decoder {
         let mut spare = std::mem::take(&mut arena.spare);
         let mut found = None;
         let inflated = inflater.inflate(payload, complete, &mut spare, &mut |part, last| {
-            let before = self
-                .message
-                .as_ref()
-                .map_or(0, |message| message.data.len());
+            let before = self.message().map_or(0, |message| message.data.len());
             if part.len() > self.max_message_size - before {
                 return Err(Violation::too_big());
             }
             arena.inflated += part.len();
-            found = match last && self.message.is_none() {
+            found = match last && self.message().is_none() {
                 true => Some(message(frame.text, part, |part| arena.copy(part))?),
                 false => self.data_piece(frame, part, u64::from(!last))?,
             };
@@ -538,9 +564,8 @@ impl Decoder {
         payload: &[u8],
         remaining: u64,
     ) -> Result<Option<Message>, Violation> {
-        let message = self
-            .message
-            .get_or_insert_with(|| Box::new(Assembly::new(frame)));
+        let message = &mut self.partial().message;
+        let message = message.get_or_insert_with(|| Assembly::new(frame));
         message.push(payload, remaining)?;
         match remaining {
             0 => self.finish(frame),
@@ -555,16 +580,17 @@ impl Decoder {
         complete: bool,
     ) -> Result<Option<Item>, Violation> {
         if !complete {
-            self.control.extend_from_slice(payload);
+            self.partial().control.extend_from_slice(payload);
             return Ok(None);
         }
         let gathered;
-        let payload = if self.control.is_empty() {
-            payload
-        } else {
-            self.control.extend_from_slice(payload);
-            gathered = std::mem::take(&mut self.control);
-            &gathered
+        let payload = match &mut self.partial {
+            Some(partial) if !partial.control.is_empty() => {
+                partial.control.extend_from_slice(payload);
+                gathered = std::mem::take(&mut partial.control);
+                &gathered
+            }
+            _ => payload,
         };
         Ok(Some(match control {
             Control::Ping => Item::Ping(Bytes::copy_from_slice(payload)),

@@ -36,6 +36,9 @@ const ABANDONED: Duration = Duration::from_secs(10);
 /// A turn that takes longer than this holds up every other socket.
 const SLOW_TURN: Duration = Duration::from_millis(50);
 
+/// In place of a token: no slab has so many entries.
+const NO_TOKEN: usize = usize::MAX;
+
 /// What a connection needs of the loop next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -117,7 +120,8 @@ pub(crate) struct Connection {
     link: Option<Link<Native>>,
     phase: Phase,
     id: (usize, u64),
-    token: Option<usize>,
+    /// Of its stream; [`NO_TOKEN`] before there is one.
+    token: usize,
     stream: Option<Arc<Stream>>,
     decoder: Decoder,
     deadlines: Deadlines,
@@ -142,7 +146,7 @@ impl Connection {
             inner,
             link: Some(link),
             id: (usize::MAX, 0),
-            token: None,
+            token: NO_TOKEN,
             stream: None,
             decoder: Decoder::new(setup.options.max_message_size),
             deadlines: Deadlines::default(),
@@ -283,7 +287,7 @@ impl Connection {
                 }
             };
         }
-        if self.token != Some(token) {
+        if self.token != token {
             return Next::Wait;
         }
         if let Phase::Tunnelling(_) = self.phase {
@@ -337,9 +341,7 @@ impl Connection {
             outbox.detach();
             outbox.take_drained()
         };
-        if let Some(token) = self.token {
-            context.release(token);
-        }
+        context.release(self.token);
         if let Phase::Dialling(dialling) = &self.phase {
             dialling
                 .dial
@@ -371,7 +373,7 @@ impl Connection {
 
     /// An attempt won: the others are dropped.
     fn connected(&mut self, context: &mut Context, attempt: Attempt) -> Next {
-        self.token = Some(attempt.token);
+        self.token = attempt.token;
         self.deadlines.clear(Timer::Attempt);
         let Phase::Dialling(dialling) = mem::replace(&mut self.phase, Phase::Ending) else {
             return Next::Wait;

@@ -19,17 +19,22 @@ pub(crate) enum Timer {
 }
 
 /// One connection's deadlines: the numbers of the entries that stand, or 0.
+/// Boxed: an open connection mostly has none.
 #[derive(Debug, Default)]
-pub(crate) struct Deadlines([u64; 4]);
+pub(crate) struct Deadlines(Option<Box<[u64; 4]>>);
 
 impl Deadlines {
     /// Whether this deadline still stands.
     pub(crate) fn stands(&self, timer: Timer, number: u64) -> bool {
-        self.0[timer as usize] == number
+        let numbers = self.0.as_ref();
+        numbers.is_some_and(|numbers| numbers[timer as usize] == number)
     }
 
     pub(crate) fn clear(&mut self, timer: Timer) {
-        self.0[timer as usize] = 0;
+        self.0.take_if(|numbers| {
+            numbers[timer as usize] = 0;
+            **numbers == [0; 4]
+        });
     }
 }
 
@@ -54,7 +59,7 @@ impl Timers {
         when: Instant,
     ) {
         self.number += 1;
-        deadlines.0[timer as usize] = self.number;
+        deadlines.0.get_or_insert_default()[timer as usize] = self.number;
         self.entries.push(Reverse((when, self.number, key, timer)));
     }
 

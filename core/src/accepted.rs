@@ -12,9 +12,13 @@ use once_cell::race::OnceBox;
 #[derive(Debug, Default)]
 pub(crate) struct Accepted {
     values: Next,
-    /// The number of the value in use; 0 is none.
+    /// The number of the value in use; 0 is none, and [`NOTHING`] is of its own.
     current: AtomicUsize,
 }
+
+/// Neither a subprotocol nor an extension, as most have it, takes no memory.
+const NOTHING: usize = usize::MAX;
+static NOTHING_VALUE: (String, String) = (String::new(), String::new());
 
 // Not `OnceLock`: its code is ten times as large, for waiting that nobody does.
 type Next = OnceBox<Node>;
@@ -33,6 +37,7 @@ impl Accepted {
         loop {
             let node = match left {
                 0 => return None,
+                NOTHING => return Some(&NOTHING_VALUE),
                 _ => values.get()?,
             };
             left -= 1;
@@ -45,6 +50,9 @@ impl Accepted {
 
     /// Makes a value the one in use. Called by the delivering thread only.
     pub(crate) fn set(&self, value: (String, String)) {
+        if value == NOTHING_VALUE {
+            return self.current.store(NOTHING, Ordering::Release);
+        }
         let mut values = &self.values;
         let mut number = 1;
         while let Some(node) = values.get().filter(|node| node.value != value) {
@@ -77,6 +85,8 @@ mod tests {
         assert!(std::ptr::eq(accepted.get().unwrap(), first));
         accepted.set(value("b"));
         assert_eq!(accepted.get(), Some(&value("b")));
+        accepted.set(value(""));
+        assert_eq!(accepted.get(), Some(&value("")));
         let kept = std::iter::successors(accepted.values.get(), |node| node.next.get());
         assert_eq!(kept.count(), 3);
     }

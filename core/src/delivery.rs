@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,11 +75,30 @@ impl<S> Slot<S> {
 /// What was bound since the delivering thread last looked.
 pub(crate) type Mail<S> = Vec<(Wish, Slot<S>)>;
 
+/// Where mail waits. Thin, for it is empty nearly always.
+pub(crate) struct Mailbox<S>(Option<Box<Letters<S>>>);
+
+struct Letters<S>(Mail<S>);
+
+impl<S> Mailbox<S> {
+    pub(crate) fn new(mail: Mail<S>) -> Self {
+        Mailbox((!mail.is_empty()).then(|| Box::new(Letters(mail))))
+    }
+
+    pub(crate) fn add(&mut self, wish: Wish, slot: Slot<S>) {
+        let letters = self.0.get_or_insert_with(|| Box::new(Letters(Vec::new())));
+        letters.0.push((wish, slot));
+    }
+
+    pub(crate) fn take(&mut self) -> Mail<S> {
+        self.0.take().map_or_else(Vec::new, |letters| letters.0)
+    }
+}
+
 pub(crate) struct Delivery<S> {
-    /// For each kind of events, and last those who want all.
-    listeners: [Vec<Slot<S>>; ALL + 1],
-    backlog: VecDeque<Event>,
-    backlog_bytes: usize,
+    listeners: Listeners<S>,
+    /// Boxed, and there while events wait for somebody to listen.
+    backlog: Option<Box<Backlog>>,
     told_of_loss: bool,
     /// Of a connection inside another transport: where its reports go.
     pub(crate) relay: Option<Box<dyn Relay>>,
@@ -86,15 +106,99 @@ pub(crate) struct Delivery<S> {
     ended: bool,
 }
 
-/// The list of those who want all events: what streams do.
+/// Events that wait for a first listener.
+#[derive(Default)]
+struct Backlog {
+    events: VecDeque<Event>,
+    bytes: usize,
+}
+
+/// A list for each kind of events, and the last for those who want all: what
+/// streams do.
 const ALL: usize = EventKind::ALL.len();
+
+/// Who listens. The lists lie in one, as most sockets have a few listeners for
+/// as long as they live.
+struct Listeners<S> {
+    slots: Vec<Slot<S>>,
+    /// Where in `slots` each list ends, and the next begins.
+    ends: [u32; ALL + 1],
+}
+
+impl<S> Listeners<S> {
+    #[inline]
+    fn range(&self, list: usize) -> Range<usize> {
+        let start = match list {
+            0 => 0,
+            _ => self.ends[list - 1] as usize,
+        };
+        start..self.ends[list] as usize
+    }
+
+    #[inline]
+    fn list(&mut self, list: usize) -> &mut [Slot<S>] {
+        let range = self.range(list);
+        &mut self.slots[range]
+    }
+
+    /// Whether somebody wants events of this kind.
+    #[inline]
+    fn want(&self, kind: EventKind) -> bool {
+        !self.range(ALL).is_empty() || !self.range(kind as usize).is_empty()
+    }
+
+    /// Puts a listener at the end of its list.
+    fn add(&mut self, list: usize, slot: Slot<S>) {
+        // A few take no more room than they need.
+        if self.slots.len() < 8 {
+            self.slots.reserve_exact(1);
+        }
+        self.slots.insert(self.range(list).end, slot);
+        for end in &mut self.ends[list..] {
+            *end += 1;
+        }
+    }
+
+    /// Lets go of those that left.
+    fn retain_live(&mut self) {
+        let before = mem::take(&mut self.ends);
+        let ends = &mut self.ends;
+        let mut number = 0;
+        self.slots.retain(|slot| {
+            let is_live = slot.is_live();
+            for (end, before) in ends.iter_mut().zip(before) {
+                *end += u32::from(is_live && number < before);
+            }
+            number += 1;
+            is_live
+        });
+    }
+
+    /// Takes out the lists from `first` to before `end`.
+    fn take(&mut self, first: usize, end: usize) -> Vec<Slot<S>> {
+        let range = self.range(first).start..self.range(end - 1).end;
+        for end in &mut self.ends[first..] {
+            let taken = range.len().min(*end as usize - range.start);
+            *end -= taken as u32;
+        }
+        self.slots.drain(range).collect()
+    }
+}
+
+impl<S> Default for Listeners<S> {
+    fn default() -> Self {
+        Listeners {
+            slots: Vec::new(),
+            ends: [0; ALL + 1],
+        }
+    }
+}
 
 impl<S> Default for Delivery<S> {
     fn default() -> Self {
         Delivery {
-            listeners: Default::default(),
-            backlog: VecDeque::new(),
-            backlog_bytes: 0,
+            listeners: Listeners::default(),
+            backlog: None,
             told_of_loss: false,
             relay: None,
             ended: false,
@@ -114,28 +218,20 @@ impl<S> Delivery<S> {
                     continue;
                 }
             };
-            if let Some(list) = self.listeners.get_mut(list) {
-                // Most lists have one for as long as the socket lives.
-                if list.is_empty() {
-                    list.reserve_exact(1);
-                }
-                list.push(slot);
-            }
+            self.listeners.add(list, slot);
         }
-        for list in &mut self.listeners {
-            list.retain(Slot::is_live);
-        }
+        self.listeners.retain_live();
     }
 
     /// Delivers an event, or keeps it for the first that will listen (S101).
     #[inline(always)]
     pub(crate) fn deliver(&mut self, socket: &S, event: Event) {
         let kind = event.kind();
-        if !self.has_listener(kind) {
+        if !self.listeners.want(kind) {
             return self.keep(event);
         }
         self.ended |= kind == EventKind::Close;
-        for slot in &mut self.listeners[kind as usize] {
+        for slot in self.listeners.list(kind as usize) {
             // A handler may have unbound a later one.
             if slot.is_live() {
                 let call = AssertUnwindSafe(|| slot.listener.call(socket, &event));
@@ -144,7 +240,7 @@ impl<S> Delivery<S> {
                 }
             }
         }
-        if let Some((last, others)) = self.listeners[ALL].split_last_mut() {
+        if let Some((last, others)) = self.listeners.list(ALL).split_last_mut() {
             for slot in others {
                 slot.listener.call(socket, &event);
             }
@@ -162,29 +258,34 @@ impl<S> Delivery<S> {
     /// until there is mail.
     pub(crate) fn deliver_kept(&mut self, socket: &S, mail: &AtomicBool) {
         let mut passed = Vec::new();
-        while !mail.load(Ordering::SeqCst) {
-            let Some(event) = self.backlog.pop_front() else {
+        while let (false, Some(backlog)) = (mail.load(Ordering::SeqCst), &mut self.backlog) {
+            let Some(event) = backlog.events.pop_front() else {
                 break;
             };
-            if self.has_listener(event.kind()) {
-                self.backlog_bytes -= event.weight();
+            if self.listeners.want(event.kind()) {
+                backlog.bytes -= event.weight();
                 self.tell(socket, event);
             } else {
                 passed.push(event);
             }
         }
-        for event in passed.into_iter().rev() {
-            self.backlog.push_front(event);
+        if let Some(backlog) = &mut self.backlog {
+            for event in passed.into_iter().rev() {
+                backlog.events.push_front(event);
+            }
+            if backlog.events.is_empty() {
+                self.backlog = None;
+            }
         }
     }
 
     /// Hands what streams shall get to them, and wakes them: once for a turn.
     pub(crate) fn flush(&mut self) {
-        for slot in &mut self.listeners[ALL] {
+        for slot in self.listeners.list(ALL) {
             slot.listener.flush();
         }
         if self.ended {
-            for mut slot in mem::take(&mut self.listeners[ALL]) {
+            for mut slot in self.listeners.take(ALL, ALL + 1) {
                 slot.listener.end();
             }
         }
@@ -194,14 +295,14 @@ impl<S> Delivery<S> {
     /// took. It then asks the transport to go on once somebody does.
     pub(crate) fn is_backlogged(&mut self, limit: usize) -> bool {
         let mut full = false;
-        for slot in &mut self.listeners[ALL] {
+        for slot in self.listeners.list(ALL) {
             full |= slot.listener.pause_above(limit);
         }
         full
     }
 
     pub(crate) fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty()
+        self.backlog.is_some()
     }
 
     /// After `Close` no handler is called again, so what they own is freed.
@@ -214,16 +315,14 @@ impl<S> Delivery<S> {
     pub(crate) fn abandon(&mut self) -> bool {
         self.drop_relay();
         self.drop_first(EventKind::Message as usize + 1);
-        self.backlog = VecDeque::new();
-        self.backlog_bytes = 0;
-        self.listeners.iter().any(|list| !list.is_empty())
+        self.backlog = None;
+        !self.listeners.slots.is_empty()
     }
 
     /// Drops the handlers for the first kinds of events.
     fn drop_first(&mut self, kinds: usize) {
-        for list in self.listeners.iter_mut().take(kinds) {
-            *list = Vec::new();
-        }
+        drop(self.listeners.take(0, kinds));
+        self.listeners.slots.shrink_to_fit();
     }
 
     /// Nothing is relayed any more.
@@ -233,13 +332,10 @@ impl<S> Delivery<S> {
         }
     }
 
-    fn has_listener(&self, kind: EventKind) -> bool {
-        !self.listeners[ALL].is_empty() || !self.listeners[kind as usize].is_empty()
-    }
-
     fn keep(&mut self, event: Event) {
         let weight = event.weight();
-        let bytes = self.backlog_bytes + weight;
+        let before = self.backlog.as_ref().map_or(0, |backlog| backlog.bytes);
+        let bytes = before + weight;
         // Only messages can be too much.
         if bytes > BACKLOG_LIMIT && weight > 0 {
             if !mem::replace(&mut self.told_of_loss, true) {
@@ -247,7 +343,8 @@ impl<S> Delivery<S> {
             }
             return;
         }
-        self.backlog_bytes = bytes;
-        self.backlog.push_back(event);
+        let backlog = self.backlog.get_or_insert_default();
+        backlog.bytes = bytes;
+        backlog.events.push_back(event);
     }
 }

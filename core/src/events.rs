@@ -21,6 +21,9 @@ use crate::maybe_send::Lock;
 use crate::shared::Shared;
 use crate::{Event, Transport};
 
+/// How many events are few.
+const FEW: usize = 4;
+
 /// A socket's events, as a [`Stream`].
 ///
 /// It yields every event from its creation on (the first stream also those
@@ -114,6 +117,10 @@ impl<T: Transport> Events<T> {
             }
         }
         let event = self.front.pop_front()?;
+        if self.front.is_empty() && self.front.capacity() <= FEW {
+            // Where little comes, the memory for it is not kept meanwhile.
+            self.front = VecDeque::new();
+        }
         self.ended = matches!(event, Event::Close(_));
         Some(event)
     }

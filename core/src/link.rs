@@ -4,11 +4,10 @@
 //! while a handler runs.
 
 use std::fmt;
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Mailbox};
 use crate::line::Relay;
 use crate::machine::{Decision, Input, step};
 use crate::shared::Shared;
@@ -234,7 +233,7 @@ impl<T: Transport> Turn<T> {
             if shared.handles.load(Ordering::Acquire) == 1 {
                 shared.abandon();
             }
-            delivery.absorb(shared.mail.with(mem::take));
+            delivery.absorb(shared.mail.with(Mailbox::take));
             delivery.deliver_kept(&self.socket, &shared.dirty);
             if shared.abandoned.load(Ordering::Acquire) && !delivery.abandon() {
                 shared.transport.detach();

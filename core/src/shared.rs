@@ -9,7 +9,7 @@ use once_cell::race::OnceBox;
 
 use crate::accepted::Accepted;
 use crate::bind::Sweep;
-use crate::delivery::{Delivery, Listener, Mail, Slot, Wish};
+use crate::delivery::{Delivery, Listener, Mail, Mailbox, Slot, Wish};
 use crate::machine::{Decision, Input, step};
 use crate::waiters::Waiters;
 use crate::{ErrorEvent, Home, Link, ReadyState, Transport, WebSocket};
@@ -18,7 +18,7 @@ use crate::{ErrorEvent, Home, Link, ReadyState, Transport, WebSocket};
 pub(crate) struct Shared<T: Transport> {
     state: AtomicU8,
     pub(crate) transport: T,
-    pub(crate) url: String,
+    pub(crate) url: Box<str>,
     pub(crate) accepted: Accepted,
     pub(crate) failure: OnceBox<ErrorEvent>,
     pub(crate) send_limit: usize,
@@ -38,7 +38,7 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) dirty: AtomicBool,
     /// Events wait for a first listener.
     pub(crate) kept: AtomicBool,
-    pub(crate) mail: Home<Mail<WebSocket<T>>>,
+    pub(crate) mail: Home<Mailbox<WebSocket<T>>>,
     /// `None` while a turn is under way.
     pub(crate) delivery: Home<Option<Box<Delivery<WebSocket<T>>>>>,
     pub(crate) waiters: Waiters,
@@ -55,7 +55,7 @@ impl<T: Transport> Shared<T> {
         Shared {
             state: AtomicU8::new(ReadyState::Connecting as u8),
             transport,
-            url,
+            url: url.into(),
             accepted: Accepted::default(),
             failure: OnceBox::new(),
             send_limit,
@@ -67,7 +67,7 @@ impl<T: Transport> Shared<T> {
             abandoned: AtomicBool::new(false),
             dirty: AtomicBool::new(!mail.is_empty()),
             kept: AtomicBool::new(false),
-            mail: Home::new(mail),
+            mail: Home::new(Mailbox::new(mail)),
             delivery: Home::new(Some(Box::default())),
             waiters: Waiters::default(),
         }
@@ -139,7 +139,7 @@ impl<T: Transport> Shared<T> {
         listener: Box<dyn Listener<WebSocket<T>>>,
     ) {
         let slot = Slot { live, listener };
-        self.mail.with(|mail| mail.push((wish, slot)));
+        self.mail.with(|mailbox| mailbox.add(wish, slot));
         self.dirty.store(true, Ordering::SeqCst);
         if self.kept.load(Ordering::SeqCst) || self.state() == ReadyState::Closed {
             self.transport.schedule(Link(self.clone()));
