@@ -27,9 +27,14 @@ pub struct Binary(Repr);
 #[derive(Clone)]
 enum Repr {
     /// So many of these bytes; what follows them is anything.
-    Inline(u8, [u8; INLINE]),
+    Inline(u8, Words),
     Shared(Bytes),
 }
+
+/// Aligned, so that they are moved in registers as whole words.
+#[derive(Clone)]
+#[repr(align(8))]
+struct Words([u8; INLINE]);
 
 impl Binary {
     /// The data as [`Bytes`]. At most 32 bytes are copied; more are shared.
@@ -60,7 +65,7 @@ impl Binary {
             Some(enough) => *enough,
             None => padded(&input[..length]),
         };
-        Binary(Repr::Inline(length as u8, data))
+        Binary(Repr::Inline(length as u8, Words(data)))
     }
 }
 
@@ -78,7 +83,7 @@ impl Deref for Binary {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             // Not indexed: a panic would bring the machinery of formatting.
-            Repr::Inline(length, data) => data.get(..usize::from(*length)).unwrap_or(data),
+            Repr::Inline(length, Words(data)) => data.get(..usize::from(*length)).unwrap_or(data),
             Repr::Shared(data) => data,
         }
     }
@@ -86,7 +91,7 @@ impl Deref for Binary {
 
 impl Default for Binary {
     fn default() -> Self {
-        Binary(Repr::Inline(0, [0; INLINE]))
+        Binary(Repr::Inline(0, Words([0; INLINE])))
     }
 }
 

@@ -144,7 +144,7 @@ impl<S> Listeners<S> {
     /// Whether somebody wants events of this kind.
     #[inline]
     fn want(&self, kind: EventKind) -> bool {
-        !self.range(ALL).is_empty() || !self.range(kind as usize).is_empty()
+        !self.range(kind as usize).is_empty() || !self.range(ALL).is_empty()
     }
 
     /// Puts a listener at the end of its list.

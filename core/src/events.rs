@@ -103,6 +103,10 @@ impl<T: Transport> Events<T> {
     pub fn try_next(&mut self) -> Option<Event> {
         if self.front.is_empty() {
             if !self.queue.filled.load(Ordering::Acquire) {
+                // Where little comes, the memory for it is not kept meanwhile.
+                if self.front.capacity() <= FEW {
+                    self.front = VecDeque::new();
+                }
                 return None;
             }
             let resume = {
@@ -117,10 +121,6 @@ impl<T: Transport> Events<T> {
             }
         }
         let event = self.front.pop_front()?;
-        if self.front.is_empty() && self.front.capacity() <= FEW {
-            // Where little comes, the memory for it is not kept meanwhile.
-            self.front = VecDeque::new();
-        }
         self.ended = matches!(event, Event::Close(_));
         Some(event)
     }
