@@ -28,8 +28,8 @@ const WAKER: Token = Token(usize::MAX);
 /// What other threads want of the loop.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Serve a new connection.
-    Start(Box<Connection>),
+    /// Serve a new connection, for which the loop was reserved.
+    Start(Box<Connection>, Reservation),
     /// Do something for a connection; nothing if it has ended.
     Do(Arc<Inner>, Action),
     /// A turn for a socket, whether or not its connection has ended.
@@ -130,22 +130,36 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut shared = shared();
-        shared.reserved -= 1;
-        // The loop may have waited for this socket alone.
-        shared.notify();
+        let waker = {
+            let mut shared = shared();
+            shared.reserved -= 1;
+            // The loop may have waited for this socket alone.
+            shared.notify()
+        };
+        wake(waker);
     }
 }
 
 /// Hands the loop a command.
 pub(crate) fn submit(command: Command) {
-    let mut shared = shared();
-    if let Err(error) = shared.ensure_running() {
-        log::error!("the event loop cannot be started: {error}");
-        return;
+    let waker = {
+        let mut shared = shared();
+        if let Err(error) = shared.ensure_running() {
+            drop(shared);
+            log::error!("the event loop cannot be started: {error}");
+            return;
+        }
+        shared.mailbox.push(command);
+        shared.notify()
+    };
+    wake(waker);
+}
+
+/// Outside the lock, which is the first thing that the thread wants then.
+fn wake(waker: Option<Arc<Waker>>) {
+    if let Some(Err(error)) = waker.map(|waker| waker.wake()) {
+        log::error!("the event loop cannot be woken: {error}");
     }
-    shared.mailbox.push(command);
-    shared.notify();
 }
 
 /// Has the loop call something at this time, unless it is cancelled before.
@@ -156,23 +170,28 @@ pub(crate) fn call_at(when: Instant, call: Call) -> io::Result<(Instant, u64)> {
     let key = (when, shared.number);
     shared.calls.insert(key, call);
     // A later one than the first changes nothing about how long the loop sleeps.
-    if shared.first_call() == Some(when) {
-        shared.notify();
-    }
+    let waker = match shared.first_call() == Some(when) {
+        true => shared.notify(),
+        false => None,
+    };
+    drop(shared);
+    wake(waker);
     Ok(key)
 }
 
 /// Forgets a call. What it owns is dropped here.
 pub(crate) fn cancel_call(key: (Instant, u64)) {
-    let call = {
+    let (call, waker) = {
         let mut shared = shared();
         let call = shared.calls.remove(&key);
-        if call.is_some() && shared.calls.is_empty() {
-            // The loop may have waited for this call alone.
-            shared.notify();
-        }
-        call
+        // The loop may have waited for this call alone.
+        let waker = match call.is_some() && shared.calls.is_empty() {
+            true => shared.notify(),
+            false => None,
+        };
+        (call, waker)
     };
+    wake(waker);
     drop(call);
 }
 
@@ -195,17 +214,16 @@ impl Shared {
         Ok(())
     }
 
-    fn notify(&mut self) {
+    /// Has the thread look at the mailbox, which is for the caller to
+    /// [`wake`] then.
+    fn notify(&mut self) -> Option<Arc<Waker>> {
         // On its own thread the loop looks at the mailbox before it sleeps.
         if self.notified || ON_LOOP.get() {
-            return;
+            return None;
         }
-        if let Some(waker) = &self.waker {
-            self.notified = true;
-            if let Err(error) = waker.wake() {
-                log::error!("the event loop cannot be woken: {error}");
-            }
-        }
+        let waker = self.waker.clone()?;
+        self.notified = true;
+        Some(waker)
     }
 }
 
@@ -361,10 +379,11 @@ impl EventLoop {
 
     fn perform(&mut self, command: Command) {
         match command {
-            Command::Start(connection) => {
+            Command::Start(connection, reservation) => {
                 self.serial += 1;
                 let serial = self.serial;
                 let key = self.connections.insert(connection);
+                drop(reservation);
                 self.visit(key, |connection, context| {
                     connection.start(context, (key, serial))
                 });

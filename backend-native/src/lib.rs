@@ -172,8 +172,7 @@ impl Transport for Native {
         if let Some(setup) = setup {
             let (setup, reservation) = *setup;
             let connection = Connection::new(self.inner.clone(), link, setup);
-            submit(Command::Start(Box::new(connection)));
-            drop(reservation);
+            submit(Command::Start(Box::new(connection), reservation));
         }
     }
 
