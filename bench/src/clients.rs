@@ -61,7 +61,7 @@ const fn for_compression(client: Client) -> Client {
 
 /// All of them, in the order of tables.
 pub const ALL: &[Client] = &[
-    client("raw", "raw TCP", pull::measure::<raw::Raw, Park>),
+    client("raw", "raw TCP", raw::measure),
     client(
         "isosocket",
         "isosocket, handler",

@@ -1,14 +1,44 @@
 //! Raw TCP: the floor. It writes frames that were made before, one write for
 //! each message, and reads as little of what comes as one must to count it.
+//!
+//! Of a constructor that hands its work to a thread the floor is to wake it.
 
 use std::io::{Error, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use isosocket_bench_server::buffer::Buffer;
+use mio::{Events, Poll, Token, Waker};
 
-use crate::job::Outcome;
-use crate::pull::Socket;
+use crate::job::{Job, Measured, Outcome, Workload};
+use crate::pull::{self, Park, Socket};
+
+pub fn measure(job: &Job) -> Outcome<Measured> {
+    match job.workload {
+        Workload::Construct(calls) => wake(calls).map(Measured::Nanoseconds),
+        _ => pull::measure::<Raw, Park>(job),
+    }
+}
+
+/// Wakes a thread that waits for events, with the pauses that constructors have.
+fn wake(calls: usize) -> Outcome<Vec<f64>> {
+    let mut poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), Token(0))?;
+    thread::spawn(move || {
+        let mut events = Events::with_capacity(1);
+        while poll.poll(&mut events, None).is_ok() {}
+    });
+    let mut samples = Vec::with_capacity(calls);
+    for _ in 0..calls {
+        thread::sleep(Duration::from_millis(1));
+        let began = Instant::now();
+        waker.wake()?;
+        samples.push(began.elapsed().as_nanos() as f64);
+    }
+    Ok(samples)
+}
 
 pub struct Raw {
     stream: TcpStream,

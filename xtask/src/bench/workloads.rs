@@ -69,7 +69,8 @@ pub static NATIVE: &[Workload] = &[
         name: "construct",
         title: "The constructor's call",
         about: "How long the call takes that makes a socket, on a thread of the program's, client \
-                not pinned. Less is better.",
+                not pinned, and its ratio to waking a thread that waits for events, which is in \
+                the floor's row. Less is better.",
         kind: Kind::Latency,
         numbers: &[400],
         rounds: 3,
