@@ -76,9 +76,9 @@ impl Connection {
             return microtask::push(Job::turn(link, Some(failed)));
         };
         let connection = self.clone();
-        let message = Listener::new(move |event: Object| connection.on_message(&event));
+        let message = Listener::new(move |event: &Object| connection.on_message(event));
         let connection = self.clone();
-        let other = Listener::new(move |event: Object| connection.on_event(&event));
+        let other = Listener::new(move |event: &Object| connection.on_event(event));
         set_listeners(socket, message.as_ref(), other.as_ref());
         let live = Box::new(Live {
             link,

@@ -4,10 +4,13 @@
 //!
 //! What can throw is marked `catch`; nothing else here can.
 
+use std::mem::MaybeUninit;
+
 use wasm_bindgen::prelude::*;
 
-/// What a listener is, and what a timer calls, which gives it no event.
-pub(crate) type Listener = Closure<dyn Fn(Object)>;
+/// What a listener is, and what a timer calls, which gives it no event. An event
+/// is lent to it, which costs less than to give it a place of its own.
+pub(crate) type Listener = Closure<dyn Fn(&Object)>;
 
 #[wasm_bindgen]
 extern "C" {
@@ -15,7 +18,7 @@ extern "C" {
     pub(crate) type Object;
 
     #[wasm_bindgen(method, structural, indexing_getter)]
-    fn member(this: &Object, name: &str) -> JsValue;
+    pub(crate) fn member(this: &Object, name: &str) -> JsValue;
     #[wasm_bindgen(method, structural, indexing_setter)]
     fn set_member(this: &Object, name: &str, value: &JsValue);
 
@@ -112,10 +115,10 @@ extern "C" {
     #[wasm_bindgen(constructor)]
     pub(crate) fn new(buffer: &Payload) -> Uint8Array;
 
-    // `valueOf` gives the array itself, which the glue then copies into a new
-    // allocation of exactly its size: one crossing, no buffer to clear before.
-    #[wasm_bindgen(method, js_name = valueOf)]
-    pub(crate) fn to_vec(this: &Uint8Array) -> Vec<u8>;
+    #[wasm_bindgen(method, getter)]
+    pub(crate) fn length(this: &Uint8Array) -> u32;
+    #[wasm_bindgen(method)]
+    pub(crate) fn set(this: &Uint8Array, source: &Uint8Array, offset: u32);
 
     pub(crate) type TextEncoder;
 
@@ -123,7 +126,11 @@ extern "C" {
     pub(crate) fn new() -> TextEncoder;
 
     #[wasm_bindgen(method, js_name = encodeInto)]
-    pub(crate) fn encode_into(this: &TextEncoder, text: &Payload, buffer: &mut [u8]) -> Progress;
+    pub(crate) fn encode_into(
+        this: &TextEncoder,
+        text: &Payload,
+        buffer: &mut [MaybeUninit<u8>],
+    ) -> Progress;
 
     /// How far an encoder came: UTF-16 units read, bytes written.
     pub(crate) type Progress;

@@ -26,6 +26,7 @@ mod connection;
 mod drain;
 mod host;
 mod js;
+mod memory;
 mod microtask;
 mod ports;
 mod receive;

@@ -101,7 +101,7 @@ impl Queue {
             return;
         }
         if self.caller.get().is_none() {
-            let serve = Listener::new(|_| QUEUE.with(Queue::serve));
+            let serve = Listener::new(|_: &_| QUEUE.with(Queue::serve));
             let _ = self.caller.set((Promise::resolve(), serve));
         }
         if let Some((resolved, serve)) = self.caller.get() {

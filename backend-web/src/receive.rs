@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 use isosocket_core::Message;
 
 use crate::js::{Payload, TextEncoder, Uint8Array};
+use crate::memory;
 use crate::threads::encode;
 
 /// Up to this many UTF-16 units the glue's loop over characters is faster than
@@ -21,7 +22,7 @@ pub(crate) type Encoder = OnceCell<TextEncoder>;
 pub(crate) fn message(data: &Payload, limit: usize, encoder: &Encoder) -> Option<Message> {
     match data.byte_length() {
         Some(length) if length as usize > limit => None,
-        Some(_) => Some(Message::Binary(Uint8Array::new(data).to_vec().into())),
+        Some(_) => Some(Message::Binary(memory::binary(&Uint8Array::new(data)))),
         None => text(data, limit, encoder),
     }
 }
@@ -42,9 +43,7 @@ fn text(data: &Payload, limit: usize, encoder: &Encoder) -> Option<Message> {
                 encoder.get()?
             }
         };
-        // The host encodes, so it is UTF-8. To prove it again costs a tenth of
-        // the encoding, less than `unsafe` would have to be worth.
-        String::from_utf8(encode(encoder, data, units)).ok()?
+        memory::text(encode(encoder, data, units))
     };
     (text.len() <= limit).then(|| Message::Text(text.into()))
 }

@@ -21,7 +21,7 @@ impl Timer {
     /// Calls `f` once after `delay`, unless the timer is dropped before. It may
     /// be dropped by `f` itself.
     pub(crate) fn after(delay: f64, f: impl Fn() + 'static) -> Self {
-        let closure = Listener::new(move |_| f());
+        let closure = Listener::new(move |_: &_| f());
         Timer {
             id: js::set_timeout(closure.as_ref(), delay),
             _closure: closure,

@@ -9,6 +9,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::connection::Connection;
 use crate::js::{Object, Payload, Socket, TextEncoder};
+use crate::memory;
 use crate::microtask::{self, Call, Job};
 
 /// The one thread.
@@ -118,19 +119,13 @@ pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), Object> {
 /// Encodes into a buffer that is right if the text is ASCII. Otherwise the
 /// rest of it follows, into as much as that can need.
 pub(crate) fn encode(encoder: &TextEncoder, data: &Payload, units: usize) -> Vec<u8> {
-    let mut bytes = vec![0; units];
-    let progress = encoder.encode_into(data, &mut bytes);
-    let read = progress.read() as usize;
+    let mut bytes = Vec::new();
+    let read = memory::encode_into(encoder, data, &mut bytes, units);
     // Each unit takes a byte or more: if all were read, all bytes are written.
     if read < units {
-        let mut written = progress.written() as usize;
         // A UTF-16 unit becomes at most three bytes.
-        bytes.resize(written + 3 * (units - read), 0);
-        if let Some(room) = bytes.get_mut(written..) {
-            let rest = data.slice(read as u32);
-            written += encoder.encode_into(&rest, room).written() as usize;
-        }
-        bytes.truncate(written);
+        let rest = data.slice(read as u32);
+        memory::encode_into(encoder, &rest, &mut bytes, 3 * (units - read));
         bytes.shrink_to_fit();
     }
     bytes

@@ -88,6 +88,24 @@ fn texts_of_every_length_are_exact() {
 }
 
 #[wasm_bindgen_test]
+fn binary_of_every_length_is_exact_also_after_memory_has_grown() {
+    let _host = Host::new();
+    let (socket, _log) = open_socket();
+    let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let got = seen.clone();
+    let _binding = socket.on_message(move |_, message| {
+        *got.borrow_mut() = message.as_bytes().to_vec();
+    });
+    js("socket.open(); globalThis.filled = (n) => Uint8Array.from({ length: n }, (_, i) => i * 7)");
+    // The longest is more than memory has room for at first, and short ones follow.
+    for count in [3, 4 << 20, 0, 1, 31, 32, 33, 1000, 70000, 32 << 20, 5] {
+        js(&format!("socket.receive(filled({count}).buffer)"));
+        let expected: Vec<u8> = (0..count).map(|at| (at * 7) as u8).collect();
+        assert!(*seen.borrow() == expected, "{count} bytes");
+    }
+}
+
+#[wasm_bindgen_test]
 fn an_error_ends_the_connection_at_once() {
     let _host = Host::new();
     let (socket, log) = open_socket();

@@ -1,0 +1,94 @@
+//! From JavaScript straight to where the bytes belong: the one file here with
+//! unsafe code, because memory that is written at once need not be cleared.
+//!
+//! Invariant: JavaScript writes where there is room, and only what was written
+//! is counted. That a host's `TextEncoder` writes UTF-8 is believed, as
+//! wasm-bindgen believes it for every string.
+
+#![allow(
+    unsafe_code,
+    reason = "memory that JavaScript fills is not cleared before"
+)]
+
+use std::cell::Cell;
+
+use isosocket_core::Binary;
+use wasm_bindgen::prelude::*;
+
+use crate::js::{Object, Payload, TextEncoder, Uint8Array};
+
+/// As many bytes as a message has room for in itself.
+const INLINE: usize = 32;
+
+thread_local! {
+    /// All of the program's memory, as it was when this was made.
+    static MEMORY: Cell<Option<Uint8Array>> = const { Cell::new(None) };
+}
+
+/// The array's bytes, copied once.
+#[inline]
+pub(crate) fn binary(array: &Uint8Array) -> Binary {
+    let length = array.length() as usize;
+    if length > INLINE {
+        return to_vec(array).into();
+    }
+    let mut bytes = [0; INLINE];
+    copy(array, length, bytes.as_mut_ptr());
+    Binary::prefix(&bytes, length, |bytes| bytes.to_vec().into())
+}
+
+/// The array's bytes.
+pub(crate) fn to_vec(array: &Uint8Array) -> Vec<u8> {
+    let length = array.length() as usize;
+    let mut bytes = Vec::with_capacity(length);
+    copy(array, length, bytes.as_mut_ptr());
+    // SAFETY: the array has this many bytes, for which there is room.
+    unsafe { bytes.set_len(length) };
+    bytes
+}
+
+/// Writes an array of this length to an address.
+#[inline]
+fn copy(array: &Uint8Array, length: usize, to: *mut u8) {
+    let start = to as usize;
+    MEMORY.with(|memory| {
+        // Memory that has grown detaches the views of before, whose length is
+        // then 0; what is shared outgrows them.
+        let view = memory.take();
+        let view = view.filter(|view| start + length <= view.length() as usize);
+        let view = view.unwrap_or_else(whole);
+        view.set(array, start as u32);
+        memory.set(Some(view));
+    });
+}
+
+#[cold]
+fn whole() -> Uint8Array {
+    let memory: Object = wasm_bindgen::memory().unchecked_into();
+    Uint8Array::new(memory.member("buffer").unchecked_ref())
+}
+
+/// Appends the UTF-8 of a text's first units, at most this many bytes; how many
+/// units were read.
+#[allow(dead_code, reason = "not all hosts encode into memory that is shared")]
+pub(crate) fn encode_into(
+    encoder: &TextEncoder,
+    text: &Payload,
+    bytes: &mut Vec<u8>,
+    room: usize,
+) -> usize {
+    bytes.reserve_exact(room);
+    let free = bytes.spare_capacity_mut();
+    let progress = encoder.encode_into(text, free);
+    let written = free.len().min(progress.written() as usize);
+    // SAFETY: the host has written so many bytes to what is free.
+    unsafe { bytes.set_len(bytes.len() + written) };
+    progress.read() as usize
+}
+
+/// What a host's encoder wrote, as a string.
+pub(crate) fn text(utf8: Vec<u8>) -> String {
+    // SAFETY: a `TextEncoder` writes whole characters of UTF-8. Checking costs a
+    // tenth of encoding.
+    unsafe { String::from_utf8_unchecked(utf8) }
+}
