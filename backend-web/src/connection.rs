@@ -9,7 +9,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use isosocket_core::{
-    CloseEvent, Data, ErrorEvent, Link, Message, MessageRef, Options, Refusal, Report,
+    Binary, CloseEvent, Data, ErrorEvent, Event, Link, Message, MessageRef, Options, Refusal,
+    Report,
 };
 use wasm_bindgen::JsValue;
 
@@ -17,7 +18,7 @@ use crate::Web;
 use crate::drain::Drain;
 use crate::js::{self, Listener, Object, Socket};
 use crate::microtask::{self, Job};
-use crate::receive::{self, Encoder};
+use crate::receive::{self, Tools};
 use crate::threads::{self, Outbox};
 use crate::timer::{Timer, milliseconds};
 
@@ -29,7 +30,7 @@ pub(crate) struct Connection {
     socket: Option<Socket>,
     options: Options,
     live: RefCell<Option<Box<Live>>>,
-    encoder: Encoder,
+    tools: Tools,
     /// The connection was established, and `close` not called before.
     established: Cell<bool>,
     closing: Cell<bool>,
@@ -59,7 +60,7 @@ impl Connection {
             socket,
             options,
             live: RefCell::default(),
-            encoder: Encoder::default(),
+            tools: Tools::default(),
             established: Cell::new(false),
             closing: Cell::new(false),
             in_call: Cell::new(false),
@@ -211,17 +212,16 @@ impl Connection {
         if self.closing.get() {
             return;
         }
-        let Some(link) = self.link() else { return };
         if self.outbox.is_stale() {
             self.buffered_amount(); // S49
         }
-        match receive::message(&event.data(), self.options.max_message_size, &self.encoder) {
-            Some(message) => {
-                if let Some(mut turn) = link.turn() {
-                    turn.message(message);
-                }
-            }
-            None => self.give_up(), // S62
+        let limit = self.options.max_message_size;
+        let mut message = Event::Message(Message::Binary(Binary::default()));
+        if !receive::message(&event.data(), limit, &self.tools, &mut message) {
+            return self.give_up(); // S62
+        }
+        if let Some(mut turn) = self.link().and_then(Link::into_turn) {
+            turn.message_in(&mut message);
         }
     }
 

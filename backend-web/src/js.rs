@@ -98,9 +98,9 @@ extern "C" {
     /// A message's data: a string or an `ArrayBuffer`.
     pub(crate) type Payload;
 
-    /// The length in bytes; `None` tells that it is a string.
+    /// The length in bytes; of a string not a number.
     #[wasm_bindgen(method, getter, js_name = byteLength)]
-    pub(crate) fn byte_length(this: &Payload) -> Option<u32>;
+    pub(crate) fn byte_length(this: &Payload) -> f64;
 
     /// A string's length in UTF-16 units.
     #[wasm_bindgen(method, getter)]

@@ -17,49 +17,43 @@ use wasm_bindgen::prelude::*;
 
 use crate::js::{Object, Payload, TextEncoder, Uint8Array};
 
-/// As many bytes as a message has room for in itself.
-const INLINE: usize = 32;
+/// All of the program's memory, as a view that is kept from message to message.
+#[derive(Default)]
+pub(crate) struct Memory(Cell<Option<Uint8Array>>);
 
-thread_local! {
-    /// All of the program's memory, as it was when this was made.
-    static MEMORY: Cell<Option<Uint8Array>> = const { Cell::new(None) };
-}
-
-/// The array's bytes, copied once.
-#[inline]
-pub(crate) fn binary(array: &Uint8Array) -> Binary {
-    let length = array.length() as usize;
-    if length > INLINE {
-        return to_vec(array).into();
+impl Memory {
+    /// The array's bytes, copied once: few of them into the value itself.
+    #[inline]
+    pub(crate) fn binary(&self, array: &Uint8Array, binary: &mut Binary) {
+        let length = array.length() as usize;
+        match binary.short(length) {
+            Some(room) => self.copy(array, length, room.as_mut_ptr()),
+            None => *binary = self.to_vec(array).into(),
+        }
     }
-    let mut bytes = [0; INLINE];
-    copy(array, length, bytes.as_mut_ptr());
-    Binary::prefix(&bytes, length, |bytes| bytes.to_vec().into())
-}
 
-/// The array's bytes.
-pub(crate) fn to_vec(array: &Uint8Array) -> Vec<u8> {
-    let length = array.length() as usize;
-    let mut bytes = Vec::with_capacity(length);
-    copy(array, length, bytes.as_mut_ptr());
-    // SAFETY: the array has this many bytes, for which there is room.
-    unsafe { bytes.set_len(length) };
-    bytes
-}
+    /// The array's bytes.
+    pub(crate) fn to_vec(&self, array: &Uint8Array) -> Vec<u8> {
+        let length = array.length() as usize;
+        let mut bytes = Vec::with_capacity(length);
+        self.copy(array, length, bytes.as_mut_ptr());
+        // SAFETY: the array has this many bytes, for which there is room.
+        unsafe { bytes.set_len(length) };
+        bytes
+    }
 
-/// Writes an array of this length to an address.
-#[inline]
-fn copy(array: &Uint8Array, length: usize, to: *mut u8) {
-    let start = to as usize;
-    MEMORY.with(|memory| {
+    /// Writes an array of this length to an address.
+    #[inline]
+    fn copy(&self, array: &Uint8Array, length: usize, to: *mut u8) {
+        let start = to as usize;
         // Memory that has grown detaches the views of before, whose length is
         // then 0; what is shared outgrows them.
-        let view = memory.take();
+        let view = self.0.take();
         let view = view.filter(|view| start + length <= view.length() as usize);
         let view = view.unwrap_or_else(whole);
         view.set(array, start as u32);
-        memory.set(Some(view));
-    });
+        self.0.set(Some(view));
+    }
 }
 
 #[cold]

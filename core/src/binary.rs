@@ -67,6 +67,21 @@ impl Binary {
         };
         Binary(Repr::Inline(length as u8, Words(data)))
     }
+
+    /// Makes this data of so many bytes, for the caller to write; `None` if they
+    /// are too many to be kept in the value.
+    #[doc(hidden)]
+    #[inline]
+    pub fn short(&mut self, length: usize) -> Option<&mut [u8]> {
+        if length > INLINE {
+            return None;
+        }
+        self.0 = Repr::Inline(length as u8, Words([0; INLINE]));
+        match &mut self.0 {
+            Repr::Inline(_, Words(data)) => data.get_mut(..length),
+            Repr::Shared(_) => None,
+        }
+    }
 }
 
 #[cold]

@@ -223,18 +223,19 @@ impl<S> Delivery<S> {
         self.listeners.retain_live();
     }
 
-    /// Delivers an event, or keeps it for the first that will listen (S101).
+    /// Delivers an event, or keeps it for the first that will listen (S101);
+    /// takes it where somebody wants to have it.
     #[inline(always)]
-    pub(crate) fn deliver(&mut self, socket: &S, event: Event) {
+    pub(crate) fn deliver(&mut self, socket: &S, event: &mut Event) {
         let kind = event.kind();
         if !self.listeners.want(kind) {
-            return self.keep(event);
+            return self.keep(mem::replace(event, Event::Open));
         }
         self.ended |= kind == EventKind::Close;
         for slot in self.listeners.list(kind as usize) {
             // A handler may have unbound a later one.
             if slot.is_live() {
-                let call = AssertUnwindSafe(|| slot.listener.call(socket, &event));
+                let call = AssertUnwindSafe(|| slot.listener.call(socket, event));
                 if catch_unwind(call).is_err() {
                     log::error!("a handler for {kind} panicked");
                 }
@@ -242,16 +243,16 @@ impl<S> Delivery<S> {
         }
         if let Some((last, others)) = self.listeners.list(ALL).split_last_mut() {
             for slot in others {
-                slot.listener.call(socket, &event);
+                slot.listener.call(socket, event);
             }
-            last.listener.take(socket, event);
+            last.listener.take(socket, mem::replace(event, Event::Open));
         }
     }
 
     /// The same where it is not done all the time: one body for all who do.
     #[inline(never)]
-    pub(crate) fn tell(&mut self, socket: &S, event: Event) {
-        self.deliver(socket, event);
+    pub(crate) fn tell(&mut self, socket: &S, mut event: Event) {
+        self.deliver(socket, &mut event);
     }
 
     /// Delivers the kept events for which there is a listener now, oldest first,

@@ -4,6 +4,7 @@
 //! while a handler runs.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -22,14 +23,19 @@ impl<T: Transport> Link<T> {
     ///
     /// `None` if a turn is under way already, which breaks the contract.
     pub fn turn(&self) -> Option<Turn<T>> {
-        let delivery = self.0.delivery.with(Option::take)?;
-        self.0.in_turn.store(true, Ordering::Relaxed);
+        self.clone().into_turn()
+    }
+
+    /// The same for a link that goes with the turn.
+    #[inline]
+    pub fn into_turn(self) -> Option<Turn<T>> {
+        let shared = self.0;
+        let delivery = shared.delivery.with(Option::take)?;
+        shared.in_turn.store(true, Ordering::Relaxed);
         // Released, so that whoever drops the other handle knows of the turn.
-        self.0.handles.fetch_add(1, Ordering::Release);
+        shared.handles.fetch_add(1, Ordering::Release);
         let mut turn = Turn {
-            socket: WebSocket {
-                shared: self.0.clone(),
-            },
+            socket: WebSocket { shared },
             delivery: Some(delivery),
             changed: false,
         };
@@ -96,12 +102,21 @@ impl<T: Transport> Turn<T> {
     /// Tells the socket that a complete message arrived.
     #[inline(always)]
     pub fn message(&mut self, message: Message) {
+        self.message_in(&mut Event::Message(message));
+    }
+
+    /// The same for a message that was written into an event: a large value is
+    /// not moved then, and the event is anything after.
+    #[inline(always)]
+    pub fn message_in(&mut self, event: &mut Event) {
         self.settle();
         // A message never changes the state, so there is nothing to swap.
         if let (_, Decision::DeliverMessage) = step(self.socket.ready_state(), Input::Message) {
-            self.deliver(Event::Message(message));
+            self.deliver(event);
         } else if let Some(relay) = self.relay() {
-            relay.message(message);
+            if let Event::Message(message) = mem::replace(event, Event::Open) {
+                relay.message(message);
+            }
         }
     }
 
@@ -200,7 +215,7 @@ impl<T: Transport> Turn<T> {
     }
 
     #[inline(always)]
-    fn deliver(&mut self, event: Event) {
+    fn deliver(&mut self, event: &mut Event) {
         if let Some(delivery) = &mut self.delivery {
             delivery.deliver(&self.socket, event);
         }

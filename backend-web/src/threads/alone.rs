@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::connection::Connection;
 use crate::js::{Object, Payload, Socket, TextEncoder};
-use crate::memory;
+use crate::memory::{self, Memory};
 use crate::microtask::{self, Call, Job};
 
 /// The one thread.
@@ -118,7 +118,7 @@ pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), Object> {
 
 /// Encodes into a buffer that is right if the text is ASCII. Otherwise the
 /// rest of it follows, into as much as that can need.
-pub(crate) fn encode(encoder: &TextEncoder, data: &Payload, units: usize) -> Vec<u8> {
+pub(crate) fn encode(encoder: &TextEncoder, _: &Memory, data: &Payload, units: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let read = memory::encode_into(encoder, data, &mut bytes, units);
     // Each unit takes a byte or more: if all were read, all bytes are written.

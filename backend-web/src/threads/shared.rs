@@ -13,7 +13,7 @@ use fragile::Fragile;
 use wasm_bindgen::prelude::*;
 
 use crate::js::{Object, Payload, Socket, TextEncoder, Uint8Array};
-use crate::memory;
+use crate::memory::Memory;
 use crate::microtask::{Call, Job};
 
 pub(crate) use inbox::Thread;
@@ -105,6 +105,6 @@ pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), Object> {
 
 /// The text's UTF-8, by way of a buffer of JavaScript: hosts do not all encode
 /// into shared memory.
-pub(crate) fn encode(encoder: &TextEncoder, data: &Payload, _units: usize) -> Vec<u8> {
-    memory::to_vec(&encoder.encode(data))
+pub(crate) fn encode(encoder: &TextEncoder, memory: &Memory, data: &Payload, _: usize) -> Vec<u8> {
+    memory.to_vec(&encoder.encode(data))
 }
