@@ -126,19 +126,17 @@ struct Listeners<S> {
 }
 
 impl<S> Listeners<S> {
+    // Not indexed, here and below: a panic would bring a page its machinery.
     #[inline]
     fn range(&self, list: usize) -> Range<usize> {
-        let start = match list {
-            0 => 0,
-            _ => self.ends[list - 1] as usize,
-        };
-        start..self.ends[list] as usize
+        let end = |list| self.ends.get(list).map_or(0, |&end: &u32| end as usize);
+        end(list.wrapping_sub(1))..end(list)
     }
 
     #[inline]
     fn list(&mut self, list: usize) -> &mut [Slot<S>] {
         let range = self.range(list);
-        &mut self.slots[range]
+        self.slots.get_mut(range).unwrap_or_default()
     }
 
     /// Whether somebody wants events of this kind.
@@ -153,35 +151,30 @@ impl<S> Listeners<S> {
         if self.slots.len() < 8 {
             self.slots.reserve_exact(1);
         }
-        self.slots.insert(self.range(list).end, slot);
-        for end in &mut self.ends[list..] {
+        let at = self.range(list).end.min(self.slots.len());
+        self.slots.insert(at, slot);
+        for end in self.ends.iter_mut().skip(list) {
             *end += 1;
         }
     }
 
-    /// Lets go of those that left.
-    fn retain_live(&mut self) {
-        let before = mem::take(&mut self.ends);
-        let ends = &mut self.ends;
-        let mut number = 0;
-        self.slots.retain(|slot| {
-            let is_live = slot.is_live();
-            for (end, before) in ends.iter_mut().zip(before) {
-                *end += u32::from(is_live && number < before);
+    /// Takes out those that are to go, who are known by the number of their list.
+    fn take(&mut self, goes: &dyn Fn(usize, &Slot<S>) -> bool) -> Vec<Slot<S>> {
+        let room = Vec::with_capacity(self.slots.len());
+        let mut slots = mem::replace(&mut self.slots, room).into_iter();
+        let mut taken = Vec::new();
+        let mut begin = 0;
+        for (list, end) in self.ends.iter_mut().enumerate() {
+            let count = *end - mem::replace(&mut begin, *end);
+            for slot in slots.by_ref().take(count as usize) {
+                match goes(list, &slot) {
+                    true => taken.push(slot),
+                    false => self.slots.push(slot),
+                }
             }
-            number += 1;
-            is_live
-        });
-    }
-
-    /// Takes out the lists from `first` to before `end`.
-    fn take(&mut self, first: usize, end: usize) -> Vec<Slot<S>> {
-        let range = self.range(first).start..self.range(end - 1).end;
-        for end in &mut self.ends[first..] {
-            let taken = range.len().min(*end as usize - range.start);
-            *end -= taken as u32;
+            *end = self.slots.len() as u32;
         }
-        self.slots.drain(range).collect()
+        taken
     }
 }
 
@@ -220,7 +213,9 @@ impl<S> Delivery<S> {
             };
             self.listeners.add(list, slot);
         }
-        self.listeners.retain_live();
+        if !self.listeners.slots.iter().all(Slot::is_live) {
+            drop(self.listeners.take(&|_, slot| !slot.is_live()));
+        }
     }
 
     /// Delivers an event, or keeps it for the first that will listen (S101);
@@ -286,7 +281,7 @@ impl<S> Delivery<S> {
             slot.listener.flush();
         }
         if self.ended {
-            for mut slot in self.listeners.take(ALL, ALL + 1) {
+            for mut slot in self.listeners.take(&|list, _| list == ALL) {
                 slot.listener.end();
             }
         }
@@ -322,7 +317,9 @@ impl<S> Delivery<S> {
 
     /// Drops the handlers for the first kinds of events.
     fn drop_first(&mut self, kinds: usize) {
-        drop(self.listeners.take(0, kinds));
+        if self.listeners.range(kinds - 1).end > 0 {
+            drop(self.listeners.take(&|list, _| list < kinds));
+        }
         self.listeners.slots.shrink_to_fit();
     }
 
