@@ -70,24 +70,14 @@ impl<O> Request<O> {
 /// The part of URL checking in which hosts differ, so that all agree: WHATWG
 /// WebSockets constructor, steps 2 to 5, without a base URL (S2–S5).
 pub(crate) fn check_url(url: &str) -> Result<String, SyntaxError> {
-    // What the URL parser strips and removes before it begins (S9). All of it is
-    // ASCII, as is what is looked for below, so bytes are enough.
-    let mut bytes = Vec::with_capacity(url.len());
-    let mut has_fragment = false;
-    for byte in url.bytes() {
-        let stripped = byte <= b' ' && bytes.is_empty();
-        if !stripped && !matches!(byte, b'\t' | b'\n' | b'\r') {
-            bytes.push(byte);
-            has_fragment |= byte == b'#';
-        }
-    }
-    while bytes.last().is_some_and(|byte| *byte <= b' ') {
-        bytes.pop();
-    }
-
-    let colon = bytes.iter().position(|byte| *byte == b':');
+    // What the URL parser strips and removes before it begins (S9).
+    let mut url = url.trim_matches(|c| c <= ' ').to_owned();
+    url.retain(|c| !matches!(c, '\t' | '\n' | '\r'));
+    let has_fragment = url.bytes().any(|byte| byte == b'#');
+    let colon = url.bytes().position(|byte| byte == b':');
     let colon = colon.ok_or(SyntaxError::RelativeUrl)?;
-    let (scheme, rest) = bytes.split_at_checked(colon).unwrap_or_default();
+    let (name, rest) = url.split_at_checked(colon).unwrap_or_default();
+    let scheme = name.as_bytes();
     let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
         && scheme
             .iter()
@@ -102,15 +92,14 @@ pub(crate) fn check_url(url: &str) -> Result<String, SyntaxError> {
     } else if is("wss") || is("https") {
         "wss"
     } else {
-        let scheme = String::from_utf8(scheme.to_ascii_lowercase());
-        return Err(SyntaxError::Scheme(scheme.unwrap_or_default()));
+        return Err(SyntaxError::Scheme(name.to_ascii_lowercase()));
     };
     if has_fragment {
         return Err(SyntaxError::Fragment);
     }
-    let mut checked = Vec::from(mapped);
-    checked.extend_from_slice(rest);
-    String::from_utf8(checked).map_err(|_| SyntaxError::RelativeUrl)
+    let mut checked = mapped.to_owned();
+    checked.push_str(rest);
+    Ok(checked)
 }
 
 /// What a program asks for, or the first that it must not ask for.
