@@ -239,12 +239,17 @@ impl Connection {
             }
             Action::Flush => self.flush(context),
             Action::Close => {
-                self.begin_close_timeout(context);
                 // From now on messages are dropped, so nothing holds up reading.
                 let paused = mem::replace(&mut self.paused, false);
-                match self.flush(context) {
-                    Next::Wait if paused => self.read(context),
-                    next => next,
+                let next = self.flush(context);
+                if next != Next::Wait {
+                    return next;
+                }
+                // What the network took at once tells nothing of the peer.
+                self.begin_close_timeout(context);
+                match paused {
+                    true => self.read(context),
+                    false => next,
                 }
             }
             Action::Abort => {

@@ -111,6 +111,9 @@ impl<T: Transport> Builder<T> {
     /// How long the peer may take to answer `close` before the socket is closed
     /// without it (S76). Default: 10 s. `None`: as long as the host allows.
     ///
+    /// Natively the time begins anew as often as it passes while the peer still
+    /// takes what was sent before `close`.
+    ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
     /// # network.peer("ws://peer/").accept().hang();

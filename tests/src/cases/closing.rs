@@ -7,7 +7,7 @@ use isosocket::{CloseError, ReadyState, WebSocket};
 use crate::cases::sending::send;
 use crate::harness;
 use crate::probe::{Probe, Via, url};
-use crate::suite::{Seen, ensure, ensure_eq};
+use crate::suite::{Seen, ensure, ensure_eq, within};
 
 /// Closes, or says why not.
 pub fn close_with(probe: &Probe, code: u16, reason: &str) -> Result<(), String> {
@@ -277,15 +277,18 @@ pub async fn no_answer_in_time_is_not_clean() -> Seen {
     let mut seen = String::new();
     for via in [Via::Handlers, Via::Stream] {
         let mut probe = Probe::with(via, "/on-close/never", |builder| {
-            builder.close_timeout(Duration::from_millis(200))
+            builder.close_timeout(Duration::from_millis(400))
         })?;
         probe.opened().await?;
         let start = harness::now();
         close_with(&probe, 4000, "mine")?;
         ensure_eq!(probe.socket.ready_state(), ReadyState::Closing, "the state");
-        seen = probe.ends("open DROP").await?;
+        // Not twice as long: that the network took the Close frame is no sign
+        // of the peer.
+        let ended = within(750, probe.ends("open DROP")).await;
+        seen = ended.ok_or("it is still closing")??;
         let took = harness::now() - start;
-        ensure!(took >= 195.0, "already after {took} ms");
+        ensure!(took >= 395.0, "already after {took} ms");
     }
     Ok(seen)
 }
