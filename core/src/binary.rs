@@ -4,6 +4,8 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 
+use crate::maybe_send::Unit;
+
 /// Up to this many bytes are kept in the value itself.
 ///
 /// To share memory among the messages that came together takes two atomic
@@ -31,10 +33,9 @@ enum Repr {
     Shared(Bytes),
 }
 
-/// Aligned, so that they are moved in registers as whole words.
+/// Aligned as what a target moves fastest.
 #[derive(Clone)]
-#[repr(align(8))]
-struct Words([u8; INLINE]);
+struct Words([u8; INLINE], [Unit; 0]);
 
 impl Binary {
     /// The data as [`Bytes`]. At most 32 bytes are copied; more are shared.
@@ -65,7 +66,7 @@ impl Binary {
             Some(enough) => *enough,
             None => padded(&input[..length]),
         };
-        Binary(Repr::Inline(length as u8, Words(data)))
+        Binary(Repr::Inline(length as u8, Words(data, [])))
     }
 
     /// Makes this data of so many bytes, for the caller to write; `None` if they
@@ -76,9 +77,9 @@ impl Binary {
         if length > INLINE {
             return None;
         }
-        self.0 = Repr::Inline(length as u8, Words([0; INLINE]));
+        self.0 = Repr::Inline(length as u8, Words([0; INLINE], []));
         match &mut self.0 {
-            Repr::Inline(_, Words(data)) => data.get_mut(..length),
+            Repr::Inline(_, Words(data, _)) => data.get_mut(..length),
             Repr::Shared(_) => None,
         }
     }
@@ -98,7 +99,9 @@ impl Deref for Binary {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             // Not indexed: a panic would bring the machinery of formatting.
-            Repr::Inline(length, Words(data)) => data.get(..usize::from(*length)).unwrap_or(data),
+            Repr::Inline(length, Words(data, _)) => {
+                data.get(..usize::from(*length)).unwrap_or(data)
+            }
             Repr::Shared(data) => data,
         }
     }
@@ -106,7 +109,7 @@ impl Deref for Binary {
 
 impl Default for Binary {
     fn default() -> Self {
-        Binary(Repr::Inline(0, Words([0; INLINE])))
+        Binary(Repr::Inline(0, Words([0; INLINE], [])))
     }
 }
 

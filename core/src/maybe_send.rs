@@ -3,7 +3,8 @@
 //! one thread and run on another; a page without them has one thread, and its
 //! handlers may hold what cannot leave it.
 //!
-//! Nothing else in core names a target.
+//! How short data is aligned stands here too, as nothing else in core names a
+//! target.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
     target_os = "unknown",
     not(target_feature = "atomics")
 )))]
+pub(crate) use threads::Unit;
+#[cfg(not(all(
+    target_family = "wasm",
+    target_os = "unknown",
+    not(target_feature = "atomics")
+)))]
 pub use threads::{Home, MaybeSend};
+#[cfg(all(
+    target_family = "wasm",
+    target_os = "unknown",
+    not(target_feature = "atomics")
+))]
+pub(crate) use web::Unit;
 #[cfg(all(
     target_family = "wasm",
     target_os = "unknown",
@@ -73,6 +86,9 @@ impl<T> fmt::Debug for Lock<T> {
 mod threads {
     use super::Lock;
 
+    /// As what short data is aligned: natively it is moved in registers, as words.
+    pub(crate) type Unit = u64;
+
     /// What a handler must be: `Send` where there are threads that share memory,
     /// natively and in a wasm build with `atomics`; nothing on a page without,
     /// which has one thread. Portable code satisfies both.
@@ -129,6 +145,9 @@ mod web {
     use std::fmt;
 
     use fragile::Fragile;
+
+    /// As what short data is aligned: on a page words take a tenth longer.
+    pub(crate) type Unit = u8;
 
     /// What a handler must be: `Send` where there are threads that share memory,
     /// natively and in a wasm build with `atomics`; nothing on a page without,
