@@ -72,3 +72,29 @@ impl Timers {
         self.entries.pop();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_stands_until_it_is_cleared_or_set_anew() {
+        let (mut timers, mut deadlines) = (Timers::default(), Deadlines::default());
+        let when = Instant::now();
+        assert!(!deadlines.stands(Timer::Connect, 1));
+        timers.set(&mut deadlines, 7, Timer::Connect, when);
+        timers.set(&mut deadlines, 7, Timer::Attempt, when);
+        assert_eq!(timers.peek(), Some((when, 1, 7, Timer::Connect)));
+        deadlines.clear(Timer::Attempt);
+        assert!(
+            deadlines.stands(Timer::Connect, 1),
+            "the other one is not cleared"
+        );
+        assert!(!deadlines.stands(Timer::Attempt, 2));
+        timers.set(&mut deadlines, 7, Timer::Connect, when);
+        assert!(!deadlines.stands(Timer::Connect, 1) && deadlines.stands(Timer::Connect, 3));
+        deadlines.clear(Timer::Connect);
+        deadlines.clear(Timer::Connect);
+        assert!(deadlines.0.is_none(), "nothing stands, and nothing is kept");
+    }
+}

@@ -1,6 +1,7 @@
 //! The mock network: what scripts do, in simulated time, and what is reported
 //! when they are not followed.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -231,6 +232,30 @@ fn a_stream_that_nobody_drains_holds_up_the_peer() {
     network.run();
     assert_eq!(std::iter::from_fn(|| events.try_next()).count(), 5);
     network.finish();
+}
+
+#[test]
+fn what_was_kept_and_then_delivered_leaves_room_for_more() {
+    let network = Network::new();
+    let peer = network.peer(URL);
+    peer.send(vec![0; 700_000]);
+    let socket = Socket::new(URL).unwrap();
+    network.run();
+    let got = Arc::new(AtomicUsize::new(0));
+    let listen = || {
+        let got = got.clone();
+        socket.on_message(move |_, _| drop(got.fetch_add(1, Ordering::Relaxed)))
+    };
+    let binding = listen();
+    network.run();
+    binding.unbind();
+    network.run();
+    assert_eq!(got.load(Ordering::Relaxed), 1);
+    peer.send(vec![0; 700_000]);
+    network.run();
+    listen();
+    network.run();
+    assert_eq!(got.load(Ordering::Relaxed), 2);
 }
 
 #[test]
