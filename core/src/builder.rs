@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::delivery::{Mail, Slot, Wish};
-use crate::request::{Subprotocols, ask_for};
+use crate::request::{Shown, Subprotocols, ask_for};
 use crate::{
     CloseEvent, ErrorEvent, Event, EventKind, MaybeSend, Message, NewError, Open, Options, Request,
     Transport, WebSocket,
@@ -345,7 +345,7 @@ impl<T: Transport> Builder<T> {
 impl<T: Transport> fmt::Debug for Builder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
-            .field("url", &self.url)
+            .field("url", &Shown(&self.url))
             .field("subprotocols", &self.subprotocols.as_deref().unwrap_or(&[]))
             .field("options", &self.options)
             .finish_non_exhaustive()

@@ -1,5 +1,6 @@
 //! What a program asks for when it opens a socket, checked before a backend sees it.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::SyntaxError;
@@ -102,6 +103,29 @@ pub(crate) fn check_url(url: &str) -> Result<String, SyntaxError> {
     Ok(checked)
 }
 
+/// A URL as `Debug` shows it: without the password, whoever reads the log
+/// (RFC 3986, section 3.2.1).
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.0.split_once(':').unwrap_or(("", self.0));
+        let slashes = |c| c == '/' || c == '\\';
+        let authority = rest.trim_start_matches(slashes);
+        let end = authority.find(|c| slashes(c) || c == '?' || c == '#');
+        let authority = &authority[..end.unwrap_or(authority.len())];
+        let login = authority.rsplit_once('@').map_or("", |(login, _)| login);
+        match login.split_once(':') {
+            Some((user, secret)) if !secret.is_empty() => {
+                let after = &self.0[self.0.len() - rest.len()..];
+                let (before, after) = after.split_once(login).unwrap_or_default();
+                fmt::Debug::fmt(&format!("{scheme}:{before}{user}:***{after}"), f)
+            }
+            _ => fmt::Debug::fmt(self.0, f),
+        }
+    }
+}
+
 /// What a program asks for, or the first that it must not ask for.
 pub(crate) type Subprotocols = Result<Vec<String>, SyntaxError>;
 
@@ -185,5 +209,19 @@ mod tests {
             check(&["a", "b", "a"]),
             Err(SyntaxError::DuplicateSubprotocol("a".into()))
         );
+    }
+
+    #[test]
+    fn a_url_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("ws://u:secret@h/p?q=a:b@c", "ws://u:***@h/p?q=a:b@c"),
+            ("wss:\\\\u:a@b@h", "wss:\\\\u:***@h"),
+            ("ws:u:secret@h", "ws:u:***@h"),
+            ("ws://u@h:80/a:b@c", "ws://u@h:80/a:b@c"),
+            ("ws://u:@h/", "ws://u:@h/"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(format!("{:?}", Shown(url)), format!("{shown:?}"));
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::accepted::Accepted;
 use crate::bind::Sweep;
 use crate::delivery::{Delivery, Listener, Mail, Mailbox, Slot, Wish};
 use crate::machine::{Decision, Input, step};
+use crate::request::Shown;
 use crate::waiters::Waiters;
 use crate::{ErrorEvent, Home, Link, ReadyState, Transport, WebSocket};
 
@@ -160,7 +161,7 @@ impl<T: Transport> Sweep for Shared<T> {
 impl<T: Transport> fmt::Debug for Shared<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
-            .field("url", &self.url)
+            .field("url", &Shown(&self.url))
             .field("ready_state", &self.state())
             .finish_non_exhaustive()
     }
