@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use futures_core::{FusedStream, Stream};
+use futures_core::{FusedFuture, FusedStream, Stream};
 
 use crate::bind::Sweep;
 use crate::delivery::{Listener, Wish};
@@ -311,6 +311,13 @@ impl<T: Transport> Future for Next<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
         self.0.poll(context)
+    }
+}
+
+impl<T: Transport> FusedFuture for Next<'_, T> {
+    /// After the stream's last event.
+    fn is_terminated(&self) -> bool {
+        self.0.is_terminated()
     }
 }
 

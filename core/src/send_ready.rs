@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_core::FusedFuture;
+
 use crate::waiters::Place;
 use crate::{ReadyState, Transport, WebSocket};
 
@@ -56,6 +58,13 @@ impl<T: Transport> Future for SendReady<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         self.socket.poll_room(&mut self.place, context)
+    }
+}
+
+/// It is ready again as often as there is room, and never at its end.
+impl<T: Transport> FusedFuture for SendReady<'_, T> {
+    fn is_terminated(&self) -> bool {
+        false
     }
 }
 

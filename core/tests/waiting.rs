@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures::Sink;
+use futures::future::FusedFuture;
 use isosocket_core::mock::{Mock, Network};
 use isosocket_core::{Reconnect, WebSocket};
 
@@ -83,4 +84,22 @@ fn leaves_nothing<T: isosocket_core::Transport>(socket: &WebSocket<T>) {
     assert_eq!(Arc::strong_count(&task), 3);
     drop(sender);
     assert_eq!(Arc::strong_count(&task), 2, "and `waker`");
+}
+
+/// What `select!` of the futures crate asks of futures.
+#[test]
+fn the_futures_know_when_they_are_over() {
+    let network = Network::new();
+    network.peer(URL);
+    network.block_on(async {
+        let socket = WebSocket::<Mock>::open(URL).await.unwrap();
+        let mut events = socket.events();
+        assert!(!events.next().is_terminated());
+        assert!(!socket.send_ready().is_terminated());
+        socket.close();
+        while events.next().await.is_some() {}
+        assert!(events.next().is_terminated());
+        // There is room for ever.
+        assert!(!socket.send_ready().is_terminated());
+    });
 }
