@@ -234,7 +234,7 @@ impl Connection {
                         dialling.dial.set_addresses(addresses);
                         self.next_attempt(context)
                     }
-                    Err(error) => self.fail(error),
+                    Err(error) => self.fail_to_dial(error),
                 }
             }
             Action::Flush => self.flush(context),
@@ -368,12 +368,23 @@ impl Connection {
         dialling.dial.start_next(|tcp| context.register(tcp, key));
         if dialling.dial.is_idle() {
             let error = mem::take(&mut dialling.dial).into_error();
-            return self.fail(error);
+            return self.fail_to_dial(error);
         }
         if dialling.dial.has_addresses() {
             self.set_deadline(context, Timer::Attempt, ATTEMPT_DELAY);
         }
         Next::Wait
+    }
+
+    /// Says whether it is the proxy that cannot be reached.
+    fn fail_to_dial(&mut self, error: io::Error) -> Next {
+        match &self.phase {
+            Phase::Dialling(dialling) => match &dialling.setup.native.proxy {
+                Some(proxy) => self.fail(proxy.unreachable(error)),
+                None => self.fail(error),
+            },
+            _ => self.fail(error),
+        }
     }
 
     /// An attempt won: the others are dropped.

@@ -65,6 +65,8 @@ impl NativeOptions {
             return Err(NewError::Option(what));
         }
         self.deflate.check().map_err(NewError::Option)?;
+        self.check_times()
+            .map_err(|what| NewError::Option(what.to_owned()))?;
         if self.proxy.is_none() && self.proxy_from_environment {
             let variable = |name: &str| std::env::var(name).ok();
             self.proxy =
@@ -73,12 +75,25 @@ impl NativeOptions {
         Ok(())
     }
 
+    fn check_times(&self) -> Result<(), &'static str> {
+        if let Some(KeepAlive { interval, timeout }) = self.keep_alive {
+            if interval.is_zero() || timeout.is_zero() {
+                return Err("keep_alive: a time of zero");
+            }
+        }
+        match self.tcp.keepalive.map(whole_seconds) {
+            None | Some(1..=LONGEST_KEEPALIVE) => Ok(()),
+            Some(_) => Err("tcp_keepalive: not between 1 s and 32767 s"),
+        }
+    }
+
     /// Sets up a socket that is about to be used. TCP_NODELAY always: a message
     /// is sent when it is sent.
     pub(crate) fn set_up(&self, tcp: &mio::net::TcpStream) -> std::io::Result<()> {
         tcp.set_nodelay(true)?;
         let socket = SockRef::from(tcp);
         if let Some(time) = self.tcp.keepalive {
+            let time = Duration::from_secs(whole_seconds(time));
             socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time))?;
         }
         if let Some(size) = self.tcp.send_buffer {
@@ -89,6 +104,15 @@ impl NativeOptions {
         }
         Ok(())
     }
+}
+
+/// The longest time that Linux takes, in seconds; elsewhere it may be longer.
+const LONGEST_KEEPALIVE: u64 = 32767;
+
+/// In seconds, as systems want it, rounded up.
+fn whole_seconds(time: Duration) -> u64 {
+    let more = u64::from(time.subsec_nanos() > 0);
+    time.as_secs().saturating_add(more)
 }
 
 /// What a native socket can be told beside what every target honours.
@@ -148,7 +172,7 @@ pub trait BuilderExt: Sized {
     /// Connects through the proxy that the environment names, if it names one:
     /// `https_proxy` for `wss:`, `http_proxy` for `ws:`, else `all_proxy`, but
     /// not for hosts in `no_proxy`. `connect` fails with [`NewError::Option`]
-    /// if what it names is no proxy.
+    /// if what it names is no proxy, and says which variable that is.
     ///
     /// ```
     /// use isosocket::WebSocket;
@@ -161,13 +185,14 @@ pub trait BuilderExt: Sized {
 
     /// Pings a peer that was silent for `interval`, and fails the connection
     /// when nothing is heard within `timeout` after that. Off by default.
+    /// `connect` fails with [`NewError::Option`] if either is zero.
     ///
     /// ```
     /// use std::time::Duration;
     /// use isosocket::WebSocket;
     /// use isosocket::native::BuilderExt;
     ///
-    /// // A server that vanished is noticed within 40 seconds.
+    /// // A server that vanished is noticed within about 40 seconds.
     /// let builder = WebSocket::builder("wss://example.org/")
     ///     .keep_alive(Duration::from_secs(30), Duration::from_secs(10));
     /// ```
@@ -200,7 +225,8 @@ pub trait BuilderExt: Sized {
     fn deflate(self, deflate: Deflate) -> Self;
 
     /// Has TCP itself probe a connection that was silent for `time`
-    /// (`SO_KEEPALIVE`). Off by default.
+    /// (`SO_KEEPALIVE`). Off by default. The time is rounded up to whole seconds;
+    /// `connect` fails with [`NewError::Option`] unless these are 1 to 32767.
     ///
     /// ```
     /// use std::time::Duration;
@@ -212,7 +238,8 @@ pub trait BuilderExt: Sized {
     /// ```
     fn tcp_keepalive(self, time: Duration) -> Self;
 
-    /// The size of the system's send buffer, in bytes (`SO_SNDBUF`).
+    /// The size of the system's send buffer, in bytes (`SO_SNDBUF`), for which the
+    /// system has limits of its own: it takes the nearest size that it allows.
     ///
     /// ```
     /// use isosocket::WebSocket;
@@ -224,7 +251,8 @@ pub trait BuilderExt: Sized {
     /// ```
     fn tcp_send_buffer(self, bytes: usize) -> Self;
 
-    /// The size of the system's receive buffer, in bytes (`SO_RCVBUF`).
+    /// The size of the system's receive buffer, in bytes (`SO_RCVBUF`), within the
+    /// system's limits as above.
     ///
     /// ```
     /// use isosocket::WebSocket;

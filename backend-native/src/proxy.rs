@@ -2,6 +2,7 @@
 //! and SOCKS5 (RFC 1928, RFC 1929). No I/O. Names are resolved by the proxy.
 
 use std::fmt;
+use std::io;
 
 use isosocket_core::NewError;
 use percent_encoding::percent_decode_str;
@@ -53,23 +54,26 @@ impl Proxy {
     /// # Errors
     /// [`NewError::Option`] for a malformed URL or another scheme.
     pub fn new(url: &str) -> Result<Self, NewError> {
-        let bad = |what: &str| NewError::Option(format!("proxy: {what}"));
-        let url = Url::parse(url).map_err(|error| bad(&error.to_string()))?;
+        Proxy::parse(url).map_err(|what| NewError::Option(format!("proxy: {what}")))
+    }
+
+    fn parse(url: &str) -> Result<Self, String> {
+        let url = Url::parse(url).map_err(|error| error.to_string())?;
         let (kind, default) = match url.scheme() {
             "http" => (Kind::Http, 80),
             "socks5" | "socks5h" => (Kind::Socks5, 1080),
-            other => return Err(bad(&format!("the scheme {other:?} is not supported"))),
+            other => return Err(format!("the scheme {other:?} is not supported")),
         };
         let host = match url.host() {
-            Some(Host::Domain("")) | None => return Err(bad("the URL has no host")),
+            Some(Host::Domain("")) | None => return Err("the URL has no host".into()),
             // The parser takes an address for a name in schemes it does not know.
-            Some(Host::Domain(name)) => Host::parse(name).map_err(|e| bad(&e.to_string()))?,
+            Some(Host::Domain(name)) => Host::parse(name).map_err(|e| e.to_string())?,
             Some(address) => address.to_owned(),
         };
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let (user, password) = (decode(url.username()), decode(url.password().unwrap_or("")));
         if user.len() > 255 || password.len() > 255 {
-            return Err(bad("user or password is longer than 255 bytes"));
+            return Err("user or password is longer than 255 bytes".into());
         }
         let named = !user.is_empty() || url.password().is_some();
         Ok(Proxy {
@@ -91,6 +95,11 @@ impl Proxy {
     pub(crate) fn port(&self) -> u16 {
         self.port
     }
+
+    pub(crate) fn unreachable(&self, source: io::Error) -> Unreachable {
+        let (host, port) = (self.host.clone(), self.port);
+        Unreachable { host, port, source }
+    }
 }
 
 /// The proxy that the environment names for a server: `https_proxy` for `wss:`
@@ -103,26 +112,27 @@ pub(crate) fn from_environment(
     port: u16,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Proxy>, NewError> {
-    let either = |name: &str| {
-        let value = variable(name).or_else(|| variable(&name.to_ascii_uppercase()));
-        value.filter(|value| !value.trim().is_empty())
+    let lower = |name: &'static str| {
+        let value = variable(name)?.trim().to_owned();
+        (!value.is_empty()).then_some((name, value))
     };
-    if either("no_proxy").is_some_and(|list| is_exempt(&list, &host.to_string(), port)) {
+    let either = |lower_case, upper_case| lower(lower_case).or_else(|| lower(upper_case));
+    let exempt = either("no_proxy", "NO_PROXY");
+    if exempt.is_some_and(|(_, list)| is_exempt(&list, &host.to_string(), port)) {
         return Ok(None);
     }
     let own = match secure {
-        true => either("https_proxy"),
-        false => variable("http_proxy").filter(|value| !value.trim().is_empty()),
+        true => either("https_proxy", "HTTPS_PROXY"),
+        false => lower("http_proxy"),
     };
-    let Some(value) = own.or_else(|| either("all_proxy")) else {
+    let Some((name, value)) = own.or_else(|| either("all_proxy", "ALL_PROXY")) else {
         return Ok(None);
     };
-    let value = value.trim();
-    match value.contains("://") {
-        true => Proxy::new(value),
-        false => Proxy::new(&format!("http://{value}")),
-    }
-    .map(Some)
+    let scheme = if value.contains("://") { "" } else { "http://" };
+    let proxy = Proxy::parse(&format!("{scheme}{value}"));
+    proxy
+        .map(Some)
+        .map_err(|what| NewError::Option(format!("{name}: {what}")))
 }
 
 /// Whether a `no_proxy` list names the host: `*`, a domain (with all below it),
@@ -143,6 +153,15 @@ fn is_exempt(list: &str, host: &str, port: u16) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
         !name.is_empty() && below
     })
+}
+
+/// There is no connection to the proxy; the source says why.
+#[derive(Debug, Error)]
+#[error("the proxy {host}:{port} cannot be reached")]
+pub(crate) struct Unreachable {
+    host: Host<String>,
+    port: u16,
+    source: io::Error,
 }
 
 /// Why a proxy did not make the connection.
@@ -416,6 +435,9 @@ mod tests {
         assert_eq!(ask(true, "h", &all[2..]), Some(3));
         assert_eq!(ask(false, "h", &[("HTTP_PROXY", "http://a:1")]), None);
         assert_eq!(ask(false, "h", &[("http_proxy", " ")]), None);
+        let bad = |name: &str| (name == "HTTPS_PROXY").then(|| "h:port".to_owned());
+        let error = from_environment(true, Host::Domain("h"), 80, bad).unwrap_err();
+        assert!(error.to_string().contains("HTTPS_PROXY: "), "{error}");
         for (list, host, exempt) in [
             ("*", "h", true),
             ("example.org", "example.org", true),

@@ -147,7 +147,12 @@ fn a_proxy_that_is_gone_is_a_failure() {
     let refused = peer().ports().refused;
     let proxy = Proxy::new(&format!("http://127.0.0.1:{refused}")).unwrap();
     let (_socket, events) = connect(WebSocket::builder(peer().url("/echo")).proxy(proxy));
-    assert!(!cause(&events).is_empty());
+    let cause = cause(&events);
+    let named = format!("the proxy 127.0.0.1:{refused} cannot be reached; ");
+    assert!(
+        cause.starts_with(&named) && cause.len() > named.len(),
+        "{cause}"
+    );
 }
 
 // TLS.
@@ -244,6 +249,27 @@ fn headers_of_ones_own_are_sent_and_the_handshakes_are_refused() {
     for (name, value) in [("Host", "h"), ("Sec-WebSocket-Key", "k"), ("X", "a\r\nb")] {
         let result = WebSocket::builder("ws://h/").header(name, value).connect();
         assert!(matches!(result, Err(NewError::Option(_))), "{name}");
+    }
+}
+
+#[test]
+fn times_that_no_system_takes_are_refused() {
+    let (zero, second) = (Duration::ZERO, Duration::from_secs(1));
+    let builder = || WebSocket::builder("ws://h/");
+    for (builder, option) in [
+        (builder().keep_alive(zero, second), "keep_alive: "),
+        (builder().keep_alive(second, zero), "keep_alive: "),
+        (builder().tcp_keepalive(zero), "tcp_keepalive: "),
+        (builder().tcp_keepalive(32768 * second), "tcp_keepalive: "),
+        (builder().tcp_keepalive(Duration::MAX), "tcp_keepalive: "),
+    ] {
+        let Err(NewError::Option(what)) = builder.connect() else {
+            panic!("{option} is refused");
+        };
+        assert!(what.starts_with(option), "{what}");
+    }
+    for time in [second / 1000, second, 32767 * second] {
+        echoes(WebSocket::builder(peer().url("/echo")).tcp_keepalive(time));
     }
 }
 
