@@ -88,7 +88,7 @@ fn session(choice: TlsChoice, host: Host<&str>) -> io::Result<Box<dyn Session>> 
         #[cfg(any(feature = "tls", feature = "webpki-roots"))]
         TlsChoice::Rustls(config) => rustls::session(config, host),
         #[cfg(any(feature = "tls", feature = "webpki-roots"))]
-        TlsChoice::Default => rustls::session(rustls::default_config(), host),
+        TlsChoice::Default => rustls::session(rustls::default_config()?, host),
         #[cfg(feature = "native-tls")]
         TlsChoice::NativeTls(connector) => native_tls::session(Some(connector), host),
         #[cfg(all(
@@ -108,5 +108,5 @@ fn session(choice: TlsChoice, host: Host<&str>) -> io::Result<Box<dyn Session>> 
 /// Loads the default's roots, which takes milliseconds, away from the event loop.
 pub(crate) fn warm_up() {
     #[cfg(any(feature = "tls", feature = "webpki-roots"))]
-    rustls::default_config();
+    let _ = rustls::default_config(); // An error is told by each session.
 }

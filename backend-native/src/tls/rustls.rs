@@ -16,18 +16,27 @@ const PIECE: usize = 64 << 10;
 
 /// The configuration for sockets that bring none: the system's roots, those of
 /// webpki-roots, or both, as the features have it.
-pub(super) fn default_config() -> Arc<ClientConfig> {
-    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    let make = || {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring supports the default versions")
-            .with_root_certificates(roots())
-            .with_no_client_auth();
-        Arc::new(config)
-    };
-    CONFIG.get_or_init(make).clone()
+pub(super) fn default_config() -> io::Result<Arc<ClientConfig>> {
+    static CONFIG: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
+    let config = CONFIG.get_or_init(|| trusting(roots())).clone();
+    config.ok_or_else(|| {
+        let message = "there are no root certificates, neither built in nor of the system";
+        io::Error::new(io::ErrorKind::NotFound, message)
+    })
+}
+
+/// Trusts what descends from these; `None` if there are none.
+fn trusting(roots: RootCertStore) -> Option<Arc<ClientConfig>> {
+    if roots.is_empty() {
+        return None;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring supports the default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Some(Arc::new(config))
 }
 
 fn roots() -> RootCertStore {
@@ -42,9 +51,6 @@ fn roots() -> RootCertStore {
     }
     #[cfg(feature = "webpki-roots")]
     roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    if roots.is_empty() {
-        log::warn!("there are no root certificates, so every wss: connection will fail");
-    }
     roots
 }
 
@@ -117,5 +123,16 @@ impl super::Session for Session {
         self.connection.send_close_notify();
         // Best effort: the connection is over.
         let _ = self.flush(tcp);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_roots_nothing_is_trusted_and_the_error_says_so() {
+        assert!(trusting(RootCertStore::empty()).is_none());
+        assert!(trusting(roots()).is_some() == default_config().is_ok());
     }
 }
