@@ -3,9 +3,9 @@
 //! order, with the same values.
 //!
 //! ```no_run
-//! use isosocket::{Bind, WebSocket};
+//! use isosocket::{Bind, NewError, WebSocket};
 //!
-//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! fn feed() -> Result<WebSocket, NewError> {
 //!     let socket = WebSocket::new("wss://example.org/feed")?;
 //!     socket.on_open(|socket| {
 //!         let _ = socket.send("hello");
@@ -13,8 +13,20 @@
 //!     socket.on_message(|_, message| println!("{message:?}"));
 //!     socket.on_error(|_, error| println!("{error}"));
 //!     socket.on_close(|_, close| println!("{close}"));
-//!     // .. the program goes on; dropping the last handle closes the socket.
-//!     Ok(())
+//!     Ok(socket) // keep it: when the last handle is dropped, the socket closes
+//! }
+//!
+//! fn main() {
+//!     isosocket::run(async {
+//!         match feed() {
+//!             // To the end. A program with a loop of its own keeps the socket there.
+//!             Ok(socket) => {
+//!                 let mut events = socket.events();
+//!                 while events.next().await.is_some() {}
+//!             }
+//!             Err(error) => println!("{error}"),
+//!         }
+//!     });
 //! }
 //! ```
 //!
@@ -51,6 +63,19 @@
 //! the last handle: clones of the [`WebSocket`] keep it open, while [`Events`],
 //! [`Binding`] and the handlers do not.
 //!
+//! No `Error` does not mean that all was well: a connection that the peer drops
+//! (S75, S96), and a close timeout (S76), give only a `Close` with 1006. What tells
+//! success is [`was_clean`](CloseEvent::was_clean).
+//!
+//! Natively the event loop's thread ends with the process, and with it what was
+//! sent and is still buffered, and a closing handshake under way. Before `main`
+//! returns, await `Close`, or `socket.sender().close()`, which sends all and closes;
+//! `socket.sender().flush()` hands all to the network and leaves the socket open.
+//! (Both are of `futures::SinkExt`.) Without async, see `native::EventsExt::recv`.
+//!
+//! Why a connection failed is in the error's sources, natively: see
+//! [docs/streams.md].
+//!
 //! # Connecting again
 //!
 //! [`Reconnecting`] is a socket with the same interface that makes another
@@ -80,7 +105,9 @@
 //! [`NewError::NotSupported`] (S103).
 //!
 //! Numbers such as S103 name rules of observable behaviour, which the
-//! conformance suite checks on every target.
+//! conformance suite checks on every target: [docs/parity.md] lists them.
+//!
+//! [docs/parity.md]: https://github.com/isosocket/isosocket/blob/main/docs/parity.md
 
 #![forbid(unsafe_code)]
 
@@ -275,7 +302,8 @@ pub fn supported() -> bool {
 ///
 /// ## Platform-specific
 /// - **Native:** blocks this thread until the future is done. Any other
-///   executor does as well.
+///   executor does as well; for a future's value take one, such as
+///   `pollster::block_on` or `futures::executor::block_on`.
 /// - **Web:** hands the future to the host's event loop and returns at once.
 /// - **Without a backend:** polls the future once.
 pub fn run(future: impl Future<Output = ()> + 'static) {
