@@ -130,6 +130,8 @@ impl<T: Transport> WebSocket<T> {
     /// Sends a text or binary message: see [`Data`] for what can be sent.
     ///
     /// It never blocks: what the network does not take at once is buffered.
+    /// Natively what is still buffered when `main` returns is lost: await
+    /// `Close` before, or `sender().flush()`.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -183,7 +185,8 @@ impl<T: Transport> WebSocket<T> {
     /// Does nothing when closing or closed (S73).
     ///
     /// `Close` follows when the peer has answered, or the close timeout ran out.
-    /// Messages that arrive until then are not delivered (S60).
+    /// Messages that arrive until then are not delivered (S60). Natively the
+    /// program must live as long: see `sender().close()`, or await `Close`.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
