@@ -93,6 +93,17 @@
 //!
 //! [docs/testing.md]: https://github.com/isosocket/isosocket/blob/main/docs/testing.md
 //!
+//! # Native options
+//!
+//! Desktops and servers have `isosocket::native`, which does not exist on the web:
+//! [`native::BuilderExt`] has request headers, proxies, TLS, keep-alive, compression
+//! and TCP options, and [`native::EventsExt`] waits for events on a thread. A whole
+//! command-line program is in [docs/native.md].
+//!
+//! [`native::BuilderExt`]: https://docs.rs/isosocket/latest/isosocket/native/trait.BuilderExt.html
+//! [`native::EventsExt`]: https://docs.rs/isosocket/latest/isosocket/native/trait.EventsExt.html
+//! [docs/native.md]: https://github.com/isosocket/isosocket/blob/main/docs/native.md
+//!
 //! # Targets
 //!
 //! | target | backend | feature, on by default |
@@ -345,6 +356,10 @@ struct FrameLoopsPage;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/reconnecting.md")]
 struct ReconnectingPage;
+
+#[cfg(all(doctest, feature = "native", feature = "tls"))]
+#[doc = include_str!("../../docs/native.md")]
+struct NativePage;
 
 #[cfg(all(doctest, feature = "mock"))]
 #[doc = include_str!("../../docs/testing.md")]

@@ -8,10 +8,13 @@ cfg_if::cfg_if! {
         not(all(target_family = "wasm", target_os = "unknown"))
     ))] {
         pub(crate) use isosocket_native::{Native as Real, run};
-        /// What only native sockets have.
+        /// What only native sockets have: [`BuilderExt`](native::BuilderExt) for
+        /// their options, [`EventsExt`](native::EventsExt) for threads that wait.
         pub mod native {
+            #[doc(inline)]
             pub use isosocket_native::{BuilderExt, EventsExt, Proxy, RecvError};
             #[cfg(feature = "deflate")]
+            #[doc(inline)]
             pub use isosocket_native::Deflate;
             #[cfg(feature = "native-tls")]
             pub use isosocket_native::native_tls;
