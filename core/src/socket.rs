@@ -130,6 +130,8 @@ impl<T: Transport> WebSocket<T> {
     /// Sends a text or binary message: see [`Data`] for what can be sent.
     ///
     /// It never blocks: what the network does not take at once is buffered.
+    /// Natively, while more than a MiB is buffered, it gives up the rest of its time
+    /// slice once in a MiB, so that the event loop is not kept from the processor.
     /// Natively what is still buffered when `main` returns is lost: await
     /// `Close` before, or `sender().flush()`.
     ///
