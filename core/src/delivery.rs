@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::line::Relay;
+use crate::thin::Thin;
 use crate::{Event, EventKind, MaybeSend};
 
 /// Messages that wait for a first listener, in bytes, beyond which they are
@@ -75,25 +76,8 @@ impl<S> Slot<S> {
 /// What was bound since the delivering thread last looked.
 pub(crate) type Mail<S> = Vec<(Wish, Slot<S>)>;
 
-/// Where mail waits. Thin, for it is empty nearly always.
-pub(crate) struct Mailbox<S>(Option<Box<Letters<S>>>);
-
-struct Letters<S>(Mail<S>);
-
-impl<S> Mailbox<S> {
-    pub(crate) fn new(mail: Mail<S>) -> Self {
-        Mailbox((!mail.is_empty()).then(|| Box::new(Letters(mail))))
-    }
-
-    pub(crate) fn add(&mut self, wish: Wish, slot: Slot<S>) {
-        let letters = self.0.get_or_insert_with(|| Box::new(Letters(Vec::new())));
-        letters.0.push((wish, slot));
-    }
-
-    pub(crate) fn take(&mut self) -> Mail<S> {
-        self.0.take().map_or_else(Vec::new, |letters| letters.0)
-    }
-}
+/// Where mail waits.
+pub(crate) type Mailbox<S> = Thin<(Wish, Slot<S>)>;
 
 pub(crate) struct Delivery<S> {
     listeners: Listeners<S>,

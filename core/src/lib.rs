@@ -37,6 +37,7 @@ mod sender;
 mod shared;
 mod socket;
 mod text;
+mod thin;
 mod transport;
 mod unsupported;
 mod waiters;

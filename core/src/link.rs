@@ -8,10 +8,11 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::delivery::{Delivery, Mailbox};
+use crate::delivery::Delivery;
 use crate::line::Relay;
 use crate::machine::{Decision, Input, step};
 use crate::shared::Shared;
+use crate::thin::Thin;
 use crate::{CloseEvent, ErrorEvent, Event, Message, ReadyState, Report, Transport, WebSocket};
 
 /// A backend's end of a socket. See [`Transport`] for the contract.
@@ -248,7 +249,7 @@ impl<T: Transport> Turn<T> {
             if shared.handles.load(Ordering::Acquire) == 1 {
                 shared.abandon();
             }
-            delivery.absorb(shared.mail.with(Mailbox::take));
+            delivery.absorb(shared.mail.with(Thin::take));
             delivery.deliver_kept(&self.socket, &shared.dirty);
             if shared.abandoned.load(Ordering::Acquire) && !delivery.abandon() {
                 shared.transport.detach();

@@ -68,7 +68,7 @@ impl<T: Transport> Shared<T> {
             abandoned: AtomicBool::new(false),
             dirty: AtomicBool::new(!mail.is_empty()),
             kept: AtomicBool::new(false),
-            mail: Home::new(Mailbox::new(mail)),
+            mail: Home::new(mail.into()),
             delivery: Home::new(Some(Box::default())),
             waiters: Waiters::default(),
         }
@@ -140,7 +140,7 @@ impl<T: Transport> Shared<T> {
         listener: Box<dyn Listener<WebSocket<T>>>,
     ) {
         let slot = Slot { live, listener };
-        self.mail.with(|mailbox| mailbox.add(wish, slot));
+        self.mail.with(|mailbox| mailbox.push((wish, slot)));
         self.dirty.store(true, Ordering::SeqCst);
         if self.kept.load(Ordering::SeqCst) || self.state() == ReadyState::Closed {
             self.transport.schedule(Link(self.clone()));

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
 use crate::maybe_send::Lock;
+use crate::thin::Thin;
 
 /// A future's place among the waiters. Whoever has one gives it back, by
 /// [`leave`](Waiters::leave), when it is ready or dropped.
@@ -15,24 +16,7 @@ pub(crate) struct Place(Option<usize>);
 
 /// The waiters of one socket.
 #[derive(Default)]
-pub(crate) struct Waiters(Lock<List>);
-
-/// Thin, for it is empty nearly always.
-#[derive(Default)]
-struct List(Option<Box<Those>>);
-
-#[derive(Default)]
-struct Those(Vec<Waiter>);
-
-impl List {
-    fn get(&self) -> &[Waiter] {
-        self.0.as_ref().map_or(&[], |those| &those.0)
-    }
-
-    fn get_mut(&mut self) -> &mut Vec<Waiter> {
-        &mut self.0.get_or_insert_default().0
-    }
-}
+pub(crate) struct Waiters(Lock<Thin<Waiter>>);
 
 enum Waiter {
     /// A future, by the number of its place.
@@ -57,8 +41,7 @@ impl Waiters {
         let number = *place
             .0
             .get_or_insert_with(|| NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut list = self.0.lock();
-        let waiters = list.get_mut();
+        let mut waiters = self.0.lock();
         let mut wakers = waiters.iter_mut().filter_map(|waiter| match waiter {
             Waiter::Future(known, waker) if *known == number => Some(waker),
             _ => None,
@@ -73,24 +56,18 @@ impl Waiters {
     pub(crate) fn leave(&self, place: &mut Place) {
         let Some(number) = place.0.take() else { return };
         let is_it =
-            |waiter: &mut Waiter| matches!(waiter, Waiter::Future(known, _) if *known == number);
+            |waiter: &Waiter| matches!(waiter, Waiter::Future(known, _) if *known == number);
         // What the waker owns is dropped outside the lock.
-        let mut list = self.0.lock();
-        let waiters = list.get_mut();
-        let at = waiters.iter_mut().position(is_it);
-        let left = at.map(|at| waiters.swap_remove(at));
-        let empty = match waiters.is_empty() {
-            true => list.0.take(),
-            false => None,
-        };
-        drop(list);
-        drop((left, empty));
+        let mut waiters = self.0.lock();
+        let at = waiters.iter().position(is_it);
+        let left = at.and_then(|at| waiters.swap_remove(at));
+        drop(waiters);
+        drop(left);
     }
 
     /// Has the socket outside woken at the next change.
     pub(crate) fn enter_outer(&self, outer: impl Outer + 'static) {
-        let mut list = self.0.lock();
-        let waiters = list.get_mut();
+        let mut waiters = self.0.lock();
         let is_outer = |waiter: &Waiter| matches!(waiter, Waiter::Outer(_));
         if !waiters.iter().any(is_outer) {
             waiters.push(Waiter::Outer(Arc::new(outer)));
@@ -100,9 +77,9 @@ impl Waiters {
     /// Whether somebody waits.
     pub(crate) fn are_there(&self) -> bool {
         let outer = {
-            let list = self.0.lock();
+            let waiters = self.0.lock();
             let mut outer = None;
-            for waiter in list.get() {
+            for waiter in &**waiters {
                 match waiter {
                     Waiter::Future(..) => return true,
                     Waiter::Outer(it) => outer = Some(it.clone()),
@@ -115,8 +92,8 @@ impl Waiters {
 
     /// Wakes all of them, once.
     pub(crate) fn wake(&self) {
-        let those = self.0.lock().0.take();
-        for waiter in those.map_or_else(Vec::new, |those| those.0) {
+        let waiters = self.0.lock().take();
+        for waiter in waiters {
             match waiter {
                 Waiter::Future(_, waker) => waker.wake(),
                 Waiter::Outer(outer) => outer.wake(),

@@ -1,0 +1,75 @@
+//! A list that is empty nearly always: one pointer then, and no memory.
+
+use std::ops::{Deref, DerefMut};
+
+pub(crate) struct Thin<T>(Option<Box<Items<T>>>);
+
+struct Items<T>(Vec<T>);
+
+impl<T> Thin<T> {
+    pub(crate) fn push(&mut self, item: T) {
+        let items = self.0.get_or_insert_with(|| Box::new(Items(Vec::new())));
+        items.0.push(item);
+    }
+
+    /// Takes out one item. The last takes its place.
+    pub(crate) fn swap_remove(&mut self, at: usize) -> Option<T> {
+        let items = &mut self.0.as_mut()?.0;
+        let item = items.swap_remove(at);
+        if items.is_empty() {
+            self.0 = None;
+        }
+        Some(item)
+    }
+
+    /// Takes out all of them.
+    pub(crate) fn take(&mut self) -> Vec<T> {
+        self.0.take().map_or_else(Vec::new, |items| items.0)
+    }
+}
+
+impl<T> Default for Thin<T> {
+    fn default() -> Self {
+        Thin(None)
+    }
+}
+
+impl<T> From<Vec<T>> for Thin<T> {
+    fn from(items: Vec<T>) -> Self {
+        Thin((!items.is_empty()).then(|| Box::new(Items(items))))
+    }
+}
+
+impl<T> Deref for Thin<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        self.0.as_ref().map_or(&[], |items| &items.0)
+    }
+}
+
+impl<T> DerefMut for Thin<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        self.0.as_mut().map_or(&mut [], |items| &mut items.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_of_what_is_taken_out() {
+        let mut list = Thin::from(vec![1]);
+        list.push(2);
+        list.push(3);
+        list[0] = 4;
+        assert_eq!(list.swap_remove(0), Some(4));
+        assert_eq!(*list, [3, 2]);
+        assert_eq!((list.take(), list.0.is_none()), (vec![3, 2], true));
+        assert_eq!((list.take(), list.swap_remove(0)), (vec![], None));
+        list.push(5);
+        assert_eq!((list.swap_remove(0), list.0.is_none()), (Some(5), true));
+        assert!(Thin::<u8>::from(Vec::new()).0.is_none());
+    }
+}
