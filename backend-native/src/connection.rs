@@ -378,12 +378,13 @@ impl Connection {
 
     /// Says whether it is the proxy that cannot be reached.
     fn fail_to_dial(&mut self, error: io::Error) -> Next {
-        match &self.phase {
-            Phase::Dialling(dialling) => match &dialling.setup.native.proxy {
-                Some(proxy) => self.fail(proxy.unreachable(error)),
-                None => self.fail(error),
-            },
-            _ => self.fail(error),
+        let proxy = match &self.phase {
+            Phase::Dialling(dialling) => dialling.setup.native.proxy.as_ref(),
+            _ => None,
+        };
+        match proxy {
+            Some(proxy) => self.fail(proxy.unreachable(error)),
+            None => self.fail(error),
         }
     }
 
