@@ -28,13 +28,18 @@ impl Memory {
         let length = array.length() as usize;
         match binary.short(length) {
             Some(room) => self.copy(array, length, room.as_mut_ptr()),
-            None => *binary = self.to_vec(array).into(),
+            None => *binary = self.vec(array, length).into(),
         }
     }
 
     /// The array's bytes.
+    #[allow(dead_code, reason = "text comes by an array where memory is shared")]
     pub(crate) fn to_vec(&self, array: &Uint8Array) -> Vec<u8> {
-        let length = array.length() as usize;
+        self.vec(array, array.length() as usize)
+    }
+
+    /// The bytes of an array of this length.
+    fn vec(&self, array: &Uint8Array, length: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(length);
         self.copy(array, length, bytes.as_mut_ptr());
         // SAFETY: the array has this many bytes, for which there is room.
