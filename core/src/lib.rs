@@ -21,6 +21,7 @@ mod delivery;
 mod error;
 mod event;
 mod events;
+mod guard;
 mod host;
 mod line;
 mod link;
@@ -48,6 +49,8 @@ pub use builder::Builder;
 pub use error::{CloseError, NewError, OpenError, SendError, SyntaxError, UnknownEvent};
 pub use event::{CloseEvent, ErrorEvent, Event, EventKind};
 pub use events::{Events, Next};
+#[doc(hidden)]
+pub use guard::{drop_each, drop_guarded, guard, logging};
 pub use host::Host;
 pub use link::{Link, Turn};
 pub use machine::ReadyState;
