@@ -78,7 +78,7 @@ fn a_url_may_come_from_another_thread() {
         .connect()
         .unwrap();
     socket.on_message(|socket, message| {
-        if message == &"hello".into() {
+        if message == "hello" {
             assert!(matches!(socket.status(), Status::Open));
         }
         socket.close();

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::maybe_send::Unit;
 
@@ -122,6 +122,18 @@ impl From<Bytes> for Binary {
 impl From<Vec<u8>> for Binary {
     fn from(data: Vec<u8>) -> Self {
         Bytes::from(data).into()
+    }
+}
+
+impl From<Box<[u8]>> for Binary {
+    fn from(data: Box<[u8]>) -> Self {
+        Bytes::from(data).into()
+    }
+}
+
+impl From<BytesMut> for Binary {
+    fn from(data: BytesMut) -> Self {
+        data.freeze().into()
     }
 }
 

@@ -1,7 +1,11 @@
 //! One small error type for each operation.
 
+use std::error::Error as StdError;
+use std::fmt;
+
 use thiserror::Error;
 
+use crate::message::Count;
 use crate::{ErrorEvent, Message};
 
 /// Why a socket could not be constructed.
@@ -72,6 +76,8 @@ pub enum SyntaxError {
 
 /// Why [`WebSocket::open`](crate::WebSocket::open) gave no open socket.
 ///
+/// `{error:#}` shows the causes, too, on one line.
+///
 /// ```
 /// # let network = isosocket::mock::Network::new();
 /// # network.peer("ws://peer/").refuse("401");
@@ -81,21 +87,58 @@ pub enum SyntaxError {
 /// match WebSocket::open("ws://peer/").await {
 ///     Ok(socket) => drop(socket),
 ///     Err(OpenError::New(error)) => println!("no such socket: {error}"),
-///     Err(OpenError::Failed(_)) => println!("nobody answers; try again later"),
-///     Err(error) => println!("{error}"),
+///     Err(error) => println!("try again later: {error:#}"),
 /// }
 /// # });
 /// # network.finish();
 /// ```
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The socket could not be constructed.
-    #[error(transparent)]
-    New(#[from] NewError),
+    New(NewError),
     /// The connection could not be established.
-    #[error("the WebSocket connection could not be established")]
-    Failed(#[source] ErrorEvent),
+    Failed(ErrorEvent),
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::New(error) => fmt::Display::fmt(error, f),
+            OpenError::Failed(error) => {
+                f.write_str("the WebSocket connection could not be established")?;
+                // The event's own text says the same in other words.
+                write_causes(f, error.source())
+            }
+        }
+    }
+}
+
+impl StdError for OpenError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            OpenError::New(error) => error.source(),
+            OpenError::Failed(error) => Some(error),
+        }
+    }
+}
+
+impl From<NewError> for OpenError {
+    fn from(error: NewError) -> Self {
+        OpenError::New(error)
+    }
+}
+
+/// In the alternate form, `{:#}`, writes a cause and its causes, each after a colon.
+pub(crate) fn write_causes(
+    f: &mut fmt::Formatter<'_>,
+    mut cause: Option<&(dyn StdError + 'static)>,
+) -> fmt::Result {
+    while let Some(error) = cause.filter(|_| f.alternate()) {
+        write!(f, ": {error}")?;
+        cause = error.source();
+    }
+    Ok(())
 }
 
 /// Why a message was not sent. The message is in it, so nothing is lost.
@@ -112,11 +155,12 @@ pub enum OpenError {
 ///     Err(SendError::Connecting(message) | SendError::Full(message)) => later.push(message),
 ///     Err(error) => println!("never sent: {:?}", error.message()),
 /// }
-/// assert_eq!(later, ["hello".into()]);
+/// assert_eq!(later, ["hello"]);
 /// # network.run();
 /// # Ok::<(), isosocket::NewError>(())
 /// ```
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SendError {
     /// The socket is still connecting (S42: an invalid-state error).
     #[error("the socket is still connecting")]
@@ -169,6 +213,55 @@ impl SendError {
         | SendError::Closed(message)
         | SendError::Full(message)) = self;
         message
+    }
+}
+
+/// A text message was expected, and a binary one came. It is in the error, so
+/// nothing is lost.
+///
+/// ```
+/// use isosocket::{Message, NotText};
+///
+/// fn name(message: Message) -> Result<String, NotText> {
+///     String::try_from(message)
+/// }
+///
+/// let error = name(Message::from([1, 2, 3])).unwrap_err();
+/// assert_eq!(error.to_string(), "expected a text message, not a binary one of 3 bytes");
+/// assert_eq!(error.into_message(), [1, 2, 3]);
+/// ```
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("expected a text message, not a binary one of {}", Count(.0.len()))]
+pub struct NotText(Message);
+
+impl NotText {
+    pub(crate) fn new(message: Message) -> Self {
+        NotText(message)
+    }
+
+    /// The message.
+    ///
+    /// ```
+    /// use isosocket::Message;
+    ///
+    /// let error = Message::from([1, 2, 3]).into_text().unwrap_err();
+    /// assert_eq!(error.message().len(), 3);
+    /// ```
+    pub fn message(&self) -> &Message {
+        &self.0
+    }
+
+    /// The message, to keep.
+    ///
+    /// ```
+    /// use isosocket::Message;
+    ///
+    /// let error = Message::from([1, 2, 3]).into_text().unwrap_err();
+    /// let data: Vec<u8> = error.into_message().into();
+    /// assert_eq!(data, [1, 2, 3]);
+    /// ```
+    pub fn into_message(self) -> Message {
+        self.0
     }
 }
 

@@ -1,20 +1,35 @@
 //! Messages: what a program sends and receives, cheap to clone.
+//!
+//! What converts to and from a message is in `conversions.rs` and `data.rs`.
+
+use std::fmt;
 
 use bytes::Bytes;
 
-use crate::{Binary, Event, Text};
+use crate::{Binary, Data, Event, NotText, Text};
+
+/// At most this many bytes of a payload are shown by `Debug`.
+const SHOWN: usize = 64;
 
 /// One message: text or binary.
 ///
+/// Everything that can be sent ([`Data`]) converts into a message by
+/// `Message::from`. A message converts into `Vec<u8>` and `Bytes`, and by
+/// `TryFrom` into `String` and `Text`, where it is text. It is compared directly
+/// with strings and bytes. `Display` shows a text message's text. `Debug` shows
+/// the kind, the length, and at most the first 64 bytes.
+///
 /// ```
-/// use isosocket_core::Message;
+/// use isosocket::Message;
 ///
 /// let message = Message::from("hello");
+/// assert_eq!(message, "hello");
 /// assert_eq!(message.as_text(), Some("hello"));
 /// assert_eq!(message.as_bytes(), b"hello");
-/// assert!(Message::from(vec![0, 1]).is_binary());
+/// assert_eq!(format!("{message} {message:?}"), r#"hello Text("hello", 5 bytes)"#);
+/// assert_eq!(Message::from(vec![0, 1]), [0, 1]);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Message {
     /// UTF-8 text.
     Text(Text),
@@ -35,6 +50,28 @@ impl Message {
         match self {
             Message::Text(text) => Some(text),
             Message::Binary(_) => None,
+        }
+    }
+
+    /// The text, to keep, if it is a text message. It is not copied.
+    ///
+    /// `String::try_from(message)` does the same, and gives a `String`.
+    ///
+    /// ```
+    /// use isosocket::Message;
+    ///
+    /// let text = Message::from("hello").into_text()?;
+    /// assert_eq!(text, "hello");
+    /// assert!(Message::from(b"hello").into_text().is_err());
+    /// # Ok::<(), isosocket::NotText>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NotText`] for a binary message, which is in the error.
+    pub fn into_text(self) -> Result<Text, NotText> {
+        match self {
+            Message::Text(text) => Ok(text),
+            binary => Err(NotText::new(binary)),
         }
     }
 
@@ -120,15 +157,6 @@ impl Message {
     }
 }
 
-impl<D: Data> From<D> for Message
-where
-    D: private::NotMessage,
-{
-    fn from(data: D) -> Message {
-        data.into_message()
-    }
-}
-
 /// A borrowed message.
 ///
 /// ```
@@ -145,7 +173,7 @@ where
 /// assert_eq!(summary(&"hello"), "hello");
 /// assert_eq!(summary(&[0; 64]), "64 bytes");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum MessageRef<'a> {
     /// UTF-8 text.
     Text(&'a str),
@@ -177,189 +205,63 @@ impl<'a> MessageRef<'a> {
     /// ```
     pub fn to_message(self) -> Message {
         match self {
-            MessageRef::Text(text) => text.into_message(),
-            MessageRef::Binary(data) => data.into_message(),
+            MessageRef::Text(text) => Message::Text(text.into()),
+            MessageRef::Binary(data) => Message::Binary(data.into()),
         }
     }
 }
 
-/// What can be sent: strings as text; vectors, slices and arrays of bytes as
-/// binary; and any [`Message`] as it is.
-///
-/// A borrowed value is copied once, into the bytes that go to the wire.
-///
-/// ```
-/// # let network = isosocket::mock::Network::new();
-/// # let peer = network.peer("ws://peer/");
-/// # peer.expect("typed").expect("two words").expect(vec![1, 2]);
-/// use isosocket::{Data, SendError, WebSocket};
-///
-/// /// Sends when there is little in the way, and says whether it did.
-/// fn send_if_idle(socket: &WebSocket, data: impl Data) -> Result<bool, SendError> {
-///     match socket.buffered_amount() {
-///         0 => socket.send(data).map(|()| true),
-///         _ => Ok(false),
-///     }
-/// }
-/// # let socket = network.block_on(WebSocket::open("ws://peer/")).unwrap();
-/// # for data in [isosocket::Message::from("typed"), "two words".into(), vec![1, 2].into()] {
-/// #     assert_eq!(send_if_idle(&socket, data), Ok(true));
-/// #     network.run();
-/// # }
-/// # network.finish();
-/// ```
-pub trait Data {
-    /// The payload, borrowed.
-    ///
-    /// ```
-    /// use isosocket::{Data, MessageRef};
-    ///
-    /// assert_eq!("hello".as_message(), MessageRef::Text("hello"));
-    /// ```
-    fn as_message(&self) -> MessageRef<'_>;
-
-    /// The payload as a message of its own. Copies only what is borrowed.
-    ///
-    /// ```
-    /// use isosocket::{Data, Message};
-    ///
-    /// assert_eq!(String::from("hello").into_message(), Message::from("hello"));
-    /// ```
-    fn into_message(self) -> Message;
-}
-
-impl Data for Message {
-    fn as_message(&self) -> MessageRef<'_> {
+/// The text of a text message; of a binary one, that it is binary, and its length.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Message::Text(text) => MessageRef::Text(text),
-            Message::Binary(data) => MessageRef::Binary(data),
+            Message::Text(text) => f.pad(text),
+            Message::Binary(data) => write!(f, "binary message of {}", Count(data.len())),
         }
     }
+}
 
-    fn into_message(self) -> Message {
-        self
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.as_message(), f)
     }
 }
 
-impl Data for &Message {
-    fn as_message(&self) -> MessageRef<'_> {
-        (**self).as_message()
-    }
-
-    fn into_message(self) -> Message {
-        self.clone()
-    }
-}
-
-macro_rules! data {
-    ($($kind:ident: $($type:ty [$($generics:tt)*]),+;)+) => {$($(
-        impl<$($generics)*> Data for $type {
-            fn as_message(&self) -> MessageRef<'_> {
-                MessageRef::$kind(self.as_ref())
+/// The kind, the beginning, and the length: a payload may have any size.
+impl fmt::Debug for MessageRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = Count(self.as_bytes().len());
+        match self {
+            MessageRef::Text(text) => {
+                let (shown, more) = beginning(text);
+                write!(f, "Text({shown:?}{more}, {length})")
             }
-
-            fn into_message(self) -> Message {
-                data!($kind self)
+            MessageRef::Binary(data) => {
+                let shown = data.get(..SHOWN).unwrap_or(data);
+                let more = if shown.len() < data.len() { "…" } else { "" };
+                write!(f, "Binary(b\"{}\"{more}, {length})", shown.escape_ascii())
             }
         }
-
-        impl<$($generics)*> private::NotMessage for $type {}
-    )+)+};
-    (Text $value:ident) => { Message::Text(ToText::to_text($value)) };
-    (Binary $value:ident) => { Message::Binary(ToBinary::to_binary($value)) };
-}
-
-data! {
-    Text: &str [], String [], &String [], Text [], &Text [];
-    Binary: &[u8] [], Vec<u8> [], &Vec<u8> [], Bytes [], &Bytes [], Binary [], &Binary [],
-        [u8; N] [const N: usize], &[u8; N] [const N: usize];
-}
-
-/// The conversions to owned text, each without a copy it can avoid.
-trait ToText {
-    fn to_text(self) -> Text;
-}
-
-impl ToText for &str {
-    fn to_text(self) -> Text {
-        self.into()
-    }
-}
-impl ToText for String {
-    fn to_text(self) -> Text {
-        self.into()
-    }
-}
-impl ToText for &String {
-    fn to_text(self) -> Text {
-        self.as_str().into()
-    }
-}
-impl ToText for Text {
-    fn to_text(self) -> Text {
-        self
-    }
-}
-impl ToText for &Text {
-    fn to_text(self) -> Text {
-        self.clone()
     }
 }
 
-/// The conversions to owned data, each without a copy it can avoid.
-trait ToBinary {
-    fn to_binary(self) -> Binary;
+/// At most [`SHOWN`] bytes of a text, and what shows that there is more.
+pub(crate) fn beginning(text: &str) -> (&str, &'static str) {
+    if text.len() <= SHOWN {
+        return (text, "");
+    }
+    let cut = (0..=SHOWN).rfind(|&cut| text.is_char_boundary(cut));
+    (&text[..cut.unwrap_or(0)], "…")
 }
 
-impl ToBinary for &[u8] {
-    fn to_binary(self) -> Binary {
-        self.into()
-    }
-}
-impl ToBinary for Vec<u8> {
-    fn to_binary(self) -> Binary {
-        self.into()
-    }
-}
-impl ToBinary for &Vec<u8> {
-    fn to_binary(self) -> Binary {
-        self.as_slice().into()
-    }
-}
-impl ToBinary for Bytes {
-    fn to_binary(self) -> Binary {
-        self.into()
-    }
-}
-impl ToBinary for &Bytes {
-    fn to_binary(self) -> Binary {
-        self.clone().into()
-    }
-}
-impl ToBinary for Binary {
-    fn to_binary(self) -> Binary {
-        self
-    }
-}
-impl ToBinary for &Binary {
-    fn to_binary(self) -> Binary {
-        self.clone()
-    }
-}
-impl<const N: usize> ToBinary for [u8; N] {
-    fn to_binary(self) -> Binary {
-        self.into()
-    }
-}
-impl<const N: usize> ToBinary for &[u8; N] {
-    fn to_binary(self) -> Binary {
-        self.into()
-    }
-}
+/// So many bytes, in words.
+pub(crate) struct Count(pub(crate) usize);
 
-mod private {
-    /// Everything that is [`Data`](super::Data) but not a `Message` already.
-    pub trait NotMessage {}
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.0 == 1 { "" } else { "s" };
+        write!(f, "{} byte{plural}", self.0)
+    }
 }
 
 #[cfg(test)]

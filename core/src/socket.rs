@@ -344,7 +344,7 @@ impl<T: Transport> WebSocket<T> {
     ///     Event::Message(message) => Some(message),
     ///     _ => None,
     /// });
-    /// assert_eq!(messages.collect::<Vec<_>>().await, ["hello".into()]);
+    /// assert_eq!(messages.collect::<Vec<_>>().await, ["hello"]);
     /// # });
     /// ```
     pub fn events(&self) -> Events<T> {

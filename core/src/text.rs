@@ -102,6 +102,12 @@ impl From<String> for Text {
     }
 }
 
+impl From<Box<str>> for Text {
+    fn from(text: Box<str>) -> Self {
+        String::from(text).into()
+    }
+}
+
 #[doc(hidden)]
 impl From<ByteString> for Text {
     fn from(text: ByteString) -> Self {

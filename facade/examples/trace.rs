@@ -165,6 +165,7 @@ fn perform(socket: &WebSocket, actions: &[Action]) {
                 Err(SendError::Closing(_)) => "closing",
                 Err(SendError::Closed(_)) => "closed",
                 Err(SendError::Full(_)) => "full",
+                Err(_) => "other",
             },
             Deed::Close => {
                 socket.close();

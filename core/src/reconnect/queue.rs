@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::message::Data;
+use crate::Data;
 use crate::{Message, MessageRef, Refusal, Transport};
 
 /// Messages in their order, bounded in bytes.
