@@ -114,14 +114,11 @@ pub trait Bind: Sized + 'static {
     /// ```
     /// # let network = isosocket::mock::Network::new();
     /// # network.peer("ws://peer/").refuse("403");
-    /// use std::error::Error;
     /// use isosocket::{Bind, WebSocket};
     ///
     /// let socket = WebSocket::new("ws://peer/")?;
-    /// socket.on_error(|socket, error| match error.source() {
-    ///     Some(cause) => eprintln!("{}: {cause}", socket.url()), // not in browsers
-    ///     None => eprintln!("{}: {error}", socket.url()),
-    /// });
+    /// // With the cause, which browsers do not tell.
+    /// socket.on_error(|socket, error| eprintln!("{}: {error:#}", socket.url()));
     /// # network.finish();
     /// # Ok::<(), isosocket::NewError>(())
     /// ```

@@ -146,7 +146,7 @@ impl<T: Transport> Builder<T> {
     ///
     /// // A chat: nobody has more than 4 KiB to say.
     /// let socket = WebSocket::builder("ws://peer/").max_message_size(4 << 10).connect()?;
-    /// socket.on_error(|_, error| println!("{error}"));
+    /// socket.on_error(|_, error| println!("{error:#}"));
     /// # network.run();
     /// # assert_eq!(socket.ready_state(), isosocket::ReadyState::Closed);
     /// # Ok::<(), isosocket::NewError>(())
@@ -253,7 +253,7 @@ impl<T: Transport> Builder<T> {
     /// # let network = isosocket::mock::Network::new();
     /// # network.peer("ws://peer/").refuse("no");
     /// let socket = isosocket::WebSocket::builder("ws://peer/")
-    ///     .on_error(|socket, error| eprintln!("{}: {error}", socket.url()))
+    ///     .on_error(|socket, error| eprintln!("{}: {error:#}", socket.url()))
     ///     .connect()?;
     /// # network.finish();
     /// # Ok::<(), isosocket::NewError>(())

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::error::write_causes;
 use crate::{Message, UnknownEvent};
 
 /// The four kinds of events.
@@ -93,7 +94,7 @@ impl FromStr for EventKind {
 ///     match event {
 ///         Event::Open => "connected".to_owned(),
 ///         Event::Message(message) => format!("got {} bytes", message.len()),
-///         Event::Error(error) => error.to_string(),
+///         Event::Error(error) => format!("{error:#}"),
 ///         Event::Close(close) => close.to_string(),
 ///     }
 /// }
@@ -144,25 +145,21 @@ impl Event {
 ///
 /// Programs cannot tell failures apart by the event, on purpose: a page must
 /// not be able to probe a network (S33), and portable code must not depend on
-/// what only one target knows. So all error events are equal. For a log,
-/// [`source`](Error::source) has the cause where the target tells it.
+/// what only one target knows. For a log, `{error:#}` shows the cause and its
+/// causes on one line, where the target tells them; [`source`](Error::source) has
+/// them one by one.
+///
+/// Two error events are equal if their causes say the same, from the first to the
+/// last. That is for tests: what a cause says may change with any version.
 ///
 /// ```
-/// use std::error::Error;
 /// use isosocket::ErrorEvent;
 ///
-/// /// For a log, with the cause where there is one.
-/// fn describe(error: &ErrorEvent) -> String {
-///     match error.source() {
-///         Some(cause) => format!("{error}: {cause}"),
-///         None => error.to_string(),
-///     }
-/// }
-///
 /// let refused = ErrorEvent::new("connection refused");
-/// assert_eq!(describe(&refused), "the WebSocket connection failed: connection refused");
-/// assert_eq!(describe(&ErrorEvent::unknown()), "the WebSocket connection failed");
-/// assert_eq!(refused, ErrorEvent::unknown());
+/// assert_eq!(format!("{refused}"), "the WebSocket connection failed");
+/// assert_eq!(format!("{refused:#}"), "the WebSocket connection failed: connection refused");
+/// assert_eq!(refused, ErrorEvent::new("connection refused"));
+/// assert_ne!(refused, ErrorEvent::unknown());
 /// ```
 ///
 /// ## Platform-specific
@@ -206,16 +203,27 @@ impl ErrorEvent {
 }
 
 impl PartialEq for ErrorEvent {
-    fn eq(&self, _: &Self) -> bool {
-        true
+    fn eq(&self, other: &Self) -> bool {
+        let (mut one, mut other) = (self.source(), other.source());
+        loop {
+            match (one, other) {
+                (None, None) => return true,
+                (Some(a), Some(b)) if a.to_string() == b.to_string() => {
+                    (one, other) = (a.source(), b.source());
+                }
+                _ => return false,
+            }
+        }
     }
 }
 
 impl Eq for ErrorEvent {}
 
+/// `{:#}` shows the causes, too, each after a colon.
 impl fmt::Display for ErrorEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the WebSocket connection failed")
+        f.write_str("the WebSocket connection failed")?;
+        write_causes(f, self.source())
     }
 }
 
@@ -235,6 +243,7 @@ impl Error for ErrorEvent {
 /// assert_eq!(CloseEvent::abnormal().code, 1006);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CloseEvent {
     /// The close code, RFC 6455 section 7.4. 1005 stands for "the peer gave
     /// none" and 1006 for "there was no closing handshake"; neither is ever

@@ -43,7 +43,7 @@ const FEW: usize = 4;
 ///     match event {
 ///         Event::Open => socket.send("hello")?,
 ///         Event::Message(message) => println!("{message:?}"),
-///         Event::Error(error) => println!("{error}"),
+///         Event::Error(error) => println!("{error:#}"),
 ///         Event::Close(close) => println!("{close}"),
 ///     }
 /// }

@@ -10,6 +10,7 @@
 //! its serial number, and ignored.
 
 mod attempt;
+mod display;
 #[cfg(all(test, feature = "mock"))]
 mod leaks;
 mod options;

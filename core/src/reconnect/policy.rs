@@ -38,6 +38,27 @@ pub struct Loss {
     pub was_open: bool,
 }
 
+impl Loss {
+    /// What a first attempt's failure is: no error event, and never open. For
+    /// tests of what a program does about it; they set the fields as they need.
+    ///
+    /// ```
+    /// use isosocket::{CloseEvent, Loss};
+    ///
+    /// let mut loss = Loss::new(CloseEvent::new(1012, "restart", true));
+    /// loss.was_open = true;
+    /// assert_eq!(loss.to_string(), "closed with code 1012 (clean): restart");
+    /// ```
+    pub fn new(close: CloseEvent) -> Self {
+        Loss {
+            close,
+            error: None,
+            attempt: 1,
+            was_open: false,
+        }
+    }
+}
+
 /// What to do about a [`Loss`].
 ///
 /// ```
@@ -56,6 +77,7 @@ pub struct Loss {
 /// # Ok::<(), isosocket::NewError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Retry {
     /// Connect again after the time that the backoff gives.
     Backoff,

@@ -162,9 +162,12 @@ pub async fn failures_cannot_be_told_apart() -> Seen {
     for address in [refused, url("/refuse/500"), url("/garbage"), url("/drop")] {
         let builder = WebSocket::builder(address);
         let mut probe = Probe::from_builder(Via::Stream, builder).map_err(|e| e.to_string())?;
-        all.push((probe.next().await, probe.next().await));
+        let Some(Event::Error(error)) = probe.next().await else {
+            return Err("the first event is no error".into());
+        };
+        // Its causes, natively, are for a log.
+        all.push((error.to_string(), probe.next().await));
     }
-    ensure!(matches!(all[0].0, Some(Event::Error(_))), "{all:?}");
     ensure!(all.windows(2).all(|pair| pair[0] == pair[1]), "{all:?}");
     Ok("all equal".into())
 }

@@ -1,0 +1,39 @@
+//! How a loss and a status read, in a log or on a screen.
+
+use std::fmt;
+
+use super::{Loss, Status};
+
+/// The error, or else the close. `{:#}` also shows what caused the error.
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            Some(error) => fmt::Display::fmt(error, f),
+            None => fmt::Display::fmt(&self.close, f),
+        }
+    }
+}
+
+/// One line. `{:#}` also shows what caused a loss.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Status::Connecting { attempt: 0 | 1 } => f.write_str("connecting"),
+            Status::Connecting { attempt } => write!(f, "connecting (attempt {attempt})"),
+            Status::Open => f.write_str("open"),
+            Status::Waiting {
+                attempt,
+                delay,
+                loss,
+            } => {
+                fmt::Display::fmt(loss, f)?;
+                write!(f, "; attempt {attempt} in {:.1} s", delay.as_secs_f64())
+            }
+            Status::GaveUp(loss) => {
+                f.write_str("gave up: ")?;
+                fmt::Display::fmt(loss, f)
+            }
+            Status::Closed => f.write_str("closed"),
+        }
+    }
+}
