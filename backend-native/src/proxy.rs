@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io;
 
-use isosocket_core::NewError;
+use isosocket_core::{IntoUrl, NewError};
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 use url::{Host, Url};
@@ -53,8 +53,8 @@ impl Proxy {
     ///
     /// # Errors
     /// [`NewError::Option`] for a malformed URL or another scheme.
-    pub fn new(url: &str) -> Result<Self, NewError> {
-        Proxy::parse(url).map_err(|what| NewError::Option(format!("proxy: {what}")))
+    pub fn new(url: impl IntoUrl) -> Result<Self, NewError> {
+        Proxy::parse(&url.into_url()).map_err(|what| NewError::Option(format!("proxy: {what}")))
     }
 
     fn parse(url: &str) -> Result<Self, String> {

@@ -127,7 +127,7 @@ fn socks5(client: &mut TcpStream) -> Option<SocketAddr> {
 fn a_connection_goes_through_an_http_proxy() {
     let address = proxy(connect_method);
     let through = |login: &str| {
-        let proxy = Proxy::new(&format!("http://{login}{address}")).unwrap();
+        let proxy = Proxy::new(format!("http://{login}{address}")).unwrap();
         WebSocket::builder(peer().url("/echo")).proxy(proxy)
     };
     echoes(through("u:p@"));
@@ -137,7 +137,7 @@ fn a_connection_goes_through_an_http_proxy() {
 
 #[test]
 fn a_secure_connection_goes_through_a_socks_proxy() {
-    let proxy = Proxy::new(&format!("socks5://{}", proxy(socks5))).unwrap();
+    let proxy = Proxy::new(format!("socks5://{}", proxy(socks5))).unwrap();
     let url = peer().tls_url("/echo").replace("localhost", "127.0.0.1");
     echoes(WebSocket::builder(url).tls_config(trusting()).proxy(proxy));
 }
@@ -145,7 +145,7 @@ fn a_secure_connection_goes_through_a_socks_proxy() {
 #[test]
 fn a_proxy_that_is_gone_is_a_failure() {
     let refused = peer().ports().refused;
-    let proxy = Proxy::new(&format!("http://127.0.0.1:{refused}")).unwrap();
+    let proxy = Proxy::new(format!("http://127.0.0.1:{refused}")).unwrap();
     let (_socket, events) = connect(WebSocket::builder(peer().url("/echo")).proxy(proxy));
     let cause = cause(&events);
     let named = format!("the proxy 127.0.0.1:{refused} cannot be reached; ");
@@ -324,7 +324,7 @@ fn a_stream_that_nobody_drains_stops_its_own_socket_and_no_other() {
 #[test]
 fn one_that_floods_does_not_starve_the_others() {
     let (_flood, _unheard) = {
-        let socket = WebSocket::new(&peer().url("/send/1000000/1000")).unwrap();
+        let socket = WebSocket::new(peer().url("/send/1000000/1000")).unwrap();
         let binding = socket.on_message(|_, _| {});
         (socket, binding)
     };

@@ -25,6 +25,7 @@ mod event;
 mod events;
 mod guard;
 mod host;
+mod into_url;
 mod line;
 mod link;
 mod machine;
@@ -55,6 +56,7 @@ pub use events::{Events, Next};
 #[doc(hidden)]
 pub use guard::{drop_each, drop_guarded, guard, logging};
 pub use host::Host;
+pub use into_url::IntoUrl;
 pub use link::{Link, Turn};
 pub use machine::ReadyState;
 pub use maybe_send::{Home, MaybeSend};

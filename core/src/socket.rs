@@ -1,6 +1,7 @@
 //! The socket as a program has it: a handle.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
@@ -10,8 +11,8 @@ use crate::delivery::{Listener, Mail, Wish};
 use crate::shared::Shared;
 use crate::waiters::Place;
 use crate::{
-    Bind, Binding, Builder, CloseError, Data, Event, EventKind, Events, Link, MaybeSend, NewError,
-    Open, ReadyState, Refusal, Request, SendError, SendReady, Sender, Transport,
+    Bind, Binding, Builder, CloseError, Data, Event, EventKind, Events, IntoUrl, Link, MaybeSend,
+    NewError, Open, ReadyState, Refusal, Request, SendError, SendReady, Sender, Transport,
 };
 
 /// With at most this much buffered, the next message is welcome: in bytes.
@@ -20,6 +21,7 @@ const HIGH_WATER_MARK: usize = 1 << 20;
 /// A WebSocket, as the WHATWG standard has it.
 ///
 /// A value is a handle: clones are the same socket, usable from any thread.
+/// Handles are equal, as keys of a map too, if they are of the same socket.
 /// When the last one is dropped the socket closes, as by [`close`](Self::close)
 /// (S102): handlers for `open` and `message` are let go at once, and those for
 /// `error` and `close`, and [`Events`], still get the end.
@@ -46,7 +48,7 @@ impl<T: Transport> WebSocket<T> {
     /// and `Open`, or `Error` and `Close`, follow (S21).
     ///
     /// The URL is absolute, of scheme `ws`, `wss`, `http` or `https`, and has no
-    /// fragment (S1–S12). For subprotocols and options see
+    /// fragment (S1–S12); see [`IntoUrl`] for the types it is given as. For subprotocols and options see
     /// [`builder`](Self::builder).
     ///
     /// ```
@@ -65,7 +67,7 @@ impl<T: Transport> WebSocket<T> {
     /// [`NewError::NotSupported`] where there is no WebSocket,
     /// [`NewError::Syntax`] for a malformed URL. Whatever the network does is
     /// told by events.
-    pub fn new(url: &str) -> Result<Self, NewError> {
+    pub fn new(url: impl IntoUrl) -> Result<Self, NewError> {
         Self::builder(url).connect()
     }
 
@@ -86,8 +88,8 @@ impl<T: Transport> WebSocket<T> {
     /// # network.run();
     /// # Ok::<(), isosocket::NewError>(())
     /// ```
-    pub fn builder(url: impl Into<String>) -> Builder<T> {
-        Builder::new(url.into())
+    pub fn builder(url: impl IntoUrl) -> Builder<T> {
+        Builder::new(url.into_url())
     }
 
     /// Opens a socket to `url` and waits until it is open.
@@ -109,7 +111,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     /// See [`OpenError`](crate::OpenError).
-    pub fn open(url: &str) -> Open<T> {
+    pub fn open(url: impl IntoUrl) -> Open<T> {
         Self::builder(url).open()
     }
 
@@ -222,13 +224,7 @@ impl<T: Transport> WebSocket<T> {
     /// # Errors
     /// [`CloseError`]; the state does not change then (S64, S67).
     pub fn close_with(&self, code: u16, reason: &str) -> Result<(), CloseError> {
-        // WHATWG close(), steps 1 and 2.
-        if code != 1000 && !(3000..=4999).contains(&code) {
-            return Err(CloseError::InvalidCode(code));
-        }
-        if reason.len() > 123 {
-            return Err(CloseError::ReasonTooLong(reason.len()));
-        }
+        check_close(code, reason)?;
         self.shared.close(Some((code, reason)));
         Ok(())
     }
@@ -455,6 +451,32 @@ impl<T: Transport> Bind for WebSocket<T> {
         F: FnMut(&Self, &Event) + MaybeSend + 'static,
     {
         self.bind_listener(kind, Box::new(handler))
+    }
+}
+
+/// WHATWG close(), steps 1 and 2.
+pub(crate) fn check_close(code: u16, reason: &str) -> Result<(), CloseError> {
+    if code != 1000 && !(3000..=4999).contains(&code) {
+        return Err(CloseError::InvalidCode(code));
+    }
+    if reason.len() > 123 {
+        return Err(CloseError::ReasonTooLong(reason.len()));
+    }
+    Ok(())
+}
+
+/// Handles are equal if they are of the same socket.
+impl<T: Transport> PartialEq for WebSocket<T> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl<T: Transport> Eq for WebSocket<T> {}
+
+impl<T: Transport> Hash for WebSocket<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.shared).hash(state);
     }
 }
 

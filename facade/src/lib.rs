@@ -129,9 +129,9 @@ use std::future::Future;
 #[cfg(feature = "mock")]
 pub use isosocket_core::mock;
 pub use isosocket_core::{
-    Binary, Bind, Binding, CloseError, CloseEvent, Data, ErrorEvent, Event, EventKind, Loss,
-    MaybeSend, Message, MessageRef, NewError, NotText, OpenError, ReadyState, Retry, SendError,
-    Status, Statuses, SyntaxError, Text, UnknownEvent,
+    Binary, Bind, Binding, CloseError, CloseEvent, Data, ErrorEvent, Event, EventKind, IntoUrl,
+    Loss, MaybeSend, Message, MessageRef, NewError, NotText, OpenError, ReadyState, Retry,
+    SendError, Status, Statuses, SyntaxError, Text, UnknownEvent,
 };
 #[allow(unused_imports, reason = "a backend may have nothing of its own")]
 pub use sys::*;

@@ -215,7 +215,7 @@ pub async fn run(case: Case) {
 /// Opens a connection and closes it. Chromium lets a page wait for seconds
 /// whose connections mostly fail, as whole tables of cases do on purpose.
 async fn succeed() {
-    let opened = isosocket::WebSocket::open(&crate::probe::url("/echo"));
+    let opened = isosocket::WebSocket::open(crate::probe::url("/echo"));
     let _ = within(CASE_LIMIT, opened).await;
 }
 

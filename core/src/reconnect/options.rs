@@ -13,7 +13,7 @@ use super::policy::Policy;
 use super::status::{Listeners, StatusHandler};
 use super::transport::Phase;
 use super::{Loss, Reconnect, Retry, Status, Statuses};
-use crate::{Binding, Builder, Home, Host, MaybeSend, Transport, WebSocket};
+use crate::{Binding, Builder, Home, Host, IntoUrl, MaybeSend, Transport, WebSocket};
 
 /// What a URL that is asked for may fail with.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -102,13 +102,15 @@ pub(crate) trait UrlFuture: MaybeSend {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<String, BoxError>>;
 }
 
-impl<F, E> UrlFuture for F
+impl<F, U, E> UrlFuture for F
 where
-    F: Future<Output = Result<String, E>> + MaybeSend,
+    F: Future<Output = Result<U, E>> + MaybeSend,
+    U: IntoUrl,
     E: Into<BoxError>,
 {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<String, BoxError>> {
-        Future::poll(self, context).map_err(Into::into)
+        let url = Future::poll(self, context).map_err(Into::into);
+        url.map_ok(U::into_url)
     }
 }
 
@@ -341,10 +343,11 @@ impl<T: Transport> Builder<Reconnect<T>> {
     ///   threads it may be woken on any, and must be `Send` like a handler; a
     ///   JavaScript promise is awaited in a task of its thread, which answers
     ///   by a channel.
-    pub fn url_provider<F, R, E>(mut self, provider: F) -> Self
+    pub fn url_provider<F, R, U, E>(mut self, provider: F) -> Self
     where
         F: FnMut(u32) -> R + MaybeSend + 'static,
-        R: Future<Output = Result<String, E>> + MaybeSend + 'static,
+        R: Future<Output = Result<U, E>> + MaybeSend + 'static,
+        U: IntoUrl + 'static,
         E: Into<BoxError> + 'static,
     {
         let provider: Box<dyn Provide> = Box::new(Provider(provider));

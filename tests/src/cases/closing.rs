@@ -350,7 +350,7 @@ pub async fn crossing_closes_are_clean_on_the_wire() -> Seen {
 
 /// Closing twice from two clones is closing once.
 pub async fn clones_are_one_socket() -> Seen {
-    let socket = WebSocket::open(&url("/echo")).await;
+    let socket = WebSocket::open(url("/echo")).await;
     let socket = socket.map_err(|error| error.to_string())?;
     let clone = socket.clone();
     clone.close();

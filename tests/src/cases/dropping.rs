@@ -13,7 +13,7 @@ use crate::record::{record, records_now};
 use crate::suite::{Seen, ensure, ensure_eq};
 
 async fn open(id: &str, path: &str) -> Result<WebSocket, String> {
-    let socket = WebSocket::open(&url(&with_id(path, id))).await;
+    let socket = WebSocket::open(url(&with_id(path, id))).await;
     socket.map_err(|error| error.to_string())
 }
 
@@ -128,7 +128,7 @@ pub async fn dropping_while_connecting_gives_up() -> Seen {
 
 pub async fn dropping_the_future_of_open_gives_up() -> Seen {
     let id = fresh_id();
-    let mut opening = Box::pin(WebSocket::open(&url(&with_id(NO_REPLY, &id))));
+    let mut opening = Box::pin(WebSocket::open(url(&with_id(NO_REPLY, &id))));
     poll_fn(|context| {
         let pending = opening.as_mut().poll(context).is_pending();
         Poll::Ready(pending)
@@ -264,7 +264,7 @@ pub async fn dropping_at_any_moment_ends_and_frees(
     (moment, path, expected): (&'static str, &'static str, &'static str),
 ) -> Seen {
     let id = fresh_id();
-    let socket = WebSocket::new(&url(&with_id(path, &id))).map_err(|error| error.to_string())?;
+    let socket = WebSocket::new(url(&with_id(path, &id))).map_err(|error| error.to_string())?;
     let mut events = socket.events();
     let flags = bind_owners(&socket);
     let holder = Arc::new(Mutex::new(None));
@@ -388,7 +388,7 @@ pub async fn neither_thread_nor_descriptor_is_left() -> Seen {
     for path in ["/echo", "/refuse/500", "/no-reply", "/script?do=text:a;fin"] {
         let mut sockets = Vec::new();
         for _ in 0..20 {
-            sockets.push(WebSocket::new(&url(path)).map_err(|error| error.to_string())?);
+            sockets.push(WebSocket::new(url(path)).map_err(|error| error.to_string())?);
         }
         let mut probe = Probe::path("/echo")?;
         probe.opened().await?;

@@ -52,14 +52,14 @@ pub async fn a_valid_reply_opens() -> Seen {
 }
 
 pub async fn awaiting_open_gives_an_open_socket() -> Seen {
-    let socket = WebSocket::open(&url("/echo")).await;
+    let socket = WebSocket::open(url("/echo")).await;
     let socket = socket.map_err(|error| error.to_string())?;
     ensure_eq!(socket.ready_state(), ReadyState::Open, "the state");
     Ok("open".into())
 }
 
 pub async fn awaiting_open_tells_that_it_failed() -> Seen {
-    match WebSocket::open(&url("/refuse/403")).await {
+    match WebSocket::open(url("/refuse/403")).await {
         Err(error @ OpenError::Failed(_)) => Ok(error.to_string()),
         other => Err(format!("{other:?}")),
     }

@@ -45,7 +45,7 @@ impl Frames {
 
 /// Nothing but the hook says when to look, so what it did not tell is not seen.
 pub async fn a_frame_loop_that_wakes_by_its_hook_sees_everything() -> Seen {
-    let socket = WebSocket::new(&url("/echo")).map_err(|error| error.to_string())?;
+    let socket = WebSocket::new(url("/echo")).map_err(|error| error.to_string())?;
     let mut events = socket.events();
     let frames = Frames::default();
     let hook = frames.clone();

@@ -276,7 +276,7 @@ pub const REQUESTED: &[(&str, &str)] = &[
 
 pub async fn what_is_shown_is_requested((path, expected): (&'static str, &'static str)) -> Seen {
     let id = fresh_id();
-    let socket = WebSocket::open(&url(&with_id(path, &id))).await;
+    let socket = WebSocket::open(url(&with_id(path, &id))).await;
     let socket = socket.map_err(|error| error.to_string())?;
     ensure_eq!(socket.url(), url(&with_id(expected, &id)), "the url");
     drop(socket);

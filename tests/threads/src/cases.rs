@@ -256,7 +256,7 @@ pub async fn handlers_bound_elsewhere_run_on_the_sockets_thread() -> Seen {
         "/script?do=text:kept;wait:message;text:fresh;wait:close;answer",
         &id,
     );
-    let socket = WebSocket::open(&url(&path)).await.map_err(text)?;
+    let socket = WebSocket::open(url(&path)).await.map_err(text)?;
     let home = thread::current().id();
     let (sender, mut notes) = mpsc::unbounded::<(String, ThreadId)>();
     let theirs = socket.clone();
@@ -344,7 +344,7 @@ pub async fn the_last_handle_dropped_elsewhere_closes_and_frees() -> Seen {
     let witness = Arc::new(());
     for round in 0..20 {
         let id = fresh_id();
-        let socket = WebSocket::open(&url(&with_id("/echo", &id))).await;
+        let socket = WebSocket::open(url(&with_id("/echo", &id))).await;
         let socket = socket.map_err(text)?;
         let captured = witness.clone();
         socket.on_message(move |_, _| drop(captured.clone()));
