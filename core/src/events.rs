@@ -19,7 +19,7 @@ use crate::bind::Sweep;
 use crate::delivery::{Listener, Wish};
 use crate::maybe_send::Lock;
 use crate::shared::Shared;
-use crate::{Event, Transport};
+use crate::{Event, Transport, WebSocket};
 
 /// How many events are few.
 const FEW: usize = 4;
@@ -162,6 +162,24 @@ impl<T: Transport> Events<T> {
             self.shared.post(Wish::Flush, None, announce);
             self.shared.clone().sweep();
         }
+    }
+
+    /// Whether these are the events of `socket`.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://one/");
+    /// # network.peer("ws://other/");
+    /// use isosocket::WebSocket;
+    ///
+    /// let (one, other) = (WebSocket::new("ws://one/")?, WebSocket::new("ws://other/")?);
+    /// assert!(one.events().is_of(&one));
+    /// assert!(!one.events().is_of(&other));
+    /// # network.run();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    pub fn is_of(&self, socket: &WebSocket<T>) -> bool {
+        Arc::ptr_eq(&self.shared, &socket.shared)
     }
 
     /// Waits for the next event; `None` after `Close`.

@@ -2,13 +2,15 @@
 //! combinators of streams expect.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
 
+use crate::socket::check_close;
 use crate::waiters::Place;
-use crate::{Message, ReadyState, SendError, Transport, WebSocket};
+use crate::{CloseError, Message, ReadyState, SendError, Transport, WebSocket};
 
 /// A socket as a [`Sink`] of messages, made by [`WebSocket::sender`].
 ///
@@ -20,7 +22,11 @@ use crate::{Message, ReadyState, SendError, Transport, WebSocket};
 /// - *Flushed* means that all is handed to the network, or that the socket is
 ///   not open any more; its events tell why.
 /// - *Closed* means flushed, and [closed](WebSocket::close), with the closing
-///   handshake or without.
+///   handshake or without. Which code and reason the peer gets says
+///   [`closing_with`](Sender::closing_with).
+///
+/// A clone is another sink of the same socket: what one holds, because it did not
+/// fit, the other does not send.
 ///
 /// ```no_run
 /// use futures::{SinkExt, StreamExt, stream};
@@ -40,6 +46,8 @@ pub struct Sender<T: Transport> {
     socket: WebSocket<T>,
     /// A message for which there was no room after all.
     held: Option<Message>,
+    /// The code and reason to close with.
+    frame: Option<(u16, Box<str>)>,
     place: Place,
 }
 
@@ -48,6 +56,7 @@ impl<T: Transport> Sender<T> {
         Sender {
             socket,
             held: None,
+            frame: None,
             place: Place::default(),
         }
     }
@@ -70,6 +79,63 @@ impl<T: Transport> Sender<T> {
     /// ```
     pub fn socket(&self) -> &WebSocket<T> {
         &self.socket
+    }
+
+    /// Has it close with this code and reason, in place of an empty Close frame:
+    /// for `close` of `SinkExt`, and for `forward`, which closes at its end.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect("one").expect_close_with(4000, "all sent");
+    /// # network.block_on(async {
+    /// # let socket = isosocket::WebSocket::open("ws://peer/").await.unwrap();
+    /// use futures::{StreamExt, stream};
+    ///
+    /// let messages = stream::iter([Ok("one".into())]);
+    /// let sender = socket.sender().closing_with(4000, "all sent")?;
+    /// messages.forward(sender).await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// # network.finish();
+    /// ```
+    ///
+    /// # Errors
+    /// [`CloseError`] as of [`WebSocket::close_with`].
+    pub fn closing_with(mut self, code: u16, reason: &str) -> Result<Self, CloseError> {
+        check_close(code, reason)?;
+        self.frame = Some((code, reason.into()));
+        Ok(self)
+    }
+
+    /// Sends what it holds, closes with this code and reason, and waits until the
+    /// socket is closed.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect("last words").expect_close_with(1000, "bye");
+    /// # network.block_on(async {
+    /// # let socket = isosocket::WebSocket::open("ws://peer/").await.unwrap();
+    /// let mut sender = socket.sender();
+    /// socket.send("last words")?;
+    /// sender.close_with(1000, "bye")?.await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// # network.finish();
+    /// ```
+    ///
+    /// # Errors
+    /// [`CloseError`] as of [`WebSocket::close_with`]; and of the future a
+    /// [`SendError`] with what it held and could not send.
+    pub fn close_with<'a>(
+        &'a mut self,
+        code: u16,
+        reason: &str,
+    ) -> Result<impl Future<Output = Result<(), SendError>> + use<'a, T>, CloseError> {
+        check_close(code, reason)?;
+        self.frame = Some((code, reason.into()));
+        Ok(poll_fn(move |context| {
+            Pin::new(&mut *self).poll_close(context)
+        }))
     }
 
     /// Sends, or holds what does not fit.
@@ -134,10 +200,25 @@ impl<T: Transport> Sink<Message> for Sender<T> {
         if self.socket.ready_state() < ReadyState::Closing || self.held.is_some() {
             ready!(self.as_mut().poll_flush(context))?;
         }
-        let Sender { socket, place, .. } = self.get_mut();
-        socket.close();
+        let Sender {
+            socket,
+            frame,
+            place,
+            ..
+        } = self.get_mut();
+        let frame = frame.as_ref();
+        let frame = frame.map(|(code, reason)| (*code, &**reason));
+        socket.shared().close(frame);
         let is_closed = || socket.ready_state() == ReadyState::Closed;
         socket.poll_until(place, context, 0, is_closed).map(Ok)
+    }
+}
+
+impl<T: Transport> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        let mut sender = Sender::new(self.socket.clone());
+        sender.frame = self.frame.clone();
+        sender
     }
 }
 
