@@ -13,17 +13,17 @@ use mio::net::TcpStream;
 use url::Host;
 
 use crate::codec::{Decoder, Item, Output, Violation};
-use crate::dial::{ATTEMPT_DELAY, Attempt, Dial};
+use crate::engine::handshake::Handshake;
+use crate::engine::tunnel::Tunnel;
 use crate::event_loop::{Action, Context};
-use crate::handshake::Handshake;
+use crate::net::dial::{ATTEMPT_DELAY, Attempt, Dial};
+use crate::net::resolve::resolve;
+use crate::net::tls::{self, Tls};
+use crate::options::target::Target;
 use crate::options::{KeepAlive, NativeOptions};
 use crate::packer::Packer;
-use crate::proxy::Tunnel;
-use crate::resolve::resolve;
 use crate::stream::Stream;
-use crate::target::Target;
 use crate::timers::{Deadlines, Timer};
-use crate::tls::{self, Tls};
 use crate::{ENDED, Inner, Native};
 
 /// How many bytes one socket may read before the others have their turn.

@@ -9,20 +9,16 @@ mod codec;
 mod connection;
 #[cfg_attr(not(feature = "deflate"), path = "no_deflate.rs")]
 mod deflate;
-mod dial;
+mod engine;
 mod event_loop;
-mod handshake;
 mod host;
+mod net;
 mod options;
 mod outbox;
 mod packer;
 mod pending;
-mod proxy;
-mod resolve;
 mod stream;
-mod target;
 mod timers;
-mod tls;
 mod utf8;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,9 +28,9 @@ use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, Transport};
 
 use crate::connection::{Connection, Setup};
 use crate::event_loop::{Action, Command, Reservation, submit};
+use crate::options::target::Target;
 use crate::outbox::{Follow, Outbox};
 use crate::packer::Packer;
-use crate::target::Target;
 
 pub use blocking::{EventsExt, RecvError};
 #[cfg(feature = "deflate")]
@@ -42,8 +38,8 @@ pub use deflate::Deflate;
 pub use host::{NativeHost, NativeTimer};
 #[cfg(feature = "native-tls")]
 pub use native_tls;
+pub use options::proxy::Proxy;
 pub use options::{BuilderExt, NativeOptions};
-pub use proxy::Proxy;
 #[cfg(any(feature = "tls", feature = "webpki-roots"))]
 pub use rustls;
 

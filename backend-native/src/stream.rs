@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use mio::net::TcpStream;
 use socket2::SockRef;
 
-use crate::tls::Tls;
+use crate::net::tls::Tls;
 
 /// A byte stream to the peer.
 #[derive(Debug)]

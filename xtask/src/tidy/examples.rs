@@ -11,8 +11,8 @@ const PROGRAMS: &[&str] = &[
     "facade/src/lib.rs",
     "backend-native/src/blocking.rs",
     "backend-native/src/deflate.rs",
-    "backend-native/src/options.rs",
-    "backend-native/src/proxy.rs",
+    "backend-native/src/options/mod.rs",
+    "backend-native/src/options/proxy.rs",
 ];
 
 /// What is in those folders for backends alone. `Transport` has one example

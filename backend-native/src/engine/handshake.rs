@@ -5,10 +5,10 @@ use isosocket_core::Report;
 use thiserror::Error;
 use tungstenite::handshake::client::{generate_key, generate_request};
 use tungstenite::handshake::derive_accept_key;
-use tungstenite::http::{HeaderMap, HeaderName, HeaderValue, Request, header};
+use tungstenite::http::{HeaderMap, Request, header};
 
 use crate::deflate::{Agreed, Deflate, NegotiationError};
-use crate::target::Target;
+use crate::options::target::Target;
 
 /// The longest head that is read, in bytes.
 const MAX_HEAD: usize = 64 << 10;
@@ -221,28 +221,6 @@ impl<'a> Headers<'a> {
             .flat_map(|value| value.split(|&byte| byte == b','))
             .map(<[u8]>::trim_ascii)
     }
-}
-
-/// A request header of the program's own, checked: it cannot smuggle line
-/// breaks, and the opening handshake's own headers are refused.
-pub(crate) fn check_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let header = HeaderName::from_bytes(name.as_bytes())
-        .map_err(|_| format!("{name:?} is not a header name"))?;
-    let owned = [
-        header::HOST,
-        header::CONNECTION,
-        header::UPGRADE,
-        header::CONTENT_LENGTH,
-        header::TRANSFER_ENCODING,
-        header::TE,
-        header::TRAILER,
-    ];
-    if owned.contains(&header) || header.as_str().starts_with("sec-websocket-") {
-        return Err(format!("the opening handshake sets {name:?} itself"));
-    }
-    let value = HeaderValue::from_bytes(value.as_bytes())
-        .map_err(|_| format!("the value of {name:?} has a character that is not allowed"))?;
-    Ok((header, value))
 }
 
 #[cfg(test)]

@@ -1,4 +1,14 @@
-//! What only native sockets can be told.
+//! The options that only native sockets have, checked before a socket starts.
+//!
+//! In this folder: the builder's extension (`mod.rs`), the request headers of
+//! the program (`headers.rs`), proxies and the environment's names for them
+//! (`proxy.rs`), and the URL (`target.rs`).
+//! Not in this folder: anything that connects, waits or speaks a protocol.
+//! Invariant: what `settle` accepted needs no further check.
+
+pub(crate) mod headers;
+pub(crate) mod proxy;
+pub(crate) mod target;
 
 use std::time::Duration;
 
@@ -7,10 +17,10 @@ use socket2::{SockRef, TcpKeepalive};
 use tungstenite::http::HeaderMap;
 
 use crate::deflate::Deflate;
-use crate::handshake::check_header;
-use crate::proxy::{Proxy, from_environment};
-use crate::target::Target;
-use crate::tls::TlsChoice;
+use crate::net::tls::TlsChoice;
+use crate::options::headers::check_header;
+use crate::options::proxy::{Proxy, from_environment};
+use crate::options::target::Target;
 
 /// The options that only this backend has; see [`BuilderExt`].
 #[doc(hidden)]
