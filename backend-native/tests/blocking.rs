@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use isosocket::native::{EventsExt, RecvError};
-use isosocket::{Bind, CloseEvent, Event, WebSocket};
+use isosocket::{CloseEvent, Event, WebSocket};
 use isosocket_peer::{Peer, PeerOptions};
 
 /// The longest that anything here may take.

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use isosocket::{Bind, EventKind, WebSocket};
+use isosocket::{EventKind, WebSocket};
 use isosocket_peer::{Peer, PeerOptions};
 
 const DEADLINE: Duration = Duration::from_secs(30);

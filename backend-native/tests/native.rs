@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use isosocket::native::{BuilderExt, Proxy, rustls};
-use isosocket::{Bind, Builder, CloseEvent, Event, Events, NewError, WebSocket};
+use isosocket::{Builder, CloseEvent, Event, Events, NewError, WebSocket};
 use isosocket_peer::{Peer, PeerOptions};
 
 /// The longest that anything here may take.

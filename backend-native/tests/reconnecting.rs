@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use isosocket::native::{BuilderExt, EventsExt};
-use isosocket::{Bind, Event, NewError, Reconnecting, Retry, Status};
+use isosocket::{Event, NewError, Reconnecting, Retry, Status};
 use isosocket_peer::{Peer, PeerOptions};
 
 /// The longest that anything here may take.

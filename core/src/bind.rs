@@ -8,6 +8,9 @@ use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend, Message};
 
 /// Everything one can bind handlers to.
 ///
+/// Sockets have these methods themselves: a program needs the trait only where it
+/// is generic, and there [`Socket`](crate::Socket) has everything else, too.
+///
 /// Handlers of one socket run one at a time, in event order (S100), never
 /// inside the call that caused the event (S98). Each gets the socket, so that
 /// it can answer without owning a handle: a handler that captured a clone of
@@ -17,7 +20,7 @@ use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend, Message};
 /// when the first one is bound (S101).
 ///
 /// ```no_run
-/// use isosocket::{Bind, EventKind, WebSocket};
+/// use isosocket::{EventKind, WebSocket};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let socket = WebSocket::new("wss://example.org/feed")?;
@@ -69,7 +72,7 @@ pub trait Bind: Sized + 'static {
     /// ```
     /// # let network = isosocket::mock::Network::new();
     /// # network.peer("ws://peer/").expect("hello");
-    /// use isosocket::{Bind, WebSocket};
+    /// use isosocket::WebSocket;
     ///
     /// let socket = WebSocket::new("ws://peer/")?;
     /// socket.on_open(|socket| socket.send("hello").expect("it is open"));
@@ -88,7 +91,7 @@ pub trait Bind: Sized + 'static {
     /// ```
     /// # let network = isosocket::mock::Network::new();
     /// # network.peer("ws://peer/").send("ping").expect("pong");
-    /// use isosocket::{Bind, WebSocket};
+    /// use isosocket::WebSocket;
     ///
     /// let socket = WebSocket::new("ws://peer/")?;
     /// socket.on_message(|socket, message| match message.as_text() {
@@ -114,7 +117,7 @@ pub trait Bind: Sized + 'static {
     /// ```
     /// # let network = isosocket::mock::Network::new();
     /// # network.peer("ws://peer/").refuse("403");
-    /// use isosocket::{Bind, WebSocket};
+    /// use isosocket::WebSocket;
     ///
     /// let socket = WebSocket::new("ws://peer/")?;
     /// // With the cause, which browsers do not tell.
@@ -138,7 +141,7 @@ pub trait Bind: Sized + 'static {
     /// ```
     /// # let network = isosocket::mock::Network::new();
     /// # network.peer("ws://peer/").close_with(4001, "maintenance");
-    /// use isosocket::{Bind, WebSocket};
+    /// use isosocket::WebSocket;
     ///
     /// let socket = WebSocket::new("ws://peer/")?;
     /// socket.on_close(|_, close| match close.code {
@@ -168,7 +171,7 @@ pub trait Bind: Sized + 'static {
 /// ```
 /// # let network = isosocket::mock::Network::new();
 /// # network.peer("ws://peer/").send("one").send("two");
-/// use isosocket::{Bind, WebSocket};
+/// use isosocket::WebSocket;
 ///
 /// let socket = WebSocket::new("ws://peer/")?;
 /// let binding = socket.on_message(|_, message| println!("{message:?}"));
@@ -191,7 +194,7 @@ impl Binding {
     /// # let network = isosocket::mock::Network::new();
     /// # let peer = network.peer("ws://peer/");
     /// use std::sync::{Arc, Mutex};
-    /// use isosocket::{Bind, Binding, WebSocket};
+    /// use isosocket::{Binding, WebSocket};
     ///
     /// // A handler that wants one message only.
     /// let socket = WebSocket::new("ws://peer/")?;

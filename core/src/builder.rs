@@ -142,7 +142,7 @@ impl<T: Transport> Builder<T> {
     /// ```
     /// # let network = isosocket::mock::Network::new();
     /// # network.peer("ws://peer/").send("x".repeat(5000));
-    /// use isosocket::{Bind, WebSocket};
+    /// use isosocket::WebSocket;
     ///
     /// // A chat: nobody has more than 4 KiB to say.
     /// let socket = WebSocket::builder("ws://peer/").max_message_size(4 << 10).connect()?;

@@ -204,12 +204,13 @@ impl<T: Transport> Turn<T> {
     fn end(&mut self, decision: Decision, error: ErrorEvent, mut close: CloseEvent) {
         match decision {
             Decision::Fail => {
-                let _ = self.socket.shared.failure.set(Box::new(error.clone()));
+                close = CloseEvent::abnormal();
+                let shared = &self.socket.shared;
+                shared.set_end(Some(error.clone()), close.clone());
                 self.tell(Event::Error(error));
                 self.settle();
-                close = CloseEvent::abnormal();
             }
-            Decision::DeliverClose => {}
+            Decision::DeliverClose => self.socket.shared.set_end(None, close.clone()),
             _ => return,
         }
         self.tell(Event::Close(close));
@@ -306,8 +307,8 @@ impl<T: Transport> fmt::Debug for Turn<T> {
 mod tests {
     use std::sync::atomic::Ordering;
 
+    use crate::WebSocket;
     use crate::mock::{Mock, Network};
-    use crate::{Bind, WebSocket};
 
     #[test]
     fn a_turn_leaves_nothing_to_look_at_for_the_next() {

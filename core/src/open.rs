@@ -54,14 +54,15 @@ impl<T: Transport> Future for Open<T> {
                 // Also when it has ended since: its events tell, and none is lost.
                 socket.shared().was_established() || socket.ready_state() >= ReadyState::Closing
             };
-            ready!(socket.poll_until(&mut open.place, context, 0, is_decided));
+            ready!(socket.poll_until(&mut open.place, context, None, is_decided));
         }
         let socket = open.socket.take();
         let socket = socket.expect("a future is not polled after it was ready")?;
         if socket.shared().was_established() {
             return Poll::Ready(Ok(socket));
         }
-        let failure = socket.shared().failure().cloned();
+        let end = socket.shared().end();
+        let failure = end.and_then(|end| end.error.clone());
         let failure = failure.unwrap_or_else(ErrorEvent::unknown);
         Poll::Ready(Err(OpenError::Failed(failure)))
     }

@@ -49,7 +49,7 @@ impl<T: Transport> WebSocket<T> {
             ReadyState::Open => self.buffered_amount() <= self.room_mark(),
             ReadyState::Closing | ReadyState::Closed => true,
         };
-        self.poll_until(place, context, self.room_mark(), has_room)
+        self.poll_until(place, context, Some(self.room_mark()), has_room)
     }
 }
 

@@ -190,7 +190,9 @@ impl<T: Transport> Sink<Message> for Sender<T> {
         let is_flushed =
             || socket.ready_state() >= ReadyState::Closing || socket.buffered_amount() == 0;
         let place = &mut sender.place;
-        socket.poll_until(place, context, 0, is_flushed).map(Ok)
+        socket
+            .poll_until(place, context, Some(0), is_flushed)
+            .map(Ok)
     }
 
     fn poll_close(
@@ -210,7 +212,7 @@ impl<T: Transport> Sink<Message> for Sender<T> {
         let frame = frame.map(|(code, reason)| (*code, &**reason));
         socket.shared().close(frame);
         let is_closed = || socket.ready_state() == ReadyState::Closed;
-        socket.poll_until(place, context, 0, is_closed).map(Ok)
+        socket.poll_until(place, context, None, is_closed).map(Ok)
     }
 }
 

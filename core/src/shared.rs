@@ -13,7 +13,13 @@ use crate::delivery::{Delivery, Listener, Mail, Mailbox, Slot, Wish};
 use crate::machine::{Decision, Input, step};
 use crate::request::Shown;
 use crate::waiters::Waiters;
-use crate::{ErrorEvent, Home, Link, ReadyState, Transport, WebSocket};
+use crate::{CloseEvent, ErrorEvent, Home, Link, ReadyState, Transport, WebSocket};
+
+/// How a socket ended.
+pub(crate) struct End {
+    pub(crate) error: Option<ErrorEvent>,
+    pub(crate) close: CloseEvent,
+}
 
 /// What handles, streams and the backend's link share.
 pub(crate) struct Shared<T: Transport> {
@@ -21,7 +27,7 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) transport: T,
     pub(crate) url: Box<str>,
     pub(crate) accepted: Accepted,
-    pub(crate) failure: OnceBox<ErrorEvent>,
+    end: OnceBox<End>,
     pub(crate) send_limit: usize,
     /// The length of the message that was refused last, because the send buffer
     /// was full; 0 once one was accepted.
@@ -58,7 +64,7 @@ impl<T: Transport> Shared<T> {
             transport,
             url: url.into(),
             accepted: Accepted::default(),
-            failure: OnceBox::new(),
+            end: OnceBox::new(),
             send_limit,
             refused: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
@@ -78,9 +84,14 @@ impl<T: Transport> Shared<T> {
         ReadyState::from_u8(self.state.load(Ordering::Acquire))
     }
 
-    /// Why the connection failed, once it has.
-    pub(crate) fn failure(&self) -> Option<&ErrorEvent> {
-        self.failure.get()
+    /// How the socket ended, once it has.
+    pub(crate) fn end(&self) -> Option<&End> {
+        self.end.get()
+    }
+
+    /// Keeps how the socket ended, before any handler hears of it.
+    pub(crate) fn set_end(&self, error: Option<ErrorEvent>, close: CloseEvent) {
+        let _ = self.end.set(Box::new(End { error, close }));
     }
 
     /// Whether the connection came to be, be it open still or not.

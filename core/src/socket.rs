@@ -11,8 +11,9 @@ use crate::delivery::{Listener, Mail, Wish};
 use crate::shared::Shared;
 use crate::waiters::Place;
 use crate::{
-    Bind, Binding, Builder, CloseError, Data, Event, EventKind, Events, IntoUrl, Link, MaybeSend,
-    NewError, Open, ReadyState, Refusal, Request, SendError, SendReady, Sender, Transport,
+    Bind, Binding, Builder, CloseError, CloseEvent, Closed, Data, Event, EventKind, Events,
+    IntoUrl, Link, MaybeSend, NewError, Open, ReadyState, Refusal, Request, SendError, SendReady,
+    Sender, Transport,
 };
 
 /// With at most this much buffered, the next message is welcome: in bytes.
@@ -27,7 +28,7 @@ const HIGH_WATER_MARK: usize = 1 << 20;
 /// `error` and `close`, and [`Events`], still get the end.
 ///
 /// ```no_run
-/// use isosocket::{Bind, WebSocket};
+/// use isosocket::WebSocket;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let socket = WebSocket::new("wss://example.org/chat")?;
@@ -324,6 +325,47 @@ impl<T: Transport> WebSocket<T> {
             .map_or("", |(_, extensions)| extensions)
     }
 
+    /// How the socket ended: the event of `Close`; `None` before.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").close_with(1001, "maintenance");
+    /// use isosocket::WebSocket;
+    ///
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// assert!(socket.close_event().is_none());
+    /// # network.run();
+    /// // .. once it is closed:
+    /// assert_eq!(socket.close_event().map(|close| close.code), Some(1001));
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    pub fn close_event(&self) -> Option<&CloseEvent> {
+        self.shared.end().map(|end| &end.close)
+    }
+
+    /// Waits until the socket is closed, and says how it ended.
+    ///
+    /// It reads no events: handlers and streams go on as they are. (A stream that
+    /// was made only to wait for the end, and is not read, blocks them: reading
+    /// stops when it holds the receive limit.)
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").send("news").close_with(1000, "that is all");
+    /// # network.block_on(async {
+    /// use isosocket::WebSocket;
+    ///
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// socket.on_message(|_, message| println!("{message}"));
+    /// let close = socket.closed().await;
+    /// assert_eq!(close.reason, "that is all");
+    /// # Ok::<(), isosocket::NewError>(())
+    /// # }).unwrap();
+    /// ```
+    pub fn closed(&self) -> Closed<'_, T> {
+        Closed::new(self)
+    }
+
     /// The socket's events as a stream. The first stream also gets what
     /// happened and nobody has seen yet (S101); every stream gets all that
     /// comes, beside the bound handlers.
@@ -402,19 +444,19 @@ impl<T: Transport> WebSocket<T> {
         mark.min(HIGH_WATER_MARK)
     }
 
-    /// Waits for `is_done`, which a change of the state may bring about, or that
-    /// at most `mark` bytes are buffered.
+    /// Waits for `is_done`, which a change of the state may bring about, or, if
+    /// there is a `mark`, that at most so many bytes are buffered.
     pub(crate) fn poll_until(
         &self,
         place: &mut Place,
         context: &Context<'_>,
-        mark: usize,
+        mark: Option<usize>,
         is_done: impl Fn() -> bool,
     ) -> Poll<()> {
         if !is_done() {
             // Before another look, so that no change is missed.
             self.shared.waiters.enter(place, context.waker());
-            if self.ready_state() == ReadyState::Open {
+            if let Some(mark) = mark.filter(|_| self.ready_state() == ReadyState::Open) {
                 let link = Link(self.shared.clone());
                 self.shared.transport.watch_drain(link, mark);
             }

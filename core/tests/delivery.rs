@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::Sink;
 use futures::stream::FusedStream;
 use isosocket_core::{
-    Bind, CloseEvent, ErrorEvent, Event, EventKind, Events, Link, Message, MessageRef, NewError,
+    CloseEvent, ErrorEvent, Event, EventKind, Events, Link, Message, MessageRef, NewError,
     ReadyState, Refusal, Report, Request, SendError, Transport, WebSocket,
 };
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use isosocket_core::mock::{Mock, Network};
 use isosocket_core::{
-    Bind, CloseEvent, ErrorEvent, Event, NewError, OpenError, ReadyState, SendError, WebSocket,
+    CloseEvent, ErrorEvent, Event, NewError, OpenError, ReadyState, SendError, WebSocket,
 };
 
 const URL: &str = "ws://peer/";

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use isosocket::{Bind, CloseError, EventKind, Message, NewError, SendError, WebSocket};
+use isosocket::{CloseError, EventKind, Message, NewError, SendError, WebSocket};
 
 const USAGE: &str = "usage: trace URL [--subprotocol P]... \
     [--at now|open|message|close ACTION]... [--limit SECONDS]\n\

@@ -3,7 +3,7 @@
 //! order, with the same values.
 //!
 //! ```no_run
-//! use isosocket::{Bind, NewError, WebSocket};
+//! use isosocket::{NewError, WebSocket};
 //!
 //! fn feed() -> Result<WebSocket, NewError> {
 //!     let socket = WebSocket::new("wss://example.org/feed")?;
@@ -129,9 +129,9 @@ use std::future::Future;
 #[cfg(feature = "mock")]
 pub use isosocket_core::mock;
 pub use isosocket_core::{
-    Binary, Bind, Binding, CloseError, CloseEvent, Data, ErrorEvent, Event, EventKind, IntoUrl,
-    Loss, MaybeSend, Message, MessageRef, NewError, NotText, OpenError, ReadyState, Retry,
-    SendError, Status, Statuses, SyntaxError, Text, UnknownEvent,
+    Binary, Bind, Binding, CloseError, CloseEvent, Closed, Data, ErrorEvent, Event, EventKind,
+    IntoUrl, Loss, MaybeSend, Message, MessageRef, NewError, NotText, OpenError, ReadyState, Retry,
+    SendError, SendReady, Socket, Status, Statuses, SyntaxError, Text, UnknownEvent,
 };
 #[allow(unused_imports, reason = "a backend may have nothing of its own")]
 pub use sys::*;
@@ -146,7 +146,7 @@ type Backend = mock::Mockable<Real>;
 /// A WebSocket: see [`isosocket_core::WebSocket`].
 ///
 /// ```no_run
-/// use isosocket::{Bind, WebSocket};
+/// use isosocket::WebSocket;
 ///
 /// # fn main() -> Result<(), isosocket::NewError> {
 /// let socket = WebSocket::new("wss://example.org/feed")?;
@@ -209,7 +209,7 @@ pub type Sender = isosocket_core::Sender<Backend>;
 /// [`isosocket_core::Reconnect`].
 ///
 /// ```no_run
-/// use isosocket::{Bind, Reconnecting};
+/// use isosocket::Reconnecting;
 ///
 /// # fn main() -> Result<(), isosocket::NewError> {
 /// let socket = Reconnecting::new("wss://example.org/feed")?;
@@ -291,6 +291,56 @@ pub type ReconnectingEvents = isosocket_core::Events<isosocket_core::Reconnect<B
 /// # }
 /// ```
 pub type ReconnectingSender = isosocket_core::Sender<isosocket_core::Reconnect<Backend>>;
+
+/// The events of a socket of any kind, as a stream: for programs that are generic
+/// over [`Socket`].
+///
+/// ```
+/// use isosocket::{Event, Socket, SocketEvents};
+///
+/// struct Client<S: Socket> {
+///     socket: S,
+///     events: SocketEvents<S>,
+/// }
+///
+/// impl<S: Socket> Client<S> {
+///     /// Once a frame.
+///     fn update(&mut self) {
+///         while let Some(Event::Message(message)) = self.events.try_next() {
+///             println!("{}: {message}", self.socket.url());
+///         }
+///     }
+/// }
+/// ```
+pub type SocketEvents<S> = isosocket_core::Events<<S as Socket>::Transport>;
+
+/// A socket of any kind as a `Sink` of messages: for programs that are generic
+/// over [`Socket`].
+///
+/// ```
+/// use futures::SinkExt;
+/// use isosocket::{SendError, Socket, SocketSender};
+///
+/// async fn bye<S: Socket>(mut sender: SocketSender<S>) -> Result<(), SendError> {
+///     sender.send("bye".into()).await?;
+///     sender.close().await
+/// }
+/// ```
+pub type SocketSender<S> = isosocket_core::Sender<<S as Socket>::Transport>;
+
+/// What a transport of your own needs, and the sockets that go over it.
+///
+/// A transport implements [`Transport`](transport::Transport), whose page has a
+/// whole example, and makes connections for `transport::WebSocket<YourTransport>`:
+/// a socket with the same interface, events and order as all others, and a
+/// [`Socket`] to generic programs.
+pub mod transport {
+    #[doc(no_inline)]
+    pub use isosocket_core::{
+        Builder, Events, Home, Host, Link, Next, Open, Options, Reconnect, Refusal, Report,
+        Request, Sender, Transport, Turn, WebSocket,
+    };
+}
 
 /// Whether there is a WebSocket here (S103).
 ///

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::host::{FAIL, Host, Socket, check, js, open_socket, settle, watch};
-use isosocket_core::{Bind, EventKind, NewError, ReadyState, SendError, SyntaxError, Transport};
+use isosocket_core::{EventKind, NewError, ReadyState, SendError, SyntaxError, Transport};
 use isosocket_web::Web;
 use wasm_bindgen_test::wasm_bindgen_test;
 

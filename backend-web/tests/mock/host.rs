@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use isosocket_core::{Bind, Event, EventKind, WebSocket};
+use isosocket_core::{Event, EventKind, WebSocket};
 use isosocket_web::Web;
 use js_sys::{Function, Promise};
 use wasm_bindgen::JsValue;

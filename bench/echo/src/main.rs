@@ -31,7 +31,7 @@ fn echo(url: &str) -> String {
 
 #[cfg(feature = "isosocket")]
 fn echo(url: &str) -> String {
-    use isosocket::{Bind, WebSocket};
+    use isosocket::WebSocket;
 
     let (sender, receiver) = std::sync::mpsc::channel();
     let socket = WebSocket::new(url).unwrap();

@@ -29,7 +29,7 @@ extern "C" {
 fn main() {
     #[cfg(feature = "isosocket")]
     {
-        use isosocket::{Bind, WebSocket};
+        use isosocket::WebSocket;
 
         let Ok(socket) = WebSocket::new(URL) else {
             return;
@@ -42,7 +42,7 @@ fn main() {
     // The same, and all that can go wrong.
     #[cfg(feature = "isosocket-close")]
     {
-        use isosocket::{Bind, WebSocket};
+        use isosocket::WebSocket;
 
         match WebSocket::new(URL) {
             Ok(socket) => {

@@ -251,7 +251,7 @@ impl Network {
     /// Runs, and ends the network.
     ///
     /// ```
-    /// # use isosocket::{Bind, WebSocket, mock::Network};
+    /// # use isosocket::{WebSocket, mock::Network};
     /// let network = Network::new();
     /// network.peer("ws://peer/").expect("hello");
     /// let socket = WebSocket::new("ws://peer/")?;

@@ -17,7 +17,7 @@ use crate::{Data, ErrorEvent, Message};
 /// frame, and everything else that the client sends is unexpected.
 ///
 /// ```
-/// use isosocket::{Bind, WebSocket};
+/// use isosocket::WebSocket;
 /// use isosocket::mock::Network;
 ///
 /// let network = Network::new();
@@ -233,7 +233,7 @@ impl Peer {
     /// Sends an empty Close frame (S81).
     ///
     /// ```
-    /// # use isosocket::{Bind, WebSocket};
+    /// # use isosocket::WebSocket;
     /// # let network = isosocket::mock::Network::new();
     /// network.peer("ws://peer/").close();
     /// let socket = WebSocket::new("ws://peer/").unwrap();
@@ -248,7 +248,7 @@ impl Peer {
     /// Sends a Close frame with any code and reason (S80).
     ///
     /// ```
-    /// # use isosocket::{Bind, WebSocket};
+    /// # use isosocket::WebSocket;
     /// # let network = isosocket::mock::Network::new();
     /// network.peer("ws://peer/").close_with(1001, "going away");
     /// let socket = WebSocket::new("ws://peer/").unwrap();
@@ -281,7 +281,7 @@ impl Peer {
     /// Fails the connection, with this cause in the error's source.
     ///
     /// ```
-    /// # use isosocket::{Bind, WebSocket};
+    /// # use isosocket::WebSocket;
     /// # use std::error::Error;
     /// # let network = isosocket::mock::Network::new();
     /// network.peer("ws://peer/").send("fine so far").fail("bad frame");

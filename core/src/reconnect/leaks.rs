@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::bind::Sweep;
 use crate::mock::{Mock, Mockable, Network};
-use crate::{Bind, Builder, Reconnect, Retry, Transport, Unsupported, WebSocket};
+use crate::{Builder, Reconnect, Retry, Transport, Unsupported, WebSocket};
 
 const URL: &str = "ws://peer/";
 const SECOND: Duration = Duration::from_secs(1);

@@ -26,7 +26,7 @@ type Timer<T> = <<T as Transport>::Host as Host>::Timer;
 ///
 /// ```
 /// # use isosocket::mock::Network;
-/// use isosocket::{Bind, ReadyState, Reconnecting};
+/// use isosocket::{ReadyState, Reconnecting};
 ///
 /// # let network = Network::new();
 /// # network.peer("wss://example.org/feed").expect("hello").drop_connection();

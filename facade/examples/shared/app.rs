@@ -5,7 +5,7 @@
 
 use std::error::Error;
 
-use isosocket::{Bind, MaybeSend, NewError, ReadyState, WebSocket};
+use isosocket::{MaybeSend, NewError, ReadyState, WebSocket};
 
 /// Where the program shows things.
 pub trait Screen: Clone + MaybeSend + 'static {

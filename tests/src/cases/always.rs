@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use isosocket::{Bind, Event, EventKind, SendError, WebSocket};
+use isosocket::{Event, EventKind, SendError, WebSocket};
 
 use crate::probe::{Log, Probe, Via, check_sequence, fresh_id, trace, url, with_id};
 use crate::record::{ports, record};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 
-use isosocket::{Bind, Event, EventKind, ReadyState, WebSocket};
+use isosocket::{Event, EventKind, ReadyState, WebSocket};
 
 use crate::harness;
 use crate::probe::{Probe, Via, check_sequence, fresh_id, trace, url, with_id};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::channel::mpsc;
 use futures::future::join;
-use isosocket::{Bind, Event, Message, ReadyState, Reconnecting, SendError, Status, WebSocket};
+use isosocket::{Event, Message, ReadyState, Reconnecting, SendError, Status, WebSocket};
 use isosocket_tests::blocking::block_on;
 use isosocket_tests::harness;
 use isosocket_tests::probe::{Probe, Via, fresh_id, hex, trace, url, with_id};
