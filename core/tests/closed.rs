@@ -119,12 +119,13 @@ fn a_socket_that_stays_open_wakes_nobody_who_waits_for_its_end() {
     let mut closed = socket.closed();
     let mut poll = || Pin::new(&mut closed).poll(&mut Context::from_waker(&waker));
     assert!(poll().is_pending());
-    peer.send("news");
+    peer.send("news").expect("answer");
     network.run();
+    assert_eq!(count.0.load(Ordering::Relaxed), 0);
     socket.send("answer").unwrap();
     network.run();
     assert_eq!(count.0.load(Ordering::Relaxed), 0);
-    peer.expect("answer").close();
+    peer.close();
     network.run();
     assert_eq!(count.0.load(Ordering::Relaxed), 1);
     assert!(poll().is_ready());
