@@ -17,8 +17,8 @@ use crate::engine::handshake::Handshake;
 use crate::engine::tunnel::Tunnel;
 use crate::event_loop::{Action, Context};
 use crate::net::dial::{ATTEMPT_DELAY, Attempt, Dial};
-use crate::net::resolve::resolve;
-use crate::net::tls::{self, Tls};
+use crate::net::prepare::{Preparation, prepare};
+use crate::net::tls::Tls;
 use crate::options::target::Target;
 use crate::options::{KeepAlive, NativeOptions};
 use crate::packer::Packer;
@@ -76,6 +76,8 @@ pub(crate) struct Setup {
 #[derive(Debug)]
 struct Dialling {
     setup: Setup,
+    /// Dropping it gives up what nobody waits for any more.
+    preparation: Option<Preparation>,
     dial: Dial,
 }
 
@@ -160,6 +162,7 @@ impl Connection {
             unwritten: 0,
             phase: Phase::Dialling(Box::new(Dialling {
                 setup,
+                preparation: None,
                 dial: Dial::default(),
             })),
         }
@@ -209,15 +212,10 @@ impl Connection {
                 self.next_attempt(context)
             }
             _ => {
-                let host = match host {
-                    // Without the brackets, as the resolver wants it.
-                    Host::Ipv6(address) => address.to_string(),
-                    host => host.to_string(),
-                };
+                let tls = secure.then_some(&native.tls);
                 let inner = self.inner.clone();
-                let before = if secure { tls::warm_up } else { || {} };
                 let answer = move |answer| inner.act(Action::Resolved(answer));
-                resolve(host, port, before, Box::new(answer));
+                dialling.preparation = Some(prepare(host, port, tls, answer));
                 Next::Wait
             }
         }
@@ -395,7 +393,9 @@ impl Connection {
         let Phase::Dialling(dialling) = mem::replace(&mut self.phase, Phase::Ending) else {
             return Next::Wait;
         };
-        let Dialling { mut setup, dial } = *dialling;
+        let Dialling {
+            mut setup, dial, ..
+        } = *dialling;
         dial.tokens().for_each(|token| context.release(token));
         let tcp = attempt.tcp;
         if let Err(error) = setup.native.set_up(&tcp) {

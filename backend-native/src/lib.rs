@@ -17,6 +17,7 @@ mod options;
 mod outbox;
 mod packer;
 mod pending;
+mod per_process;
 mod stream;
 mod timers;
 mod utf8;

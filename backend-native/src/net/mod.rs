@@ -1,11 +1,13 @@
 //! Reaching a peer over the network.
 //!
-//! In this folder: names to addresses (`resolve.rs`), addresses to a TCP
-//! connection (`dial.rs`), and TLS over it (`tls/`).
+//! In this folder: names to addresses (`resolve.rs`), addresses and TLS made
+//! ready side by side (`prepare.rs`), addresses to a TCP connection (`dial.rs`),
+//! and TLS over it (`tls/`).
 //! Not in this folder: the WebSocket protocol, and anything that knows a socket
 //! of the program, its events or its options.
 //! Invariant: nothing here blocks the event loop.
 
 pub(crate) mod dial;
+pub(crate) mod prepare;
 pub(crate) mod resolve;
 pub(crate) mod tls;

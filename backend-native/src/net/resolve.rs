@@ -1,78 +1,278 @@
-//! Name resolution away from the event loop, on a few threads that live only
-//! while there are names to resolve.
+//! Names to addresses, on threads of their own that end when no name is left.
+//!
+//! The system's resolver blocks, and nothing can interrupt it. So a lookup that
+//! nobody waits for any more leaves the queue, and if it runs already, its
+//! thread no longer counts: other names get another one.
+//! Invariant: answers are called, and dropped, outside the lock.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
+use std::mem;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
-/// The system's resolver blocks, so this many names are resolved at a time.
-const MAX_THREADS: usize = 16;
+use isosocket_core::{drop_guarded, guard};
 
-type Answer = Box<dyn FnOnce(io::Result<Vec<SocketAddr>>) + Send>;
+use crate::per_process::PerProcess;
 
-struct Job {
-    host: String,
+/// The most threads with a name that somebody waits for.
+const MAX_BUSY: usize = 64;
+/// The most threads, those included for whose name nobody waits any more.
+const MAX_THREADS: usize = 256;
+
+/// Looks up `host`, without brackets if it is an address, and calls `answer`
+/// from another thread. Lookups of one name at the same time are one.
+pub(crate) fn lookup(
+    host: &str,
     port: u16,
-    before: fn(),
+    answer: impl FnOnce(io::Result<Vec<SocketAddr>>) + Send + 'static,
+) -> Lookup {
+    static RESOLVER: PerProcess<Resolver> = PerProcess::new(|| Resolver {
+        process: std::process::id(),
+        pool: Mutex::default(),
+        look_up: Box::new(|host| Ok((host, 0).to_socket_addrs()?.collect())),
+        start: Box::new(|work| {
+            let thread = thread::Builder::new().name("isosocket-dns".to_owned());
+            thread.spawn(work).map(drop)
+        }),
+    });
+    RESOLVER.get().lookup(host, port, Box::new(answer))
+}
+
+/// A lookup that somebody waits for. Dropping it gives the lookup up, and drops
+/// its answer.
+pub(crate) struct Lookup {
+    resolver: &'static Resolver,
+    name: Arc<str>,
+    id: u64,
+}
+
+type Found = io::Result<Vec<SocketAddr>>;
+type Answer = Box<dyn FnOnce(Found) + Send>;
+type Work = Box<dyn FnOnce() + Send>;
+
+/// The threads, and the system's functions behind them.
+struct Resolver {
+    /// The process whose threads these are.
+    process: u32,
+    pool: Mutex<Pool>,
+    look_up: Box<dyn Fn(&str) -> Found + Send + Sync>,
+    start: Box<dyn Fn(Work) -> io::Result<()> + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Pool {
+    /// The names that are looked up, or are to be.
+    names: BTreeMap<Arc<str>, Name>,
+    /// Those of them that wait for a thread.
+    queue: VecDeque<Arc<str>>,
+    threads: usize,
+    /// The threads among them for whose name nobody waits any more.
+    abandoned: usize,
+    last_id: u64,
+}
+
+#[derive(Default)]
+struct Name {
+    waiters: Vec<Waiter>,
+    /// A thread looks it up.
+    running: bool,
+}
+
+struct Waiter {
+    id: u64,
+    port: u16,
     answer: Answer,
 }
 
-struct Pool {
-    jobs: VecDeque<Job>,
-    threads: usize,
-}
+impl Resolver {
+    fn lookup(&'static self, host: &str, port: u16, answer: Answer) -> Lookup {
+        let mut pool = self.pool();
+        pool.last_id += 1;
+        let id = pool.last_id;
+        let name: Arc<str> = host.into();
+        let known = pool.names.contains_key(&name);
+        let entry = pool.names.entry(name.clone()).or_default();
+        let abandoned = entry.running && entry.waiters.is_empty();
+        entry.waiters.push(Waiter { id, port, answer });
+        if abandoned {
+            pool.abandoned -= 1;
+        }
+        if !known {
+            pool.queue.push_back(name.clone());
+        }
+        self.start_threads(pool);
+        Lookup {
+            resolver: self,
+            name,
+            id,
+        }
+    }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool {
-    jobs: VecDeque::new(),
-    threads: 0,
-});
-
-/// Resolves `host`, after `before`, and calls `answer` from another thread.
-pub(crate) fn resolve(host: String, port: u16, before: fn(), answer: Answer) {
-    let mut pool = pool();
-    pool.jobs.push_back(Job {
-        host,
-        port,
-        before,
-        answer,
-    });
-    if pool.threads < MAX_THREADS {
-        let worker = thread::Builder::new().name("isosocket-dns".to_owned());
-        match worker.spawn(work) {
-            Ok(_) => pool.threads += 1,
-            // Threads that run already will come to it.
-            Err(_) if pool.threads > 0 => {}
-            Err(error) => {
-                let jobs = std::mem::take(&mut pool.jobs);
-                drop(pool);
-                for job in jobs {
-                    (job.answer)(Err(io::Error::new(error.kind(), error.to_string())));
+    /// Starts threads for the names that wait for one. If there is none, and
+    /// none can be started, these lookups fail.
+    fn start_threads(&'static self, mut pool: MutexGuard<'_, Pool>) {
+        while pool.has_room() {
+            let Some(name) = pool.next() else { return };
+            let first = name.clone();
+            match (self.start)(Box::new(move || self.work(first))) {
+                Ok(()) => pool.threads += 1,
+                Err(error) => {
+                    pool.put_back(name);
+                    // A thread that serves a name takes these names afterwards.
+                    if pool.busy() == 0 {
+                        let failed = pool.take_queue();
+                        drop(pool);
+                        let message =
+                            format!("no thread can be started to look up a name: {error}");
+                        give(failed, &Err(io::Error::new(error.kind(), message)));
+                    }
+                    return;
                 }
             }
         }
     }
-}
 
-fn work() {
-    loop {
-        let job = {
-            let mut pool = pool();
-            match pool.jobs.pop_front() {
-                Some(job) => job,
-                None => {
-                    pool.threads -= 1;
-                    return;
-                }
+    /// What a thread does: look up a name, then others that wait.
+    fn work(&'static self, mut name: Arc<str>) {
+        loop {
+            let found = guard("a name lookup", || (self.look_up)(&name)).unwrap_or_else(|| {
+                let message = "the system's name resolution panicked";
+                Err(io::Error::other(message))
+            });
+            let waiters = self.finish(&name);
+            give(waiters, &found);
+            match self.next() {
+                Some(next) => name = next,
+                None => return,
             }
+        }
+    }
+
+    /// Takes who waits for a name that this thread has looked up.
+    fn finish(&self, name: &str) -> Vec<Waiter> {
+        let mut pool = self.pool();
+        let waiters = pool.names.remove(name).unwrap_or_default().waiters;
+        if waiters.is_empty() {
+            pool.abandoned -= 1;
+        }
+        waiters
+    }
+
+    /// The next name for this thread; `None` ends it.
+    fn next(&self) -> Option<Arc<str>> {
+        let mut pool = self.pool();
+        // Others may have been started while nobody waited for this one.
+        let name = match pool.busy() <= MAX_BUSY {
+            true => pool.next(),
+            false => None,
         };
-        (job.before)();
-        let addresses = (job.host.as_str(), job.port).to_socket_addrs();
-        (job.answer)(addresses.map(Iterator::collect));
+        if name.is_none() {
+            pool.threads -= 1;
+        }
+        name
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
-fn pool() -> MutexGuard<'static, Pool> {
-    POOL.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+impl Pool {
+    /// Takes a name from the queue, which a thread looks up from now on.
+    fn next(&mut self) -> Option<Arc<str>> {
+        let name = self.queue.pop_front()?;
+        self.names.entry(name.clone()).or_default().running = true;
+        Some(name)
+    }
+
+    /// Has a name wait for a thread again.
+    fn put_back(&mut self, name: Arc<str>) {
+        self.names.entry(name.clone()).or_default().running = false;
+        self.queue.push_front(name);
+    }
+
+    /// Empties the queue, and gives who waited for these names.
+    fn take_queue(&mut self) -> Vec<Waiter> {
+        let queue = mem::take(&mut self.queue);
+        let names = queue.iter().filter_map(|name| self.names.remove(name));
+        names.flat_map(|name| name.waiters).collect()
+    }
+
+    /// The threads with a name that somebody waits for.
+    fn busy(&self) -> usize {
+        self.threads - self.abandoned
+    }
+
+    fn has_room(&self) -> bool {
+        self.busy() < MAX_BUSY && self.threads < MAX_THREADS
+    }
 }
+
+impl Drop for Lookup {
+    fn drop(&mut self) {
+        // A forked child has no such thread, and its copy of the lock may be
+        // locked for ever (S114).
+        if self.resolver.process != std::process::id() {
+            return;
+        }
+        let mut pool = self.resolver.pool();
+        let Some(name) = pool.names.get_mut(&self.name) else {
+            return;
+        };
+        let Some(index) = name.waiters.iter().position(|waiter| waiter.id == self.id) else {
+            return;
+        };
+        let waiter = name.waiters.swap_remove(index);
+        if name.waiters.is_empty() {
+            if name.running {
+                pool.abandoned += 1;
+            } else {
+                pool.names.remove(&self.name);
+                pool.queue.retain(|name| *name != self.name);
+            }
+        }
+        // The thread of an abandoned lookup makes room for another.
+        self.resolver.start_threads(pool);
+        drop_guarded("the answer of a name lookup", waiter.answer);
+    }
+}
+
+impl std::fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Lookup({})", self.name)
+    }
+}
+
+/// Gives everybody who waited what was found.
+fn give(waiters: Vec<Waiter>, found: &Found) {
+    for Waiter { port, answer, .. } in waiters {
+        let found = match found {
+            Ok(addresses) => Ok(addresses
+                .iter()
+                .map(|address| {
+                    let mut address = *address;
+                    address.set_port(port);
+                    address
+                })
+                .collect()),
+            Err(error) => Err(copy(error)),
+        };
+        guard("the answer of a name lookup", || answer(found));
+    }
+}
+
+/// An error cannot be cloned. Everybody who waited gets one like it.
+fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;

@@ -3,6 +3,7 @@
 //! A session has a lock of its own, held for one call at a time, because the
 //! event loop reads while others write.
 
+pub(crate) mod default;
 #[cfg(feature = "native-tls")]
 mod native_tls;
 #[cfg(any(feature = "tls", feature = "webpki-roots"))]
@@ -85,28 +86,10 @@ impl fmt::Debug for Tls {
 
 fn session(choice: TlsChoice, host: Host<&str>) -> io::Result<Box<dyn Session>> {
     match choice {
+        TlsChoice::Default => session(default::load()?, host),
         #[cfg(any(feature = "tls", feature = "webpki-roots"))]
         TlsChoice::Rustls(config) => rustls::session(config, host),
-        #[cfg(any(feature = "tls", feature = "webpki-roots"))]
-        TlsChoice::Default => rustls::session(rustls::default_config()?, host),
         #[cfg(feature = "native-tls")]
-        TlsChoice::NativeTls(connector) => native_tls::session(Some(connector), host),
-        #[cfg(all(
-            feature = "native-tls",
-            not(any(feature = "tls", feature = "webpki-roots"))
-        ))]
-        TlsChoice::Default => native_tls::session(None, host),
-        #[cfg(not(any(feature = "tls", feature = "webpki-roots", feature = "native-tls")))]
-        TlsChoice::Default => {
-            let _ = host;
-            let message = "isosocket was built without a TLS feature, so wss: cannot be used";
-            Err(io::Error::new(io::ErrorKind::Unsupported, message))
-        }
+        TlsChoice::NativeTls(connector) => native_tls::session(connector, host),
     }
-}
-
-/// Loads the default's roots, which takes milliseconds, away from the event loop.
-pub(crate) fn warm_up() {
-    #[cfg(any(feature = "tls", feature = "webpki-roots"))]
-    let _ = rustls::default_config(); // An error is told by each session.
 }

@@ -13,15 +13,10 @@ use url::Host;
 /// The most that is read from TCP, or given to the library, at a time.
 const PIECE: usize = 16 << 10;
 
-/// A session with this connector, or with the library's default.
 pub(super) fn session(
-    connector: Option<TlsConnector>,
+    connector: TlsConnector,
     host: Host<&str>,
 ) -> io::Result<Box<dyn super::Session>> {
-    let connector = match connector {
-        Some(connector) => connector,
-        None => TlsConnector::new().map_err(io::Error::other)?,
-    };
     let name = match host {
         Host::Domain(name) => name.to_owned(),
         Host::Ipv4(address) => address.to_string(),

@@ -3,8 +3,9 @@
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
+use isosocket_core::logging;
 use mio::net::TcpStream;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -15,11 +16,9 @@ use url::Host;
 const PIECE: usize = 64 << 10;
 
 /// The configuration for sockets that bring none: the system's roots, those of
-/// webpki-roots, or both, as the features have it.
+/// webpki-roots, or both, as the features have it. Reads files.
 pub(super) fn default_config() -> io::Result<Arc<ClientConfig>> {
-    static CONFIG: OnceLock<Option<Arc<ClientConfig>>> = OnceLock::new();
-    let config = CONFIG.get_or_init(|| trusting(roots())).clone();
-    config.ok_or_else(|| {
+    trusting(roots()).ok_or_else(|| {
         let message = "there are no root certificates, neither built in nor of the system";
         io::Error::new(io::ErrorKind::NotFound, message)
     })
@@ -45,7 +44,7 @@ fn roots() -> RootCertStore {
     {
         let loaded = rustls_native_certs::load_native_certs();
         for error in &loaded.errors {
-            log::warn!("a system root could not be loaded: {error}");
+            logging(|| log::warn!("a system root could not be loaded: {error}"));
         }
         roots.add_parsable_certificates(loaded.certs);
     }
@@ -133,6 +132,6 @@ mod tests {
     #[test]
     fn without_roots_nothing_is_trusted_and_the_error_says_so() {
         assert!(trusting(RootCertStore::empty()).is_none());
-        assert!(trusting(roots()).is_some() == default_config().is_ok());
+        assert_eq!(trusting(roots()).is_some(), default_config().is_ok());
     }
 }

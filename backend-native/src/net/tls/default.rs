@@ -1,0 +1,129 @@
+//! The TLS of sockets that bring no configuration of their own.
+//!
+//! To load it takes milliseconds, since it reads the system's root certificates.
+//! So a short-lived thread does that, while another one looks up the name.
+//! Invariant: a failure is not remembered. The next socket tries again.
+
+use std::io;
+use std::mem;
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+
+use isosocket_core::guard;
+
+use super::TlsChoice;
+use crate::per_process::PerProcess;
+
+static DEFAULT: PerProcess<Mutex<Loader>> = PerProcess::new(Mutex::default);
+
+#[derive(Default)]
+struct Loader {
+    loaded: Option<TlsChoice>,
+    /// A thread loads it, and then calls those who wait.
+    loading: bool,
+    waiting: Vec<Ready>,
+}
+
+type Ready = Box<dyn FnOnce(io::Result<()>) + Send>;
+
+/// Loads the default on another thread, and then calls `ready`. If there is
+/// nothing to load, or no thread can be started, `ready` is called here.
+pub(crate) fn prepare(ready: impl FnOnce(io::Result<()>) + Send + 'static) {
+    let ready: Ready = Box::new(ready);
+    let mut loader = loader();
+    if loader.loaded.is_some() {
+        drop(loader);
+        return tell(vec![ready], &Ok(()));
+    }
+    loader.waiting.push(ready);
+    if loader.loading {
+        return;
+    }
+    let thread = thread::Builder::new().name("isosocket-tls".to_owned());
+    match thread.spawn(load_and_tell) {
+        Ok(_) => loader.loading = true,
+        Err(error) => {
+            let waiting = mem::take(&mut loader.waiting);
+            drop(loader);
+            let message = format!("no thread can be started to load root certificates: {error}");
+            tell(waiting, &Err(io::Error::new(error.kind(), message)));
+        }
+    }
+}
+
+/// The default, which [`prepare`] has loaded; otherwise this takes a while.
+pub(super) fn load() -> io::Result<TlsChoice> {
+    if let Some(loaded) = &loader().loaded {
+        return Ok(loaded.clone());
+    }
+    let loaded = load_now()?;
+    loader().loaded = Some(loaded.clone());
+    Ok(loaded)
+}
+
+fn load_and_tell() {
+    let loaded = guard("loading root certificates", load_now)
+        .unwrap_or_else(|| Err(io::Error::other("loading root certificates panicked")));
+    let (waiting, result) = {
+        let mut loader = loader();
+        let result = loaded.map(|loaded| loader.loaded = Some(loaded));
+        loader.loading = false;
+        (mem::take(&mut loader.waiting), result)
+    };
+    tell(waiting, &result);
+}
+
+fn load_now() -> io::Result<TlsChoice> {
+    #[cfg(any(feature = "tls", feature = "webpki-roots"))]
+    return super::rustls::default_config().map(TlsChoice::Rustls);
+    #[cfg(all(
+        feature = "native-tls",
+        not(any(feature = "tls", feature = "webpki-roots"))
+    ))]
+    return ::native_tls::TlsConnector::new()
+        .map(TlsChoice::NativeTls)
+        .map_err(io::Error::other);
+    #[cfg(not(any(feature = "tls", feature = "webpki-roots", feature = "native-tls")))]
+    {
+        let message = "isosocket was built without a TLS feature, so wss: cannot be used";
+        Err(io::Error::new(io::ErrorKind::Unsupported, message))
+    }
+}
+
+fn tell(waiting: Vec<Ready>, result: &io::Result<()>) {
+    for ready in waiting {
+        let result = match result {
+            Ok(()) => Ok(()),
+            Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+        };
+        guard("what waits for root certificates", || ready(result));
+    }
+}
+
+fn loader() -> MutexGuard<'static, Loader> {
+    DEFAULT
+        .get()
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn everybody_who_waits_is_called_and_a_panic_stops_nobody() {
+        let (sender, calls) = channel();
+        for _ in 0..3 {
+            let sender = sender.clone();
+            prepare(move |result| sender.send(result.is_ok()).unwrap());
+            prepare(|_| panic!("on purpose"));
+        }
+        drop(sender);
+        let calls: Vec<bool> = calls.iter().collect();
+        // A machine may have no roots, and then a build without its own fails.
+        assert_eq!(calls, vec![load().is_ok(); 3]);
+    }
+}
