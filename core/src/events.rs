@@ -7,7 +7,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +18,8 @@ use crate::bind::Sweep;
 use crate::delivery::{Listener, Wish};
 use crate::maybe_send::Lock;
 use crate::shared::Shared;
-use crate::{Event, Transport, WebSocket};
+use crate::wake_hook::WakeHook;
+use crate::{Event, MaybeSend, Transport, WebSocket};
 
 /// How many events are few.
 const FEW: usize = 4;
@@ -131,7 +131,8 @@ impl<T: Transport> Events<T> {
     /// before is replaced. What waits already is announced too.
     ///
     /// The hook is not called inside this call. It must not block, and is let go
-    /// after `Close` or with the stream.
+    /// after `Close` or with the stream. Like a handler it need not be `Send` on a
+    /// page without threads.
     ///
     /// ```no_run
     /// # struct Context;
@@ -152,10 +153,8 @@ impl<T: Transport> Events<T> {
     ///
     /// ## Platform-specific
     /// - **Native:** called on the event-loop thread.
-    pub fn set_wake_hook(&mut self, hook: impl Fn() + Send + Sync + 'static) {
-        let before = self.queue.inner.lock().hook.replace(Arc::new(hook));
-        // What the program owns is dropped outside the lock.
-        drop(before);
+    pub fn set_wake_hook(&mut self, hook: impl FnMut() + MaybeSend + 'static) {
+        self.queue.hook.set(hook);
         if self.queue.filled.load(Ordering::Acquire) || !self.front.is_empty() {
             let queue = self.queue.clone();
             let announce = Box::new(Announce(queue));
@@ -275,18 +274,15 @@ impl<T: Transport> FusedStream for Events<T> {
 impl<T: Transport> Drop for Events<T> {
     fn drop(&mut self) {
         self.queue.live.store(false, Ordering::Release);
-        // What the program owns is dropped outside the lock.
-        let hook;
         let resume = {
             let mut inner = self.queue.inner.lock();
             inner.waker = None;
-            hook = inner.hook.take();
             inner.bytes = 0;
             // Events are dropped with this stream, not under the lock.
             self.front.append(&mut inner.events);
             mem::take(&mut inner.paused)
         };
-        drop(hook);
+        self.queue.hook.end();
         if resume {
             self.shared.transport.resume();
         }
@@ -377,7 +373,7 @@ impl<S> Listener<S> for Announce {
     fn call(&mut self, _: &S, _: &Event) {}
 
     fn flush(&mut self) {
-        self.0.announce();
+        self.0.hook.call();
     }
 }
 
@@ -404,15 +400,10 @@ impl Batch {
 /// What stands between the turns of a socket and one stream.
 struct Queue {
     inner: Lock<Inner>,
+    hook: WakeHook,
     filled: AtomicBool,
     /// Whether there is still a stream.
     live: Arc<AtomicBool>,
-}
-
-fn call(hook: &dyn Fn()) {
-    if catch_unwind(AssertUnwindSafe(hook)).is_err() {
-        log::error!("a wake hook panicked");
-    }
 }
 
 #[derive(Default)]
@@ -422,11 +413,7 @@ struct Inner {
     paused: bool,
     ended: bool,
     waker: Option<Waker>,
-    hook: Option<Hook>,
 }
-
-/// What a program wants called when there is something to read.
-type Hook = Arc<dyn Fn() + Send + Sync>;
 
 impl Inner {
     fn is_over(&self) -> bool {
@@ -438,6 +425,7 @@ impl Queue {
     fn new(live: Arc<AtomicBool>) -> Self {
         Queue {
             inner: Lock::default(),
+            hook: WakeHook::default(),
             filled: AtomicBool::new(false),
             live,
         }
@@ -445,7 +433,7 @@ impl Queue {
 
     /// Moves a batch into the queue and wakes the stream.
     fn push(&self, batch: &mut Batch) {
-        let (waker, hook) = {
+        let (waker, is_live) = {
             let mut inner = self.inner.lock();
             if self.live.load(Ordering::Acquire) {
                 inner.bytes += batch.bytes;
@@ -455,9 +443,9 @@ impl Queue {
                     inner.events.append(&mut batch.events);
                 }
                 self.filled.store(true, Ordering::Release);
-                (inner.waker.take(), inner.hook.clone())
+                (inner.waker.take(), true)
             } else {
-                (None, None)
+                (None, false)
             }
         };
         batch.events.clear();
@@ -465,29 +453,22 @@ impl Queue {
         if let Some(waker) = waker {
             waker.wake();
         }
-        if let Some(hook) = hook {
-            call(&*hook);
-        }
-    }
-
-    /// Calls the hook, if there is one.
-    fn announce(&self) {
-        let hook = self.inner.lock().hook.clone();
-        if let Some(hook) = hook {
-            call(&*hook);
+        if is_live {
+            self.hook.call();
         }
     }
 
     /// Nothing will come any more; also for a stream that begins after `Close`.
     fn end(&self) {
-        let (waker, _hook) = {
+        let waker = {
             let mut inner = self.inner.lock();
             inner.ended = true;
-            (inner.waker.take(), inner.hook.take())
+            inner.waker.take()
         };
         if let Some(waker) = waker {
             waker.wake();
         }
+        self.hook.end();
     }
 
     /// Whether more than `limit` bytes wait here; notes that reading pauses.

@@ -48,6 +48,7 @@ mod thin;
 mod transport;
 mod unsupported;
 mod waiters;
+mod wake_hook;
 
 pub use binary::Binary;
 pub use bind::{Bind, Binding};

@@ -131,6 +131,49 @@ fn a_frame_loop_reads_once_a_frame() {
     assert_eq!(refused, Err(SendError::Closed("late".into())));
 }
 
+/// On a page a hook may hold what stays on its thread, like a handler; elsewhere it
+/// need not be `Sync`.
+#[wasm_bindgen_test(unsupported = test)]
+fn a_frame_loop_sleeps_until_a_hook_wakes_it() {
+    let network = Network::new();
+    network.peer("ws://game/").send("north").close();
+    let socket = Reconnecting::builder("ws://game/")
+        .retry(|_| Retry::GiveUp)
+        .connect()
+        .unwrap();
+    let (mut events, mut statuses) = (socket.events(), socket.statuses());
+    let (sender, frames) = std::sync::mpsc::channel();
+    let mut count = 0;
+    let repaint = sender.clone();
+    events.set_wake_hook(move || {
+        count += 1;
+        repaint.send(count).unwrap();
+    });
+    statuses.set_wake_hook(hook(move || sender.send(0).unwrap()));
+    network.run();
+    assert!(frames.try_iter().count() >= 4);
+    let seen = std::iter::from_fn(|| events.try_next().map(|event| event.kind()));
+    use EventKind::{Close, Message, Open};
+    assert_eq!(seen.collect::<Vec<_>>(), [Open, Message, Close]);
+    let last = std::iter::from_fn(|| statuses.try_next()).last();
+    assert!(matches!(last, Some(Status::GaveUp(_))));
+}
+
+/// A hook that holds what no other thread may have, where that is allowed.
+#[cfg(all(target_family = "wasm", not(target_feature = "atomics")))]
+fn hook(call: impl Fn() + 'static) -> impl isosocket::MaybeSend + Fn() + 'static {
+    let kept = Rc::new(());
+    move || {
+        let _ = &kept;
+        call();
+    }
+}
+
+#[cfg(not(all(target_family = "wasm", not(target_feature = "atomics"))))]
+fn hook(call: impl Fn() + Send + 'static) -> impl Fn() + Send + 'static {
+    call
+}
+
 #[wasm_bindgen_test(unsupported = test)]
 fn a_network_is_there_also_where_the_host_has_no_websocket() {
     let before = isosocket::supported();

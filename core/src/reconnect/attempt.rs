@@ -392,8 +392,13 @@ pub(crate) fn tell<T: Transport>(turn: &mut Turn<Reconnect<T>>) {
     let link = turn.link();
     let reconnect = link.transport();
     loop {
-        let status = reconnect.state().course.next();
-        let Some(status) = status else { return };
+        let next = reconnect.state().course.next();
+        let Some((status, streams)) = next else {
+            return;
+        };
+        for stream in streams {
+            stream.announce();
+        }
         reconnect.hooks.listeners.call(turn.socket(), &status);
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::attempt;
 use super::policy::Policy;
-use super::status::{Listeners, StatusHandler};
+use super::status::{Listeners, StatusHandler, StatusQueue};
 use super::transport::Phase;
 use super::{Loss, Reconnect, Retry, Status, Statuses};
 use crate::{Binding, Builder, Home, Host, IntoUrl, MaybeSend, Transport, WebSocket};
@@ -428,7 +428,10 @@ impl<T: Transport> WebSocket<Reconnect<T>> {
     /// # }).unwrap();
     /// ```
     pub fn statuses(&self) -> Statuses {
-        self.reconnect().state().course.stream()
+        let reconnect = self.reconnect();
+        let host = reconnect.host.clone();
+        let soon = Box::new(move |queue: Arc<StatusQueue>| host.soon(move || queue.announce()));
+        reconnect.state().course.stream(soon)
     }
 
     /// Calls `handler` for each [`Status`] from the next one on. Handlers for

@@ -14,7 +14,9 @@ use std::time::Duration;
 use futures_core::{FusedStream, Stream};
 
 use super::Loss;
+use crate::guard::guard;
 use crate::maybe_send::Lock;
+use crate::wake_hook::WakeHook;
 use crate::{Home, MaybeSend};
 
 /// How many statuses a stream keeps that nobody reads.
@@ -107,7 +109,11 @@ impl Status {
 /// # }).unwrap();
 /// # network.finish();
 /// ```
-pub struct Statuses(Arc<StatusQueue>);
+pub struct Statuses {
+    queue: Arc<StatusQueue>,
+    /// Has a hook that was set late called, on the thread that calls handlers.
+    soon: Box<dyn Fn(Arc<StatusQueue>) + Send + Sync>,
+}
 
 impl Statuses {
     /// The next status, if there is one now: for frame loops.
@@ -127,7 +133,44 @@ impl Statuses {
     /// # Ok::<(), isosocket::NewError>(())
     /// ```
     pub fn try_next(&mut self) -> Option<Status> {
-        self.0.0.lock().statuses.pop_front()
+        self.queue.inner.lock().statuses.pop_front()
+    }
+
+    /// Has `hook` called each time a status has come that
+    /// [`try_next`](Statuses::try_next) can read now: for frame loops that sleep
+    /// while nothing happens. It is as
+    /// [`Events::set_wake_hook`](crate::Events::set_wake_hook): what waits already is
+    /// announced too, the hook is not called inside this call, and a hook that was
+    /// set before is replaced.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").refuse("down");
+    /// use std::sync::mpsc;
+    /// use isosocket::Reconnecting;
+    ///
+    /// let (sender, frames) = mpsc::channel();
+    /// let socket = Reconnecting::new("ws://peer/")?;
+    /// let mut statuses = socket.statuses();
+    /// statuses.set_wake_hook(move || drop(sender.send("repaint")));
+    /// # network.run();
+    /// // .. once the server has refused:
+    /// while frames.try_recv().is_ok() {
+    ///     while let Some(status) = statuses.try_next() {
+    ///         println!("{status:#}");
+    ///     }
+    /// }
+    /// # assert!(matches!(socket.status(), isosocket::Status::Waiting { .. }));
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    ///
+    /// ## Platform-specific
+    /// - **Native:** called on the event-loop thread.
+    pub fn set_wake_hook(&mut self, hook: impl FnMut() + MaybeSend + 'static) {
+        self.queue.hook.set(hook);
+        if !self.queue.inner.lock().statuses.is_empty() {
+            (self.soon)(self.queue.clone());
+        }
     }
 
     /// Waits for the next status; `None` after the last one.
@@ -159,7 +202,7 @@ impl Statuses {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Status>> {
-        let mut inner = self.0.0.lock();
+        let mut inner = self.queue.inner.lock();
         match inner.statuses.pop_front() {
             None if !inner.ended => {
                 inner.waker = Some(context.waker().clone());
@@ -181,7 +224,7 @@ impl Stream for Statuses {
 impl FusedStream for Statuses {
     /// Whether the last status was yielded.
     fn is_terminated(&self) -> bool {
-        let inner = self.0.0.lock();
+        let inner = self.queue.inner.lock();
         inner.ended && inner.statuses.is_empty()
     }
 }
@@ -192,9 +235,18 @@ impl fmt::Debug for Statuses {
     }
 }
 
+impl Drop for Statuses {
+    fn drop(&mut self) {
+        self.queue.hook.end();
+    }
+}
+
 /// What stands between the socket and one stream.
 #[derive(Debug, Default)]
-struct StatusQueue(Lock<Inner>);
+pub(crate) struct StatusQueue {
+    inner: Lock<Inner>,
+    hook: WakeHook,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -204,18 +256,28 @@ struct Inner {
 }
 
 impl StatusQueue {
+    /// Takes a status, which is to be [announced](StatusQueue::announce) then.
     fn push(&self, status: Status) {
-        let waker = {
-            let mut inner = self.0.lock();
-            inner.ended = status.is_end();
-            if inner.statuses.len() == KEPT {
-                inner.statuses.pop_front();
-            }
-            inner.statuses.push_back(status);
-            inner.waker.take()
+        let mut inner = self.inner.lock();
+        inner.ended = status.is_end();
+        if inner.statuses.len() == KEPT {
+            inner.statuses.pop_front();
+        }
+        inner.statuses.push_back(status);
+    }
+
+    /// Wakes the stream, and calls its hook. Called outside every lock.
+    pub(crate) fn announce(&self) {
+        let (waker, ended) = {
+            let mut inner = self.inner.lock();
+            (inner.waker.take(), inner.ended)
         };
         if let Some(waker) = waker {
-            waker.wake();
+            guard("a waker", || waker.wake());
+        }
+        self.hook.call();
+        if ended {
+            self.hook.end();
         }
     }
 }
@@ -251,20 +313,21 @@ impl Course {
         self.untold.push_back(status);
     }
 
-    pub(crate) fn stream(&mut self) -> Statuses {
+    pub(crate) fn stream(&mut self, soon: Box<dyn Fn(Arc<StatusQueue>) + Send + Sync>) -> Statuses {
         let queue = Arc::new(StatusQueue::default());
         // The first one, unless the next turn tells it anyway.
         if self.untold.front() != Some(&self.told) {
             queue.push(self.told.clone());
         }
-        if !queue.0.lock().ended {
+        if !queue.inner.lock().ended {
             self.streams.push(queue.clone());
         }
-        Statuses(queue)
+        Statuses { queue, soon }
     }
 
-    /// The next status that nobody was told, given to the streams.
-    pub(crate) fn next(&mut self) -> Option<Status> {
+    /// The next status that nobody was told, given to the streams, for which it is
+    /// to be announced.
+    pub(crate) fn next(&mut self) -> Option<(Status, Vec<Arc<StatusQueue>>)> {
         let status = self.untold.pop_front()?;
         self.told = status.clone();
         // Of a stream that was dropped this is the last that is left.
@@ -272,10 +335,11 @@ impl Course {
         for queue in &self.streams {
             queue.push(status.clone());
         }
-        if status.is_end() {
-            self.streams = Vec::new();
-        }
-        Some(status)
+        let streams = match status.is_end() {
+            true => mem::take(&mut self.streams),
+            false => self.streams.clone(),
+        };
+        Some((status, streams))
     }
 }
 
