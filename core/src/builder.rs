@@ -63,6 +63,7 @@ impl<T: Transport> Builder<T> {
     /// // .. once it is open:
     /// assert_eq!(socket.protocol(), "chat.v1");
     /// ```
+    #[doc(alias = "protocol")]
     pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
         ask_for(subprotocol.into(), &mut self.subprotocols);
         self
@@ -78,6 +79,7 @@ impl<T: Transport> Builder<T> {
     /// let twice = SyntaxError::DuplicateSubprotocol("chat.v2".to_owned());
     /// assert_eq!(refused.unwrap_err(), NewError::Syntax(twice));
     /// ```
+    #[doc(alias = "protocols")]
     pub fn subprotocols<S: Into<String>>(
         mut self,
         subprotocols: impl IntoIterator<Item = S>,

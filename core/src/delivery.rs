@@ -84,6 +84,7 @@ pub(crate) struct Delivery<S> {
     /// Boxed, and there while events wait for somebody to listen.
     backlog: Option<Box<Backlog>>,
     told_of_loss: bool,
+    told_of_pause: bool,
     /// Of a connection inside another transport: where its reports go.
     pub(crate) relay: Option<Box<dyn Relay>>,
     /// `Close` was delivered, so nothing will be again.
@@ -177,6 +178,7 @@ impl<S> Default for Delivery<S> {
             listeners: Listeners::default(),
             backlog: None,
             told_of_loss: false,
+            told_of_pause: false,
             relay: None,
             ended: false,
         }
@@ -279,6 +281,13 @@ impl<S> Delivery<S> {
             full |= slot.listener.pause_above(limit);
         }
         full
+    }
+
+    /// Whether a stream that is full keeps messages from a handler as well, and
+    /// this was not said before.
+    pub(crate) fn blocks_handlers(&mut self) -> bool {
+        let handlers = self.listeners.range(EventKind::Message as usize);
+        !handlers.is_empty() && !mem::replace(&mut self.told_of_pause, true)
     }
 
     pub(crate) fn has_backlog(&self) -> bool {

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::delivery::Delivery;
+use crate::guard::logging;
 use crate::line::Relay;
 use crate::machine::{Decision, Input, step};
+use crate::request::without_secrets;
 use crate::shared::Shared;
 use crate::thin::Thin;
 use crate::{CloseEvent, ErrorEvent, Event, Message, ReadyState, Report, Transport, WebSocket};
@@ -195,10 +197,26 @@ impl<T: Transport> Turn<T> {
         if let Some(relay) = self.relay() {
             return relay.is_backlogged(limit);
         }
-        self.delivery.as_mut().is_some_and(|delivery| {
-            delivery.flush();
-            delivery.is_backlogged(limit)
-        })
+        let Some(delivery) = &mut self.delivery else {
+            return false;
+        };
+        delivery.flush();
+        let is_backlogged = delivery.is_backlogged(limit);
+        if is_backlogged && delivery.blocks_handlers() {
+            self.warn_of_pause(limit);
+        }
+        is_backlogged
+    }
+
+    #[cold]
+    fn warn_of_pause(&self, limit: usize) {
+        let url = without_secrets(self.socket.url());
+        logging(|| {
+            log::warn!(
+                "{url}: reading stopped, for handlers too: a stream of its events holds more than \
+                 {limit} bytes that nobody reads; read it, drop it, or await closed() instead"
+            );
+        });
     }
 
     fn end(&mut self, decision: Decision, error: ErrorEvent, mut close: CloseEvent) {

@@ -126,6 +126,16 @@ impl fmt::Debug for Shown<'_> {
     }
 }
 
+/// A URL as a log shows it: without what may be a secret, which is the login and
+/// the query.
+pub(crate) fn without_secrets(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    [scheme, "://", host, path].concat()
+}
+
 /// What a program asks for, or the first that it must not ask for.
 pub(crate) type Subprotocols = Result<Vec<String>, SyntaxError>;
 
@@ -209,6 +219,18 @@ mod tests {
             check(&["a", "b", "a"]),
             Err(SyntaxError::DuplicateSubprotocol("a".into()))
         );
+    }
+
+    #[test]
+    fn a_url_is_logged_without_its_secrets() {
+        for (url, shown) in [
+            ("wss://h/p", "wss://h/p"),
+            ("wss://user:secret@h:444/p?token=x#", "wss://h:444/p"),
+            ("ws://h", "ws://h"),
+            ("ws://h?a@b/", "ws://h"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
     }
 
     #[test]

@@ -68,6 +68,7 @@ impl<T: Transport> WebSocket<T> {
     /// [`NewError::NotSupported`] where there is no WebSocket,
     /// [`NewError::Syntax`] for a malformed URL. Whatever the network does is
     /// told by events.
+    #[doc(alias = "connect")]
     pub fn new(url: impl IntoUrl) -> Result<Self, NewError> {
         Self::builder(url).connect()
     }
@@ -112,6 +113,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     /// See [`OpenError`](crate::OpenError).
+    #[doc(alias = "connect_async")]
     pub fn open(url: impl IntoUrl) -> Open<T> {
         Self::builder(url).open()
     }
@@ -244,6 +246,8 @@ impl<T: Transport> WebSocket<T> {
     /// assert_eq!(socket.ready_state(), ReadyState::Closed);
     /// # Ok::<(), isosocket::NewError>(())
     /// ```
+    #[doc(alias = "readyState")]
+    #[doc(alias = "is_open")]
     pub fn ready_state(&self) -> ReadyState {
         self.shared.state()
     }
@@ -261,6 +265,7 @@ impl<T: Transport> WebSocket<T> {
     /// socket.send("grüße").expect("it is open");
     /// assert_eq!(socket.buffered_amount(), 7);
     /// ```
+    #[doc(alias = "bufferedAmount")]
     pub fn buffered_amount(&self) -> usize {
         let unsent = self.shared.unsent.load(Ordering::Relaxed);
         self.shared
@@ -301,6 +306,7 @@ impl<T: Transport> WebSocket<T> {
     /// assert_eq!(socket.protocol(), "v1");
     /// # Ok::<(), isosocket::NewError>(())
     /// ```
+    #[doc(alias = "subprotocol")]
     pub fn protocol(&self) -> &str {
         self.shared
             .accepted
@@ -362,6 +368,7 @@ impl<T: Transport> WebSocket<T> {
     /// # Ok::<(), isosocket::NewError>(())
     /// # }).unwrap();
     /// ```
+    #[doc(alias = "wait")]
     pub fn closed(&self) -> Closed<'_, T> {
         Closed::new(self)
     }
@@ -385,6 +392,8 @@ impl<T: Transport> WebSocket<T> {
     /// assert_eq!(messages.collect::<Vec<_>>().await, ["hello"]);
     /// # });
     /// ```
+    #[doc(alias = "stream")]
+    #[doc(alias = "split")]
     pub fn events(&self) -> Events<T> {
         Events::new(self.shared.clone())
     }
@@ -408,6 +417,7 @@ impl<T: Transport> WebSocket<T> {
     /// ## Platform-specific
     /// - **Web:** browsers have no event for this, so while somebody waits the
     ///   buffered amount is looked at by a timer.
+    #[doc(alias = "backpressure")]
     pub fn send_ready(&self) -> SendReady<'_, T> {
         SendReady::new(self)
     }
@@ -430,6 +440,8 @@ impl<T: Transport> WebSocket<T> {
     /// # }).unwrap();
     /// # network.finish();
     /// ```
+    #[doc(alias = "sink")]
+    #[doc(alias = "split")]
     pub fn sender(&self) -> Sender<T> {
         Sender::new(self.clone())
     }

@@ -7,12 +7,17 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use thiserror::Error;
 
 use super::Status;
 use super::options::{BoxError, UrlFuture};
 use super::policy::{Loss, Retry};
 use super::transport::{Phase, Reconnect, Wait};
+use crate::guard::logging;
 use crate::line::{OuterTurn, Relay};
+use crate::request::without_secrets;
 use crate::shared::Shared;
 use crate::{CloseEvent, ErrorEvent, Host, Link, Message, Report, Transport, Turn};
 
@@ -230,7 +235,7 @@ fn establish<T: Transport>(turn: &mut Turn<Reconnect<T>>, serial: u64, report: R
         // Without a timer it never counts as good, which is on the safe side.
         false => reconnect.host.after(uptime, held).ok().map(Wait::new),
     };
-    {
+    let opening = {
         let mut state = reconnect.state();
         let line = match &state.phase {
             Phase::Connecting(line) if reconnect.is_current(serial) => line.clone(),
@@ -243,7 +248,9 @@ fn establish<T: Transport>(turn: &mut Turn<Reconnect<T>>, serial: u64, report: R
         }
         state.phase = Phase::Open(line, timer);
         state.course.set(Status::Open);
-    }
+        state.opening.take()
+    };
+    drop(opening);
     tell(turn);
     turn.report(report);
 }
@@ -370,6 +377,55 @@ fn decide<T: Transport>(reconnect: &Reconnect<T>, loss: &Loss) -> Retry {
     })
 }
 
+/// The first connection was not there in time: there will be none.
+pub(crate) fn expire<T: Transport>(link: &Link<Reconnect<T>>, timeout: Duration) {
+    let reconnect = link.transport();
+    let Some(mut turn) = link.turn() else { return };
+    let (error, before) = {
+        let mut state = reconnect.state();
+        // There was one after all, or the end.
+        if state.opening.take().is_none() {
+            return;
+        }
+        let line = match &state.phase {
+            Phase::Open(..) | Phase::Closing(_) | Phase::Ended(_) => return,
+            // A hook that decides runs in a turn, and this one is another.
+            Phase::Deciding { .. } => return,
+            Phase::Connecting(line) => Some(line.clone()),
+            Phase::Asking(_) | Phase::Waiting(_) => None,
+        };
+        let last = match state.course.status() {
+            Status::Waiting { loss, .. } => loss.error.clone(),
+            _ => None,
+        };
+        let error = ErrorEvent::new(NotInTime { timeout, last });
+        let mut loss = Loss::new(CloseEvent::abnormal());
+        loss.error = Some(error.clone());
+        loss.attempt = state.attempt;
+        reconnect.next_serial();
+        state.queue.discard();
+        state.course.set(Status::GaveUp(loss));
+        (error, mem::replace(&mut state.phase, Phase::Ended(line)))
+    };
+    if let Phase::Connecting(line) = &before {
+        line.transport().abort();
+    }
+    // Timers and futures are dropped here, outside the lock.
+    drop(before);
+    drop(reconnect.asking.with(Option::take));
+    end(&mut turn, Report::Failed(error));
+}
+
+/// Why a socket that was never open gave up.
+#[derive(Debug, Error)]
+#[error("no connection within {timeout:?}")]
+struct NotInTime {
+    timeout: Duration,
+    /// How the last attempt failed.
+    #[source]
+    last: Option<ErrorEvent>,
+}
+
 /// The wait is over.
 pub(crate) fn retry<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     let reconnect = link.transport();
@@ -396,11 +452,23 @@ pub(crate) fn tell<T: Transport>(turn: &mut Turn<Reconnect<T>>) {
         let Some((status, streams)) = next else {
             return;
         };
+        log(turn.socket().url(), &status);
         for stream in streams {
             stream.announce();
         }
         reconnect.hooks.listeners.call(turn.socket(), &status);
     }
+}
+
+/// Logs how a connection ended, or an attempt: the first in a row for everybody,
+/// and the others, which may be many, for those who look for them.
+fn log(url: &str, status: &Status) {
+    let level = match status {
+        Status::Waiting { loss, .. } if loss.attempt > 1 => log::Level::Debug,
+        Status::Waiting { .. } | Status::GaveUp(_) => log::Level::Info,
+        _ => return,
+    };
+    logging(|| log::log!(level, "{}: {status:#}", without_secrets(url)));
 }
 
 /// The end of the socket.

@@ -1,6 +1,7 @@
 //! How a loss and a status read, in a log or on a screen.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::{Loss, Status};
 
@@ -27,7 +28,10 @@ impl fmt::Display for Status {
                 loss,
             } => {
                 fmt::Display::fmt(loss, f)?;
-                write!(f, "; attempt {attempt} in {:.1} s", delay.as_secs_f64())
+                // Not by floating-point numbers, whose text costs a page 10 kB.
+                let rounded = delay.saturating_add(Duration::from_millis(50));
+                let (seconds, tenths) = (rounded.as_secs(), rounded.subsec_millis() / 100);
+                write!(f, "; attempt {attempt} in {seconds}.{tenths} s")
             }
             Status::GaveUp(loss) => {
                 f.write_str("gave up: ")?;

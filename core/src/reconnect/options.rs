@@ -234,6 +234,31 @@ impl<T: Transport> Builder<Reconnect<T>> {
         self
     }
 
+    /// How long it may take until the socket is open for the first time, all
+    /// attempts together; then it gives up. Default: `None`, as long as it takes.
+    ///
+    /// Without this, or [`max_attempts`](Self::max_attempts), or a
+    /// [`retry`](Self::retry) that gives up, `open` waits for ever for a server
+    /// that does not exist.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # for _ in 0..100 { network.peer("ws://peer/").refuse("no such host"); }
+    /// # network.block_on(async {
+    /// use std::time::Duration;
+    /// use isosocket::Reconnecting;
+    ///
+    /// let builder = Reconnecting::builder("ws://peer/").open_timeout(Duration::from_secs(10));
+    /// let error = builder.open().await.unwrap_err();
+    /// assert!(format!("{error:#}").contains("no connection within 10s"));
+    /// # });
+    /// # assert_eq!(network.now().as_secs(), 10);
+    /// ```
+    pub fn open_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.policy().open_timeout = timeout.into();
+        self
+    }
+
     /// How many bytes may be kept of what is sent while there is no connection,
     /// before `send` gives [`SendError::Full`](crate::SendError::Full).
     /// Default: 1 MiB. The send limit (S54) holds as well.

@@ -94,6 +94,8 @@ pub(crate) struct Policy {
     pub(crate) max: Duration,
     pub(crate) min_uptime: Duration,
     pub(crate) max_attempts: Option<u32>,
+    /// How long the first connection may take, all attempts together.
+    pub(crate) open_timeout: Option<Duration>,
     /// In bytes; `None` refuses what is sent while there is no connection.
     pub(crate) queue_limit: Option<usize>,
 }
@@ -105,6 +107,7 @@ impl Default for Policy {
             max: Duration::from_secs(30),
             min_uptime: Duration::from_secs(5),
             max_attempts: None,
+            open_timeout: None,
             queue_limit: Some(1 << 20),
         }
     }

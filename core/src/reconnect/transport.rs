@@ -72,6 +72,8 @@ pub(crate) struct State<T: Transport> {
     pub(crate) retries: u32,
     pub(crate) queue: Queue,
     pub(crate) course: Course,
+    /// Until there was a first connection, the time that it may take.
+    pub(crate) opening: Option<Wait<T>>,
 }
 
 #[derive(Debug)]
@@ -191,8 +193,11 @@ impl<T: Transport> Reconnect<T> {
 
     /// Lets go of the link and of the program's functions, at the end.
     pub(crate) fn release(&self) {
-        let link = self.state().link.take();
-        drop(link);
+        let (link, opening) = {
+            let mut state = self.state();
+            (state.link.take(), state.opening.take())
+        };
+        drop((link, opening));
         drop(self.hooks.decide.with(Option::take));
         drop(self.hooks.provide.with(Option::take));
     }
@@ -238,6 +243,7 @@ impl<T: Transport> Transport for Reconnect<T> {
                 retries: 0,
                 queue: Queue::default(),
                 course: Course::default(),
+                opening: None,
             }),
             asking: Home::new(None),
         };
@@ -266,6 +272,12 @@ impl<T: Transport> Transport for Reconnect<T> {
                 _ => None,
             }
         };
+        if let Some(timeout) = self.policy.open_timeout {
+            let late = link.clone();
+            let expire = move || attempt::expire(&late, timeout);
+            // Without a timer it is not given up, as without the option.
+            self.state().opening = self.host.after(timeout, expire).ok().map(Wait::new);
+        }
         let serial = self.serial();
         let begun = link.clone();
         self.host.soon(move || attempt::begin(&begun, serial));

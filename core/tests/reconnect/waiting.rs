@@ -180,3 +180,55 @@ fn a_hook_that_panics_changes_nothing() {
     socket.send("hello").unwrap();
     network.finish();
 }
+
+/// R26.
+#[test]
+fn a_socket_that_is_not_open_in_time_gives_up_wherever_it_is() {
+    let asking = |builder: Builder<Reconnect<Mock>>| {
+        builder.url_provider(|_| std::future::pending::<Result<String, String>>())
+    };
+    type Prepare = fn(Builder<Reconnect<Mock>>) -> Builder<Reconnect<Mock>>;
+    let plain: Prepare = |builder| builder;
+    // While it waits, connects, and asks for its URL.
+    for (refusals, hangs, prepare) in [(100, false, plain), (0, true, plain), (0, false, asking)] {
+        let network = network();
+        network.fix_random(u64::MAX);
+        for _ in 0..refusals {
+            network.peer(URL).refuse("no such host");
+        }
+        if hangs {
+            network.peer(URL).hang();
+        }
+        let builder = Socket::builder(URL)
+            .open_timeout(10 * SECOND)
+            .connect_timeout(None);
+        let opening = prepare(builder).open();
+        let error = network.block_on(opening).unwrap_err();
+        assert_eq!(network.now(), 10 * SECOND);
+        let shown = format!("{error:#}");
+        assert!(shown.contains("no connection within 10s"), "{shown}");
+        assert_eq!(shown.contains("no such host"), refusals > 0, "{shown}");
+        // Nothing is left that would happen later.
+        network.advance(1000 * SECOND);
+    }
+}
+
+/// R26.
+#[test]
+fn a_socket_that_was_open_is_not_given_up() {
+    let network = network();
+    network.fix_random(0);
+    network
+        .peer(URL)
+        .delay(3 * SECOND)
+        .accept()
+        .delay(SECOND)
+        .drop_connection();
+    network.peer(URL).delay(60 * SECOND).accept();
+    let builder = Socket::builder(URL)
+        .open_timeout(5 * SECOND)
+        .connect_timeout(None);
+    let socket = builder.connect().unwrap();
+    network.advance(100 * SECOND);
+    assert_eq!(socket.status(), Status::Open);
+}
