@@ -8,30 +8,25 @@ use tungstenite::handshake::derive_accept_key;
 use tungstenite::http::{HeaderMap, Request, header};
 
 use crate::deflate::{Agreed, Deflate, NegotiationError};
+use crate::engine::head::{Head, HeadError, HeadReader, excerpt};
 use crate::options::target::Target;
-
-/// The longest head that is read, in bytes.
-const MAX_HEAD: usize = 64 << 10;
-/// The most header lines in it.
-const MAX_HEADERS: usize = 128;
 
 /// Why the opening handshake failed, for a log.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(crate) enum HandshakeError {
-    #[error("the reply is not HTTP/1.1: {0}")]
-    NotHttp(String),
-    #[error("the head of the reply is too large")]
-    HeadTooLarge,
+    #[error(transparent)]
+    Head(#[from] HeadError),
     #[error("the server answered with status {0}")]
     Status(u16),
-    #[error("the reply has no valid {0} header")]
-    Missing(&'static str),
-    #[error("the server chose a subprotocol that was not offered")]
-    Subprotocol,
+    /// A header, and what is wrong with it.
+    #[error("the reply's header {0} {1}")]
+    Header(&'static str, String),
+    #[error("the server chose the subprotocol \"{0}\", which was not offered")]
+    Subprotocol(String),
     #[error("the server chose none of the offered subprotocols")]
     NoSubprotocol,
-    #[error(transparent)]
-    Extension(#[from] NegotiationError),
+    #[error("the reply's header Sec-WebSocket-Extensions {1}: {0}")]
+    Extension(NegotiationError, String),
     #[error("the request cannot be written: {0}")]
     Request(String),
 }
@@ -49,7 +44,7 @@ pub(crate) struct Handshake {
     accept: String,
     subprotocols: Vec<String>,
     deflate: Deflate,
-    head: Vec<u8>,
+    head: HeadReader,
 }
 
 impl Handshake {
@@ -91,7 +86,7 @@ impl Handshake {
             accept: derive_accept_key(key.as_bytes()),
             subprotocols,
             deflate,
-            head: Vec::new(),
+            head: HeadReader::default(),
         };
         Ok((handshake, request))
     }
@@ -99,70 +94,43 @@ impl Handshake {
     /// Takes in a part of the reply. Once its head is complete and valid, gives
     /// what it says and how much of `input` belonged to the head.
     pub(crate) fn read(&mut self, input: &[u8]) -> Result<Option<(Reply, usize)>, HandshakeError> {
-        // A head ends with an empty line; the parser's work is done once.
-        let known = self.head.len();
-        self.head.extend_from_slice(input);
-        let from = known.saturating_sub(3);
-        let end = self.head[from..]
-            .windows(4)
-            .position(|bytes| bytes == b"\r\n\r\n")
-            .map(|position| from + position + 4);
-        let Some(end) = end else {
-            return match self.head.len() {
-                // What cannot become a reply is not waited for (S33).
-                1.. if !begins_like_http(&self.head) => {
-                    Err(HandshakeError::NotHttp("no status line".to_owned()))
-                }
-                MAX_HEAD.. => Err(HandshakeError::HeadTooLarge),
-                _ => Ok(None),
-            };
-        };
-        if end > MAX_HEAD {
-            return Err(HandshakeError::HeadTooLarge);
+        match self.head.read(input)? {
+            Some((head, used)) => Ok(Some((self.check(&head)?, used))),
+            None => Ok(None),
         }
-        let reply = self.check(&self.head[..end])?;
-        self.head = Vec::new();
-        Ok(Some((reply, end - known)))
     }
 
     /// RFC 6455, section 4.1, the client's checks 1 to 6.
-    fn check(&self, head: &[u8]) -> Result<Reply, HandshakeError> {
-        let mut lines = [httparse::EMPTY_HEADER; MAX_HEADERS];
-        let mut reply = httparse::Response::new(&mut lines);
-        let parsed = reply
-            .parse(head)
-            .map_err(|error| HandshakeError::NotHttp(error.to_string()))?;
-        if parsed.is_partial() || reply.version != Some(1) {
-            return Err(HandshakeError::NotHttp(
-                "incomplete or of another version".to_owned(),
-            ));
+    fn check(&self, head: &Head) -> Result<Reply, HandshakeError> {
+        match head.status {
+            101 => {}
+            status => return Err(HandshakeError::Status(status)),
         }
-        match reply.code {
-            Some(101) => {}
-            code => return Err(HandshakeError::Status(code.unwrap_or_default())),
-        }
-        let headers = Headers(reply.headers);
-
-        // S29, S30: lists of tokens, compared without case.
-        let upgrade = headers.single("Upgrade");
+        let refuse = |name| Err(HandshakeError::Header(name, found(head, name)));
+        // S29, S30: compared without case, and `Connection` is a list.
+        let upgrade = head.single("Upgrade");
         if !upgrade.is_some_and(|value| value.eq_ignore_ascii_case(b"websocket")) {
-            return Err(HandshakeError::Missing("Upgrade"));
+            return refuse("Upgrade");
         }
-        if !headers
-            .tokens("Connection")
-            .any(|token| token.eq_ignore_ascii_case(b"upgrade"))
-        {
-            return Err(HandshakeError::Missing("Connection"));
+        let mut connection = head.tokens("Connection");
+        if !connection.any(|token| token.eq_ignore_ascii_case(b"upgrade")) {
+            return refuse("Connection");
         }
         // S31: one, and exactly this.
-        if headers.single("Sec-WebSocket-Accept") != Some(self.accept.as_bytes()) {
-            return Err(HandshakeError::Missing("Sec-WebSocket-Accept"));
+        if head.single("Sec-WebSocket-Accept") != Some(self.accept.as_bytes()) {
+            return refuse("Sec-WebSocket-Accept");
+        }
+        // A list has at least one element (RFC 6455, section 9.1; S111).
+        let extensions = "Sec-WebSocket-Extensions";
+        if head.all(extensions).any(<[u8]>::is_empty) {
+            return refuse(extensions);
         }
         let agreed = self
             .deflate
-            .agree(headers.all("Sec-WebSocket-Extensions"))?;
+            .agree(head.all(extensions))
+            .map_err(|error| HandshakeError::Extension(error, found(head, extensions)))?;
         let established = Report::Established {
-            protocol: self.check_subprotocol(&headers)?,
+            protocol: self.check_subprotocol(head)?,
             extensions: agreed.as_ref().map_or_else(String::new, Agreed::to_string),
         };
         Ok(Reply {
@@ -172,54 +140,31 @@ impl Handshake {
     }
 
     /// S24–S27: exactly one of those offered, if any was.
-    fn check_subprotocol(&self, headers: &Headers) -> Result<String, HandshakeError> {
-        if headers.all("Sec-WebSocket-Protocol").next().is_none() {
-            return match self.subprotocols.is_empty() {
-                true => Ok(String::new()),
-                false => Err(HandshakeError::NoSubprotocol),
-            };
-        }
-        headers
-            .single("Sec-WebSocket-Protocol")
-            .and_then(|chosen| {
-                self.subprotocols
-                    .iter()
+    fn check_subprotocol(&self, head: &Head) -> Result<String, HandshakeError> {
+        let name = "Sec-WebSocket-Protocol";
+        match head.single(name) {
+            Some(chosen) => {
+                let mut offers = self.subprotocols.iter();
+                offers
                     .find(|offer| offer.as_bytes() == chosen)
-            })
-            .cloned()
-            .ok_or(HandshakeError::Subprotocol)
+                    .cloned()
+                    .ok_or_else(|| HandshakeError::Subprotocol(excerpt(chosen)))
+            }
+            None if head.all(name).next().is_some() => {
+                Err(HandshakeError::Header(name, found(head, name)))
+            }
+            None if self.subprotocols.is_empty() => Ok(String::new()),
+            None => Err(HandshakeError::NoSubprotocol),
+        }
     }
 }
 
-fn begins_like_http(head: &[u8]) -> bool {
-    let expected = b"HTTP/";
-    let len = head.len().min(expected.len());
-    head[..len] == expected[..len]
-}
-
-/// The header lines of a reply, repeated ones included.
-struct Headers<'a>(&'a [httparse::Header<'a>]);
-
-impl<'a> Headers<'a> {
-    fn all(&self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-        self.0
-            .iter()
-            .filter(move |line| line.name.eq_ignore_ascii_case(name))
-            .map(|line| line.value.trim_ascii())
-    }
-
-    /// The value of a header that is there exactly once.
-    fn single(&self, name: &'static str) -> Option<&'a [u8]> {
-        let mut values = self.all(name);
-        let first = values.next()?;
-        values.next().is_none().then_some(first)
-    }
-
-    /// The elements of a comma-separated list.
-    fn tokens(&self, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
-        self.all(name)
-            .flat_map(|value| value.split(|&byte| byte == b','))
-            .map(<[u8]>::trim_ascii)
+/// What a reply has of a header, for an error.
+fn found(head: &Head, name: &'static str) -> String {
+    let values: Vec<_> = head.all(name).take(3).map(excerpt).collect();
+    match values.is_empty() {
+        true => "is missing".to_owned(),
+        false => format!("is \"{}\"", values.join("\" and \"")),
     }
 }
 

@@ -3,19 +3,21 @@
 //!
 //! Invariant: no I/O. The proxy's bytes go in, and what to answer comes out.
 
+use std::mem;
+
 use thiserror::Error;
 use url::Host;
 
+use super::head::{HeadError, HeadReader};
 use crate::options::proxy::{Kind, Proxy};
-
-/// The longest reply to CONNECT that is read, in bytes.
-const MAX_HEAD: usize = 16 << 10;
 
 /// Why a proxy did not make the connection.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(crate) enum ProxyError {
     #[error("the proxy's reply makes no sense")]
     Garbage,
+    #[error("the proxy's reply to CONNECT is refused: {0}")]
+    Head(#[from] HeadError),
     #[error("the proxy answered CONNECT with status {0}")]
     Status(u16),
     #[error("the proxy accepts none of our ways to log in")]
@@ -34,6 +36,9 @@ pub(crate) struct Tunnel {
     host: Host<String>,
     port: u16,
     step: Step,
+    /// The reply to CONNECT.
+    head: HeadReader,
+    /// What a SOCKS proxy said and is not yet answered.
     incoming: Vec<u8>,
     /// What is to be written.
     pub(crate) outgoing: Vec<u8>,
@@ -57,6 +62,7 @@ impl Tunnel {
             proxy,
             host,
             port,
+            head: HeadReader::default(),
             incoming: Vec::new(),
             outgoing: Vec::new(),
         };
@@ -160,17 +166,17 @@ impl Tunnel {
         }
     }
 
+    /// Takes in a part of the reply to CONNECT. The server says nothing before
+    /// we do, so the tunnel begins with nothing.
     fn read_head(&mut self) -> Result<bool, ProxyError> {
-        let mut lines = [httparse::EMPTY_HEADER; 64];
-        let mut reply = httparse::Response::new(&mut lines);
-        match reply.parse(&self.incoming) {
-            Ok(httparse::Status::Complete(used)) => match reply.code {
-                Some(200..=299) if used == self.incoming.len() => Ok(true),
-                Some(200..=299) => Err(ProxyError::Garbage),
-                code => Err(ProxyError::Status(code.unwrap_or_default())),
+        let input = mem::take(&mut self.incoming);
+        match self.head.read(&input)? {
+            None => Ok(false),
+            Some((head, used)) => match head.status {
+                200..=299 if used == input.len() => Ok(true),
+                200..=299 => Err(ProxyError::Garbage),
+                status => Err(ProxyError::Status(status)),
             },
-            Ok(httparse::Status::Partial) if self.incoming.len() <= MAX_HEAD => Ok(false),
-            _ => Err(ProxyError::Garbage),
         }
     }
 }
@@ -184,7 +190,7 @@ mod tests {
     }
 
     fn sent(tunnel: &mut Tunnel) -> Vec<u8> {
-        std::mem::take(&mut tunnel.outgoing)
+        mem::take(&mut tunnel.outgoing)
     }
 
     #[test]
@@ -212,8 +218,12 @@ mod tests {
             read(b"HTTP/1.1 200 x\r\n\r\nearly"),
             Err(ProxyError::Garbage)
         );
-        assert_eq!(read(b"garbage\r\n\r\n"), Err(ProxyError::Garbage));
-        assert_eq!(read(&[b'a'; 20_000]), Err(ProxyError::Garbage));
+        assert_eq!(read(b"HTTP/1.1 102 x\r\n\r\nHTTP/1.0 200 x\n\n"), Ok(true));
+        assert_eq!(
+            read(b"HTTP/1.1 101 x\r\n\r\n"),
+            Err(ProxyError::Status(101))
+        );
+        assert!(matches!(read(b"garbage"), Err(ProxyError::Head(_))));
     }
 
     #[test]

@@ -234,3 +234,276 @@ pub async fn frames_that_come_with_the_reply_count(
 ) -> Seen {
     check(steps, expected).await
 }
+
+/// A reply as other clients meet it: what differs from the plain one, and
+/// whether it opens (S111, S112, and S27 to S32 for what does not).
+type Unusual = (&'static str, fn(&str) -> String, Outcome);
+
+/// What becomes of a connection after an unusual reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It opens.
+    Opens,
+    /// It fails.
+    Fails,
+}
+
+use Outcome::{Fails, Opens};
+
+const PLAIN: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Accept: @key\r\n\r\n";
+
+/// The plain reply with more lines in the middle.
+fn with(lines: &str) -> String {
+    PLAIN.replace("Connection:", &format!("{lines}\r\nConnection:"))
+}
+
+/// The table of `docs/replies.md`.
+pub const UNUSUAL: &[Unusual] = &[
+    (
+        "all lines end in LF alone",
+        |plain| plain.replace("\r\n", "\n"),
+        Opens,
+    ),
+    (
+        "the last line ends in LF alone",
+        |plain| plain.replace("\r\n\r\n", "\r\n\n"),
+        Opens,
+    ),
+    (
+        "one empty line before the status line",
+        |plain| format!("\r\n{plain}"),
+        Opens,
+    ),
+    (
+        "three empty lines before the status line",
+        |plain| format!("\r\n\r\n\r\n{plain}"),
+        Fails,
+    ),
+    (
+        "other bytes before the status line",
+        |plain| format!("xyz\n{plain}"),
+        Fails,
+    ),
+    (
+        "no reason phrase",
+        |plain| plain.replace("Switching Protocols", ""),
+        Opens,
+    ),
+    (
+        "no reason phrase and no blank",
+        |plain| plain.replace(" Switching Protocols", ""),
+        Opens,
+    ),
+    (
+        "two blanks before the status",
+        |plain| plain.replace(" 101", "  101"),
+        Opens,
+    ),
+    (
+        "a status of four digits",
+        |plain| plain.replace("101", "1010"),
+        Fails,
+    ),
+    ("no status", |plain| plain.replace("101 ", ""), Fails),
+    (
+        "bytes beyond ASCII in the reason phrase",
+        |plain| plain.replace("Protocols", "Pr\u{f6}tocols"),
+        Opens,
+    ),
+    (
+        "bytes beyond ASCII in a name",
+        |_| with("X-\u{f6}: a"),
+        Opens,
+    ),
+    (
+        "bytes beyond ASCII in a value",
+        |_| with("X: \u{f6}"),
+        Opens,
+    ),
+    (
+        "HTTP/1.0",
+        |plain| plain.replace("HTTP/1.1", "HTTP/1.0"),
+        Opens,
+    ),
+    (
+        "HTTP/2.0",
+        |plain| plain.replace("HTTP/1.1", "HTTP/2.0"),
+        Fails,
+    ),
+    (
+        "HTTP without a version",
+        |plain| plain.replace("HTTP/1.1", "HTTP"),
+        Fails,
+    ),
+    (
+        "http in lower case",
+        |plain| plain.replace("HTTP", "http"),
+        Opens,
+    ),
+    (
+        "another protocol",
+        |plain| plain.replace("HTTP", "ICY"),
+        Fails,
+    ),
+    ("a folded header", |_| with("X: a\r\n b"), Opens),
+    (
+        "a folded header that counts",
+        |plain| plain.replace(": Upgrade", ": keep-alive,\r\n\tUpgrade"),
+        Opens,
+    ),
+    (
+        "a folded line after the status line",
+        |plain| plain.replace("Upgrade: w", " x\r\nUpgrade: w"),
+        Opens,
+    ),
+    (
+        "a blank before a colon",
+        |plain| plain.replace("Accept:", "Accept :"),
+        Opens,
+    ),
+    ("a blank inside a name", |_| with("X Y: a"), Opens),
+    ("a line without a colon", |_| with("no colon"), Opens),
+    ("a header without a name", |_| with(": a"), Opens),
+    (
+        "no blank after the colons",
+        |plain| plain.replace(": ", ":"),
+        Opens,
+    ),
+    ("a CR alone in a value", |_| with("X: a\rb"), Opens),
+    ("a NUL in a value", |_| with("X: a\0b"), Fails),
+    ("a NUL in a name", |_| with("X\0: a"), Fails),
+    (
+        "a control character in a value",
+        |_| with("X: a\u{1}b"),
+        Opens,
+    ),
+    ("Content-Length: 0", |_| with("Content-Length: 0"), Opens),
+    (
+        "Transfer-Encoding: chunked",
+        |_| with("Transfer-Encoding: chunked"),
+        Opens,
+    ),
+    (
+        "Sec-WebSocket-Version: 13",
+        |_| with("Sec-WebSocket-Version: 13"),
+        Opens,
+    ),
+    (
+        "Set-Cookie twice",
+        |_| with("Set-Cookie: a=b\r\nSet-Cookie: c=d"),
+        Opens,
+    ),
+    (
+        "Connection: Upgrade twice",
+        |_| with("Connection: Upgrade"),
+        Opens,
+    ),
+    (
+        "Upgrade: websocket twice",
+        |_| with("Upgrade: websocket"),
+        Fails,
+    ),
+    (
+        "Sec-WebSocket-Accept twice",
+        |_| with("Sec-WebSocket-Accept: @key"),
+        Fails,
+    ),
+    (
+        "an empty Sec-WebSocket-Extensions",
+        |_| with("Sec-WebSocket-Extensions:"),
+        Fails,
+    ),
+    (
+        "an empty Sec-WebSocket-Protocol",
+        |_| with("Sec-WebSocket-Protocol:"),
+        Fails,
+    ),
+    (
+        "200 header lines",
+        |_| with(&["X: a"; 200].join("\r\n")),
+        Opens,
+    ),
+    (
+        "1001 header lines",
+        |_| with(&["X: a"; 1001].join("\r\n")),
+        Fails,
+    ),
+];
+
+/// Replies before the reply (S112).
+pub const INTERIM: &[Unusual] = &[
+    (
+        "a 100 before it",
+        |plain| format!("HTTP/1.1 100 Continue\r\n\r\n{plain}"),
+        Opens,
+    ),
+    (
+        "a 102 before it",
+        |plain| format!("HTTP/1.1 102 Processing\r\n\r\n{plain}"),
+        Opens,
+    ),
+    (
+        "a 103 with headers before it",
+        |plain| format!("HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\n{plain}"),
+        Opens,
+    ),
+    (
+        "a 199 before it",
+        |plain| format!("HTTP/1.1 199 x\r\n\r\n{plain}"),
+        Opens,
+    ),
+    (
+        "a 200 before it",
+        |plain| format!("HTTP/1.1 200 OK\r\n\r\n{plain}"),
+        Fails,
+    ),
+];
+
+pub async fn an_unusual_reply((_, edit, outcome): Unusual) -> Seen {
+    let reply: String = edit(PLAIN).bytes().map(percent).collect();
+    after_an_unusual_reply(&format!("http:{reply}"), outcome).await
+}
+
+/// Heads that are larger than a URL may be: how many lines, of how many bytes.
+pub const LARGE: &[(&str, (usize, usize), Outcome)] = &[
+    ("80 kB in one line", (1, 80_000), Opens),
+    ("80 kB in 80 lines", (80, 1_000), Opens),
+    ("240 kB in 800 lines", (800, 300), Opens),
+    ("300 kB in one line", (1, 300_000), Fails),
+];
+
+pub async fn a_large_reply((_, (lines, size), outcome): (&str, (usize, usize), Outcome)) -> Seen {
+    let (good, _) = PLAIN.split_at(PLAIN.len() - 2);
+    let good: String = good.bytes().map(percent).collect();
+    // A step for each 100 bytes.
+    let (hundred, count) = ("a".repeat(100), size / 100);
+    let line = format!("raw:X%3A;repeat:{count};raw:{hundred};next;raw:%0D%0A");
+    let reply = format!("cork;http:{good};repeat:{lines};{line};next;raw:%0D%0A;uncork");
+    after_an_unusual_reply(&reply, outcome).await
+}
+
+/// What follows such a reply arrives, and a refusal does not wait for more.
+async fn after_an_unusual_reply(reply: &str, outcome: Outcome) -> Seen {
+    match outcome {
+        Opens => check(&format!("{reply};text:a;close:1000"), OPENED).await,
+        Fails => {
+            let path = format!("/script?do=limit:2000;{reply};text:a;close:1000");
+            let mut probe = Probe::with(Via::Stream, &path, |builder| builder)?;
+            let seen = probe.ends("FAIL").await?;
+            let record = probe.record().await?;
+            ensure!(!record.timed_out(), "the client accepted, or waited on");
+            Ok(seen)
+        }
+    }
+}
+
+const OPENED: &str = r#"open text("a") close(1000 "" clean)"#;
+
+/// A byte as a script has it.
+fn percent(byte: u8) -> String {
+    match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'@' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    }
+}

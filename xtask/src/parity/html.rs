@@ -329,7 +329,7 @@ mod tests {
             ("node20", &["S103 M pass ok"]),
         ]);
         let page = page(&Matrix::new(&run));
-        assert_eq!(page.matches("<tr class=\"line").count(), 103);
+        assert_eq!(page.matches("<tr class=\"line").count(), 118);
         let line = page.split("id=\"S84\"").nth(1).expect("S84 has a line");
         let line = line.split("</tr>").next().expect("it ends");
         assert_eq!(line.matches("<td").count(), 4);

@@ -29,13 +29,14 @@ const GROUPS: &[(usize, &str)] = &[
     (80, "Closed by the peer"),
     (90, "Protocol errors and drops"),
     (97, "Always"),
+    (104, "As the world is"),
 ];
 
 const fn rule(mark: Mark, text: &'static str) -> Rule {
     Rule { mark, text }
 }
 
-pub static RULES: [Rule; 103] = [
+pub static RULES: [Rule; 118] = [
     rule(M, "A malformed URL is refused at once as a syntax error"),
     rule(M, "http and https are taken for ws and wss"),
     rule(M, "Any other scheme is a syntax error"),
@@ -211,6 +212,24 @@ pub static RULES: [Rule; 103] = [
         M,
         "Without a WebSocket the library says so, and does not panic",
     ),
+    rule(N, "A connection that cannot write now blocks nothing"),
+    rule(M, "A panic in the program's code affects no other socket"),
+    rule(M, "Data that arrived before a deadline counts before it"),
+    rule(N, "Bytes that move are signs of life"),
+    rule(
+        N,
+        "Keep-alive stops when a Close frame is queued or received",
+    ),
+    rule(N, "A failed write ends writing, not reading"),
+    rule(N, "A peer that never pauses delays others by one budget"),
+    rule(N, "Replies are parsed as leniently as Chromium does"),
+    rule(N, "Interim replies before the 101 are skipped"),
+    rule(N, "A header's name is sent in the program's spelling"),
+    rule(M, "The library never ends the process; a fork is survived"),
+    rule(M, "A heartbeat's answers reach no handler"),
+    rule(M, "After waking, connections are tried and tested at once"),
+    rule(M, "Each attempt uses what the program supplies for it"),
+    rule(N, "A failure has a kind, and a refusal its reply"),
 ];
 
 #[cfg(test)]

@@ -1,0 +1,304 @@
+//! The head of a reply: its status and its header lines, read as leniently as
+//! Chromium reads them (S111). Interim replies are skipped (S112).
+//!
+//! Invariant: every byte is looked at once, however small the pieces are, and
+//! the limits count all that comes before the end of the final head.
+
+use std::mem;
+
+use thiserror::Error;
+
+/// The longest head that is read, in bytes, with the interim ones before it.
+const MAX_HEAD: usize = 256 << 10;
+/// The most lines in it.
+const MAX_LINES: usize = 1000;
+/// The most bytes of line ends before the status line.
+const MAX_BLANK: usize = 4;
+/// The most of a line that an error shows, in bytes.
+const MAX_EXCERPT: usize = 100;
+
+/// Why a reply has no valid head.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub(crate) enum HeadError {
+    #[error("the reply is not HTTP/1.1: it begins with \"{0}\"")]
+    NotHttp(String),
+    #[error("a line of the reply has a NUL byte: \"{0}\"")]
+    Nul(String),
+    #[error("the head of the reply is longer than 256 kB; its last line begins with \"{0}\"")]
+    TooLong(String),
+    #[error("the head of the reply has more than 1000 lines; the next one is \"{0}\"")]
+    TooManyLines(String),
+}
+
+/// A complete head.
+#[derive(Debug, Default)]
+pub(crate) struct Head {
+    pub(crate) status: u16,
+    lines: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Head {
+    /// The values of all headers of this name, in order.
+    pub(crate) fn all(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
+        self.lines
+            .iter()
+            .filter(move |line| line.0.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|line| line.1.trim_ascii())
+    }
+
+    /// The value of a header that is there exactly once.
+    pub(crate) fn single(&self, name: &'static str) -> Option<&[u8]> {
+        let mut values = self.all(name);
+        let first = values.next()?;
+        values.next().is_none().then_some(first)
+    }
+
+    /// The elements of a comma-separated list.
+    pub(crate) fn tokens(&self, name: &'static str) -> impl Iterator<Item = &[u8]> {
+        self.all(name)
+            .flat_map(|value| value.split(|&byte| byte == b','))
+            .map(<[u8]>::trim_ascii)
+    }
+}
+
+/// A head that is being read.
+#[derive(Debug, Default)]
+pub(crate) struct HeadReader {
+    /// The line that has begun.
+    line: Vec<u8>,
+    /// Bytes and lines before that, with those of interim replies.
+    bytes: usize,
+    lines: usize,
+    /// The bytes of line ends before the status line.
+    blank: usize,
+    /// There once the status line was read.
+    head: Option<Head>,
+    /// A line that begins with white space belongs to the last header.
+    folds: bool,
+}
+
+impl HeadReader {
+    /// Takes in a part of a reply. Once its final head is complete, gives it and
+    /// how much of `input` belonged to it.
+    pub(crate) fn read(&mut self, input: &[u8]) -> Result<Option<(Head, usize)>, HeadError> {
+        let mut rest = input;
+        while !rest.is_empty() {
+            let end = rest.iter().position(|&byte| byte == b'\n');
+            let used = end.map_or(rest.len(), |end| end + 1);
+            if self.bytes + self.line.len() + used > MAX_HEAD {
+                self.line.extend(&rest[..used.min(MAX_EXCERPT)]);
+                return Err(HeadError::TooLong(excerpt(&self.line)));
+            }
+            self.line.extend(&rest[..end.unwrap_or(used)]);
+            rest = &rest[used..];
+            if self.head.is_none() {
+                self.check_beginning()?;
+            }
+            if end.is_some() {
+                if let Some(head) = self.end_of_line()? {
+                    return Ok(Some((head, input.len() - rest.len())));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Refuses at once what cannot become a status line (S33).
+    fn check_beginning(&self) -> Result<(), HeadError> {
+        let expected = b"HTTP/";
+        let len = self.line.len().min(expected.len());
+        let is_blank = matches!(*self.line, [] | [b'\r']);
+        match is_blank || self.line[..len].eq_ignore_ascii_case(&expected[..len]) {
+            true => Ok(()),
+            false => Err(HeadError::NotHttp(excerpt(&self.line))),
+        }
+    }
+
+    /// Gives the head, if this line was its last.
+    fn end_of_line(&mut self) -> Result<Option<Head>, HeadError> {
+        let line = mem::take(&mut self.line);
+        let length = line.len() + 1;
+        let line = line.strip_suffix(b"\r").unwrap_or(&line);
+        self.bytes += length;
+        self.lines += 1;
+        if self.lines > MAX_LINES {
+            return Err(HeadError::TooManyLines(excerpt(line)));
+        }
+        if line.contains(&0) {
+            return Err(HeadError::Nul(excerpt(line)));
+        }
+        let Some(head) = &mut self.head else {
+            if line.is_empty() && self.blank + length <= MAX_BLANK {
+                self.blank += length;
+                return Ok(None);
+            }
+            let status = status(line).ok_or_else(|| HeadError::NotHttp(excerpt(line)))?;
+            let lines = Vec::new();
+            self.head = Some(Head { status, lines });
+            self.folds = false;
+            return Ok(None);
+        };
+        match line {
+            [] => {
+                self.blank = 0;
+                // RFC 9110, 15.2: any number of them, and 101 is none of them.
+                let is_interim = matches!(head.status, 100 | 102..=199);
+                return Ok(self.head.take().filter(|_| !is_interim));
+            }
+            [b' ' | b'\t', ..] => {
+                if let Some((_, value)) = head.lines.last_mut().filter(|_| self.folds) {
+                    value.push(b' ');
+                    value.extend(line.trim_ascii());
+                }
+            }
+            _ => {
+                let colon = line.iter().position(|&byte| byte == b':');
+                let name = line[..colon.unwrap_or(0)].trim_ascii_end();
+                // A line without a colon, or without a name, says nothing.
+                self.folds = !name.is_empty();
+                if let (Some(colon), true) = (colon, self.folds) {
+                    let value = line[colon + 1..].trim_ascii();
+                    head.lines.push((name.to_vec(), value.to_vec()));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The status of `HTTP/1.1 101 Switching Protocols`, where the reason phrase
+/// may be missing.
+fn status(line: &[u8]) -> Option<u16> {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let blank = line.iter().position(is_blank)?;
+    let (version, rest) = line.split_at(blank);
+    if !matches!(version, [.., b'1', b'.', b'0' | b'1']) || version.len() != "HTTP/1.1".len() {
+        return None;
+    }
+    let code = rest.trim_ascii_start().split(is_blank).next()?;
+    let is_number = code.len() == 3 && code.iter().all(u8::is_ascii_digit);
+    let code = std::str::from_utf8(code).ok().filter(|_| is_number)?;
+    code.parse().ok().filter(|&code: &u16| code >= 100)
+}
+
+/// The beginning of a line, for an error: what a terminal would act on is escaped.
+pub(crate) fn excerpt(line: &[u8]) -> String {
+    let shown = &line[..line.len().min(MAX_EXCERPT)];
+    let more = if shown.len() < line.len() { "..." } else { "" };
+    format!("{}{more}", shown.escape_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a reply in one piece and byte by byte; what follows it is left.
+    fn read(reply: &str) -> Result<Head, HeadError> {
+        let reply = reply.as_bytes();
+        let whole = HeadReader::default().read(&[reply, b"frames"].concat());
+        let mut reader = HeadReader::default();
+        let pieces = reply.iter().try_fold(None, |head, byte| {
+            assert!(head.is_none(), "ready too early");
+            reader.read(&[*byte])
+        });
+        match (whole, pieces) {
+            (Ok(Some((head, used))), Ok(Some((_, 1)))) => {
+                assert_eq!(used, reply.len());
+                Ok(head)
+            }
+            (Err(error), Err(in_pieces)) => {
+                assert_eq!(mem::discriminant(&error), mem::discriminant(&in_pieces));
+                Err(error)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn heads_are_read_leniently() {
+        let good = "HTTP/1.1 101 Switching Protocols\r\nX: y\r\n\r\n";
+        for reply in [
+            good.to_owned(),
+            good.replace("\r\n", "\n"),
+            good.replace("y\r\n\r\n", "y\n\r\n"),
+            format!("\r\n{good}"),
+            format!("\r\n\r\n{good}"),
+            good.replace(" Switching Protocols", ""),
+            good.replace("Switching Protocols", ""),
+            good.replace("1.1 101", "1.0 101"),
+            good.replace("HTTP", "http"),
+            good.replace("Switching", "Sw\u{e9}itching"),
+            good.replace("X: y", "X : y"),
+            good.replace("X: y", "X\t:y \t"),
+            good.replace("X: y", "X:\r\n y"),
+            good.replace("X: y", "X: y\r\n\t"),
+            good.replace("X: y", "no colon\r\n folded\r\nX: y"),
+            good.replace("X: y", ": no name\r\n folded\r\nX: y"),
+            good.replace("X: y", " at the beginning\r\nX: y"),
+            good.replace("X: y", "A B: c\r\nX: y"),
+            good.replace("X: y", "\u{e9}: \u{e9}\r\nX: y"),
+            good.replace("X: y", &format!("{}X: y", "A: b\r\n".repeat(997))),
+            good.replace("X: y", &format!("A: {}\r\nX: y", "b".repeat(256_000))),
+            format!("HTTP/1.1 100 Continue\r\nX: z\r\n\r\n{good}"),
+            format!("HTTP/1.1 103 Early Hints\n\nHTTP/1.1 102 x\n\r\n{good}"),
+        ] {
+            let head = read(&reply).unwrap_or_else(|error| panic!("{error}: {reply:.80?}"));
+            assert_eq!(head.status, 101);
+            assert_eq!(head.single("x"), Some(&b"y"[..]), "{reply:.80?}");
+        }
+        let folded = read("HTTP/1.1 101\r\nX: a,\r\n\t b\r\nX: c, d\r\n\r\n").unwrap();
+        assert!(folded.all("X").eq([&b"a, b"[..], b"c, d"]));
+        assert!(folded.tokens("x").eq([b"a", b"b", b"c", b"d"]));
+    }
+
+    #[test]
+    fn what_is_no_head_is_refused_with_the_line() {
+        let long = "HTTP/1.1 101 x\n".to_owned() + &"A: b\n".repeat(1000);
+        let table = [
+            ("SSH-2.0-x\r\n", "not HTTP/1.1: it begins with \"SSH-2.0-x"),
+            ("\r\n\r\n\r\n", "not HTTP/1.1: it begins with \"\""),
+            ("HTTP/2 101\r\n", "\"HTTP/2 101\""),
+            ("HTTP/1.1\r\n", "\"HTTP/1.1\""),
+            ("HTTP/1.1 abc\r\n", "\"HTTP/1.1 abc\""),
+            ("HTTP/1.1 1011\r\n", "\"HTTP/1.1 1011\""),
+            ("HTTP/1.1 099 x\r\n", "\"HTTP/1.1 099 x\""),
+            ("HTTP/1.1 101 x\r\nA: \x1b\0\r\n", r#""A: \x1b\x00""#),
+            ("HTTP/1.1 101 x\r\nA\0: b\r\n", r#"NUL byte: "A\x00: b""#),
+            (&long, "more than 1000 lines; the next one is \"A: b\""),
+        ];
+        for (reply, expected) in table {
+            let error = HeadReader::default().read(reply.as_bytes()).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn refusal_does_not_wait_for_more() {
+        for begun in ["S", "\rH", "HTTQ", "\r\nx"] {
+            let error = HeadReader::default().read(begun.as_bytes()).unwrap_err();
+            assert!(matches!(error, HeadError::NotHttp(_)), "{begun}");
+        }
+        assert!(matches!(HeadReader::default().read(b"\r\nHTT"), Ok(None)));
+    }
+
+    #[test]
+    fn endless_heads_are_bounded_whatever_they_consist_of() {
+        let endless = |first: &str, piece: String| {
+            let mut reader = HeadReader::default();
+            assert!(reader.read(first.as_bytes()).unwrap().is_none());
+            let read = (0..2000).find_map(|_| reader.read(piece.as_bytes()).err());
+            let error = read.expect("it has an end");
+            assert!(error.to_string().len() < 600, "{error}");
+            error
+        };
+        let status = "HTTP/1.1 101 x\r\n";
+        let line = endless(status, "y".repeat(1000));
+        assert!(matches!(line, HeadError::TooLong(_)), "{line}");
+        let lines = endless(status, format!("A: {}\r\n", "y".repeat(1000)));
+        assert!(matches!(lines, HeadError::TooLong(_)), "{lines}");
+        let folded = endless(status, " \r\n".to_owned());
+        assert!(matches!(folded, HeadError::TooManyLines(_)), "{folded}");
+        let interim = endless("", "HTTP/1.1 100 x\r\n\r\n".to_owned());
+        assert!(matches!(interim, HeadError::TooManyLines(_)), "{interim}");
+    }
+}
