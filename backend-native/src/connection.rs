@@ -458,7 +458,7 @@ impl Connection {
         };
         self.stream = Some(Arc::new(Stream::new(tcp, tls)));
         let (handshake, request) =
-            Handshake::new(&target, subprotocols, &native.headers, native.deflate)?;
+            Handshake::new(&target, subprotocols, &native.headers, native.deflate);
         Ok(Opening { handshake, request })
     }
 

@@ -3,12 +3,12 @@
 
 use isosocket_core::Report;
 use thiserror::Error;
-use tungstenite::handshake::client::{generate_key, generate_request};
+use tungstenite::handshake::client::generate_key;
 use tungstenite::handshake::derive_accept_key;
-use tungstenite::http::{HeaderMap, Request, header};
 
 use crate::deflate::{Agreed, Deflate, NegotiationError};
 use crate::engine::head::{Head, HeadError, HeadReader, excerpt};
+use crate::options::headers::Headers;
 use crate::options::target::Target;
 
 /// Why the opening handshake failed, for a log.
@@ -27,8 +27,6 @@ pub(crate) enum HandshakeError {
     NoSubprotocol,
     #[error("the reply's header Sec-WebSocket-Extensions {1}: {0}")]
     Extension(NegotiationError, String),
-    #[error("the request cannot be written: {0}")]
-    Request(String),
 }
 
 /// What a good reply says.
@@ -52,43 +50,43 @@ impl Handshake {
     pub(crate) fn new(
         target: &Target,
         subprotocols: Vec<String>,
-        headers: &HeaderMap,
+        headers: &Headers,
         deflate: Deflate,
-    ) -> Result<(Self, Vec<u8>), HandshakeError> {
-        let bad = |error: &dyn std::fmt::Display| HandshakeError::Request(error.to_string());
-        let mut request = Request::builder()
-            .uri(target.resource())
-            .header(header::HOST, target.authority())
-            .header(header::CONNECTION, "Upgrade")
-            .header(header::UPGRADE, "websocket")
-            .header(header::SEC_WEBSOCKET_VERSION, "13")
-            .header(header::SEC_WEBSOCKET_KEY, generate_key());
+    ) -> (Self, Vec<u8>) {
+        let key = generate_key();
+        let mut request = format!(
+            "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n",
+            target.resource(),
+            target.authority(),
+        );
+        let mut add = |name: &str, value: &str| {
+            for part in [name, ": ", value, "\r\n"] {
+                request += part;
+            }
+        };
         // S15, S19: in the order given, in one header; none requested, none sent.
         if !subprotocols.is_empty() {
-            request = request.header(header::SEC_WEBSOCKET_PROTOCOL, subprotocols.join(", "));
+            add("Sec-WebSocket-Protocol", &subprotocols.join(", "));
         }
         if let Some(offer) = deflate.offer() {
-            request = request.header(header::SEC_WEBSOCKET_EXTENSIONS, offer);
+            add("Sec-WebSocket-Extensions", &offer);
         }
+        // S12: the user of the URL, unless the program says otherwise.
         if let Some(authorization) = target.authorization() {
-            request = request.header(header::AUTHORIZATION, authorization);
-        }
-        let mut request = request.body(()).map_err(|error| bad(&error))?;
-        for name in headers.keys() {
-            // The program's word is the last: it may set another authorization.
-            request.headers_mut().remove(name);
-            for value in headers.get_all(name) {
-                request.headers_mut().append(name.clone(), value.clone());
+            if !headers.has("Authorization") {
+                add("Authorization", &authorization);
             }
         }
-        let (request, key) = generate_request(request).map_err(|error| bad(&error))?;
+        headers.iter().for_each(|(name, value)| add(name, value));
+        request += "\r\n";
         let handshake = Handshake {
             accept: derive_accept_key(key.as_bytes()),
             subprotocols,
             deflate,
             head: HeadReader::default(),
         };
-        Ok((handshake, request))
+        (handshake, request.into_bytes())
     }
 
     /// Takes in a part of the reply. Once its head is complete and valid, gives

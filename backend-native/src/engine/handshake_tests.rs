@@ -1,7 +1,6 @@
 //! Replies, good and bad, against the rules of the opening handshake.
 
 use super::*;
-use crate::options::headers::check_header;
 
 const ACCEPT: &str = "{accept}";
 const GOOD: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
@@ -10,7 +9,7 @@ fn check(offers: &[&str], reply: &str) -> Result<String, HandshakeError> {
     let target = Target::parse("ws://h/").unwrap();
     let offers = offers.iter().map(|offer| (*offer).to_owned()).collect();
     let (mut handshake, _) =
-        Handshake::new(&target, offers, &HeaderMap::new(), Deflate::default()).unwrap();
+        Handshake::new(&target, offers, &Headers::default(), Deflate::default());
     let reply = reply.replace(ACCEPT, &handshake.accept) + "\r\n";
     // By single bytes, so that every split is tried; then frames follow.
     for byte in &reply.as_bytes()[..reply.len() - 1] {
@@ -112,7 +111,7 @@ fn bad_replies_fail() {
     };
     let target = Target::parse("ws://h/").unwrap();
     let (mut handshake, _) =
-        Handshake::new(&target, vec![], &HeaderMap::new(), Deflate::default()).unwrap();
+        Handshake::new(&target, vec![], &Headers::default(), Deflate::default());
     assert_eq!(
         lower(&mut handshake),
         Err(wrong("Sec-WebSocket-Accept", "wrong"))
@@ -122,11 +121,12 @@ fn bad_replies_fail() {
 #[test]
 fn the_request_is_complete() {
     let target = Target::parse("wss://u:p@Host:8080/a?b").unwrap();
-    let mut headers = HeaderMap::new();
-    let (name, value) = check_header("X-Token", "abc").unwrap();
-    headers.append(name, value);
+    let mut headers = Headers::default();
+    for (name, value) in [("X-Api-KEY", "abc"), ("b", "c"), ("x-api-key", "d")] {
+        headers.add(name, value).unwrap();
+    }
     let offers = vec!["a".into(), "b".into()];
-    let (_, request) = Handshake::new(&target, offers, &headers, Deflate::default()).unwrap();
+    let (_, request) = Handshake::new(&target, offers, &headers, Deflate::default());
     let request = String::from_utf8(request).unwrap();
     for line in [
         "GET /a?b HTTP/1.1\r\n",
@@ -135,10 +135,21 @@ fn the_request_is_complete() {
         "Upgrade: websocket\r\n",
         "Sec-WebSocket-Version: 13\r\n",
         "Sec-WebSocket-Protocol: a, b\r\n",
-        "authorization: Basic dTpw\r\n",
-        "x-token: abc\r\n",
+        "Authorization: Basic dTpw\r\n",
+        "\r\nX-Api-KEY: abc\r\nb: c\r\nx-api-key: d\r\n\r\n",
     ] {
         assert!(request.contains(line), "{line} in {request}");
     }
     assert!(!request.to_ascii_lowercase().contains("origin") && !request.contains("Referer"));
+}
+
+#[test]
+fn the_programs_authorization_replaces_the_urls() {
+    let target = Target::parse("ws://u:p@h/").unwrap();
+    let mut headers = Headers::default();
+    headers.add("AUTHORIZATION", "Bearer abc").unwrap();
+    let (_, request) = Handshake::new(&target, vec![], &headers, Deflate::default());
+    let request = String::from_utf8(request).unwrap();
+    assert!(request.contains("\r\nAUTHORIZATION: Bearer abc\r\n"));
+    assert!(!request.contains("Basic"), "{request}");
 }

@@ -1,27 +1,79 @@
 //! The request headers that a program adds to the opening handshake.
+//!
+//! Invariant: they are sent as the program wrote them (S113): the spelling of a
+//! name, and the order of all. What is in the list cannot break the request.
 
-use tungstenite::http::{HeaderName, HeaderValue, header};
+use std::fmt;
 
-/// A request header of the program's own, checked: it cannot smuggle line
-/// breaks, and the opening handshake's own headers are refused.
-pub(crate) fn check_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let header = HeaderName::from_bytes(name.as_bytes())
-        .map_err(|_| format!("{name:?} is not a header name"))?;
-    let owned = [
-        header::HOST,
-        header::CONNECTION,
-        header::UPGRADE,
-        header::CONTENT_LENGTH,
-        header::TRANSFER_ENCODING,
-        header::TE,
-        header::TRAILER,
-    ];
-    if owned.contains(&header) || header.as_str().starts_with("sec-websocket-") {
-        return Err(format!("the opening handshake sets {name:?} itself"));
+/// The headers, in the order in which they were added.
+#[derive(Clone, Default)]
+pub(crate) struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    /// Adds a header, also if there is one of this name. Refuses what is not
+    /// valid HTTP, and the headers of the opening handshake itself.
+    pub(crate) fn add(&mut self, name: &str, value: &str) -> Result<(), String> {
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return Err(format!("{name:?} is not a header name"));
+        }
+        let owned = |own: &str| own.eq_ignore_ascii_case(name);
+        let prefix = name.as_bytes().get(..PREFIX.len());
+        let has_prefix = prefix.is_some_and(|start| start.eq_ignore_ascii_case(PREFIX.as_bytes()));
+        if OWNED.iter().any(|own| owned(own)) || has_prefix {
+            return Err(format!("the opening handshake sets {name:?} itself"));
+        }
+        // A line break would begin another header.
+        if value
+            .bytes()
+            .any(|byte| byte.is_ascii_control() && byte != b'\t')
+        {
+            return Err(format!(
+                "the value of {name:?} has a character that is not allowed"
+            ));
+        }
+        self.0.push((name.to_owned(), value.to_owned()));
+        Ok(())
     }
-    let value = HeaderValue::from_bytes(value.as_bytes())
-        .map_err(|_| format!("the value of {name:?} has a character that is not allowed"))?;
-    Ok((header, value))
+
+    /// Whether there is a header of this name, in any spelling.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
+    }
+
+    /// Names and values, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// Values may be secret, so only names are shown.
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
+    }
+}
+
+/// The headers that the handshake sets, or that would change what the request is.
+const OWNED: &[&str] = &[
+    "Host",
+    "Connection",
+    "Upgrade",
+    "Content-Length",
+    "Transfer-Encoding",
+    "TE",
+    "Trailer",
+];
+
+/// All headers that begin so are the handshake's.
+const PREFIX: &str = "Sec-WebSocket-";
+
+/// RFC 9110, section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]
@@ -30,15 +82,41 @@ mod tests {
 
     #[test]
     fn headers_cannot_smuggle_lines_or_break_the_handshake() {
+        let mut headers = Headers::default();
         for (name, value) in [
             ("X\r\nY", "v"),
             ("X", "a\r\nHost: b"),
+            ("X", "a\0b"),
+            ("X", "a\u{7f}"),
             ("", "v"),
+            ("X Y", "v"),
+            ("X:", "v"),
+            ("\u{f6}", "v"),
             ("Host", "h"),
+            ("HOST", "h"),
             ("sec-websocket-key", "k"),
+            ("SEC-WebSocket-", "k"),
             ("Connection", "close"),
         ] {
-            assert!(check_header(name, value).is_err(), "{name:?}: {value:?}");
+            assert!(headers.add(name, value).is_err(), "{name:?}: {value:?}");
         }
+        assert_eq!(headers.iter().count(), 0);
+    }
+
+    #[test]
+    fn spelling_and_order_are_kept_and_values_are_not_shown() {
+        let mut headers = Headers::default();
+        headers.add("X-Api-KEY", "secret").unwrap();
+        headers.add("x-b", "\tv \u{f6}").unwrap();
+        headers.add("X-API-key", "again").unwrap();
+        let names = [
+            ("X-Api-KEY", "secret"),
+            ("x-b", "\tv \u{f6}"),
+            ("X-API-key", "again"),
+        ];
+        assert!(headers.iter().eq(names));
+        assert!(headers.has("x-api-key") && !headers.has("x-c"));
+        let shown = format!("{headers:?}");
+        assert!(shown.contains("X-Api-KEY") && !shown.contains("secret"));
     }
 }

@@ -14,11 +14,10 @@ use std::time::Duration;
 
 use isosocket_core::{Builder, NewError, Transport};
 use socket2::{SockRef, TcpKeepalive};
-use tungstenite::http::HeaderMap;
 
 use crate::deflate::Deflate;
 use crate::net::tls::TlsChoice;
-use crate::options::headers::check_header;
+use crate::options::headers::Headers;
 use crate::options::proxy::{Proxy, from_environment};
 use crate::options::target::Target;
 
@@ -26,7 +25,7 @@ use crate::options::target::Target;
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct NativeOptions {
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Headers,
     /// What is wrong with a header, told by `connect`.
     invalid: Option<String>,
     pub(crate) tls: TlsChoice,
@@ -55,7 +54,7 @@ struct TcpOptions {
 impl Default for NativeOptions {
     fn default() -> Self {
         NativeOptions {
-            headers: HeaderMap::new(),
+            headers: Headers::default(),
             invalid: None,
             tls: TlsChoice::default(),
             receive_limit: 4 << 20,
@@ -145,7 +144,8 @@ fn whole_seconds(time: Duration) -> u64 {
 /// # }
 /// ```
 pub trait BuilderExt: Sized {
-    /// Adds a header to the request of the opening handshake.
+    /// Adds a header to the request of the opening handshake. Its name is sent
+    /// in this spelling, and several headers in this order.
     ///
     /// `connect` fails with [`NewError::Option`] for a name or value that is not
     /// valid HTTP, and for headers that the handshake owns: `Host`,
@@ -330,11 +330,8 @@ where
 {
     fn header(mut self, name: &str, value: &str) -> Self {
         let options = self.native_mut().as_mut();
-        match check_header(name, value) {
-            Ok((name, value)) => {
-                options.headers.append(name, value);
-            }
-            Err(what) => options.invalid = Some(what),
+        if let Err(what) = options.headers.add(name, value) {
+            options.invalid = Some(what);
         }
         self
     }

@@ -2,7 +2,6 @@
 
 use isosocket_core::SyntaxError;
 use percent_encoding::percent_decode_str;
-use tungstenite::http::HeaderValue;
 use url::{Host, Url};
 
 /// Ports that Fetch blocks (WHATWG Fetch, "bad port"; S13).
@@ -62,7 +61,7 @@ impl Target {
     }
 
     /// User info as Basic authentication (S12, RFC 7617).
-    pub(crate) fn authorization(&self) -> Option<HeaderValue> {
+    pub(crate) fn authorization(&self) -> Option<String> {
         let (user, password) = (self.url.username(), self.url.password());
         if user.is_empty() && password.is_none() {
             return None;
@@ -70,10 +69,7 @@ impl Target {
         let mut credentials: Vec<u8> = percent_decode_str(user).collect();
         credentials.push(b':');
         credentials.extend(percent_decode_str(password.unwrap_or_default()));
-        let mut value = HeaderValue::from_str(&format!("Basic {}", base64(&credentials)))
-            .expect("base64 is visible ASCII");
-        value.set_sensitive(true);
-        Some(value)
+        Some(format!("Basic {}", base64(&credentials)))
     }
 }
 
