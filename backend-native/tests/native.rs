@@ -244,7 +244,7 @@ fn headers_of_ones_own_are_sent_and_the_handshakes_are_refused() {
     let (_socket, events) = connect(WebSocket::builder(url).header("X-Token", "abc"));
     while !matches!(next(&events), Event::Close(_)) {}
     let record = peer().record("own-header", 1, DEADLINE);
-    assert!(record.contains(r#"["x-token","abc"]"#), "{record}");
+    assert!(record.contains(r#"["X-Token","abc"]"#), "{record}");
 
     for (name, value) in [("Host", "h"), ("Sec-WebSocket-Key", "k"), ("X", "a\r\nb")] {
         let result = WebSocket::builder("ws://h/").header(name, value).connect();
