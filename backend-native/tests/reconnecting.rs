@@ -32,7 +32,7 @@ fn native_options_hold_for_each_connection() {
     }
     drop(socket);
     let record = peer().record("again", 3, DEADLINE);
-    let headers = record.matches(r#"["x-token","abc"]"#).count();
+    let headers = record.matches(r#"["X-Token","abc"]"#).count();
     assert!(headers >= 3, "{record}");
 
     let wrong = Reconnecting::builder("ws://h/").header("Host", "h");

@@ -12,15 +12,15 @@ use thiserror::Error;
 const MAX_HEAD: usize = 256 << 10;
 /// The most lines in it.
 const MAX_LINES: usize = 1000;
-/// The most bytes of line ends before the status line.
-const MAX_BLANK: usize = 4;
+/// The most bytes before the status line, which are ignored.
+const MAX_JUNK: usize = 4;
 /// The most of a line that an error shows, in bytes.
 const MAX_EXCERPT: usize = 100;
 
 /// Why a reply has no valid head.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(crate) enum HeadError {
-    #[error("the reply is not HTTP/1.1: it begins with \"{0}\"")]
+    #[error("the reply is not HTTP: it begins with \"{0}\"")]
     NotHttp(String),
     #[error("a line of the reply has a NUL byte: \"{0}\"")]
     Nul(String),
@@ -69,8 +69,8 @@ pub(crate) struct HeadReader {
     /// Bytes and lines before that, with those of interim replies.
     bytes: usize,
     lines: usize,
-    /// The bytes of line ends before the status line.
-    blank: usize,
+    /// The status line has begun.
+    begun: bool,
     /// There once the status line was read.
     head: Option<Head>,
     /// A line that begins with white space belongs to the last header.
@@ -83,6 +83,10 @@ impl HeadReader {
     pub(crate) fn read(&mut self, input: &[u8]) -> Result<Option<(Head, usize)>, HeadError> {
         let mut rest = input;
         while !rest.is_empty() {
+            if !self.begun {
+                self.begin(&mut rest)?;
+                continue;
+            }
             let end = rest.iter().position(|&byte| byte == b'\n');
             let used = end.map_or(rest.len(), |end| end + 1);
             if self.bytes + self.line.len() + used > MAX_HEAD {
@@ -91,9 +95,6 @@ impl HeadReader {
             }
             self.line.extend(&rest[..end.unwrap_or(used)]);
             rest = &rest[used..];
-            if self.head.is_none() {
-                self.check_beginning()?;
-            }
             if end.is_some() {
                 if let Some(head) = self.end_of_line()? {
                     return Ok(Some((head, input.len() - rest.len())));
@@ -103,23 +104,34 @@ impl HeadReader {
         Ok(None)
     }
 
-    /// Refuses at once what cannot become a status line (S33).
-    fn check_beginning(&self) -> Result<(), HeadError> {
-        let expected = b"HTTP/";
-        let len = self.line.len().min(expected.len());
-        let is_blank = matches!(*self.line, [] | [b'\r']);
-        match is_blank || self.line[..len].eq_ignore_ascii_case(&expected[..len]) {
-            true => Ok(()),
-            false => Err(HeadError::NotHttp(excerpt(&self.line))),
+    /// Looks for the beginning of the status line. Refuses at once what cannot
+    /// become one (S33).
+    fn begin(&mut self, rest: &mut &[u8]) -> Result<(), HeadError> {
+        while let Some((byte, after)) = rest.split_first() {
+            self.line.push(*byte);
+            *rest = after;
+            let len = self.line.len();
+            let mut starts = 0..=len.min(MAX_JUNK);
+            let Some(start) = starts.find(|&start| is_http(&self.line[start..])) else {
+                let line = rest.split(|&byte| byte == b'\n').next();
+                self.line.extend(line.unwrap_or_default());
+                return Err(HeadError::NotHttp(excerpt(&self.line)));
+            };
+            if len - start == HTTP.len() {
+                self.line.drain(..start);
+                self.bytes += start;
+                self.begun = true;
+                return Ok(());
+            }
         }
+        Ok(())
     }
 
     /// Gives the head, if this line was its last.
     fn end_of_line(&mut self) -> Result<Option<Head>, HeadError> {
         let line = mem::take(&mut self.line);
-        let length = line.len() + 1;
+        self.bytes += line.len() + 1;
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
-        self.bytes += length;
         self.lines += 1;
         if self.lines > MAX_LINES {
             return Err(HeadError::TooManyLines(excerpt(line)));
@@ -128,10 +140,6 @@ impl HeadReader {
             return Err(HeadError::Nul(excerpt(line)));
         }
         let Some(head) = &mut self.head else {
-            if line.is_empty() && self.blank + length <= MAX_BLANK {
-                self.blank += length;
-                return Ok(None);
-            }
             let status = status(line).ok_or_else(|| HeadError::NotHttp(excerpt(line)))?;
             let lines = Vec::new();
             self.head = Some(Head { status, lines });
@@ -140,7 +148,7 @@ impl HeadReader {
         };
         match line {
             [] => {
-                self.blank = 0;
+                self.begun = false;
                 // RFC 9110, 15.2: any number of them, and 101 is none of them.
                 let is_interim = matches!(head.status, 100 | 102..=199);
                 return Ok(self.head.take().filter(|_| !is_interim));
@@ -166,15 +174,21 @@ impl HeadReader {
     }
 }
 
-/// The status of `HTTP/1.1 101 Switching Protocols`, where the reason phrase
-/// may be missing.
+/// What a status line begins with, in any case.
+const HTTP: &[u8] = b"HTTP";
+
+/// Whether this is the beginning of a status line, or can become one.
+fn is_http(bytes: &[u8]) -> bool {
+    let len = bytes.len().min(HTTP.len());
+    bytes[..len].eq_ignore_ascii_case(&HTTP[..len])
+}
+
+/// The status of `HTTP/1.1 101 Switching Protocols`. The reason phrase may be
+/// missing, and the version does not matter.
 fn status(line: &[u8]) -> Option<u16> {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let blank = line.iter().position(is_blank)?;
-    let (version, rest) = line.split_at(blank);
-    if !matches!(version, [.., b'1', b'.', b'0' | b'1']) || version.len() != "HTTP/1.1".len() {
-        return None;
-    }
+    let (_, rest) = line.split_at(blank);
     let code = rest.trim_ascii_start().split(is_blank).next()?;
     let is_number = code.len() == 3 && code.iter().all(u8::is_ascii_digit);
     let code = std::str::from_utf8(code).ok().filter(|_| is_number)?;
@@ -223,6 +237,9 @@ mod tests {
             good.replace("y\r\n\r\n", "y\n\r\n"),
             format!("\r\n{good}"),
             format!("\r\n\r\n{good}"),
+            format!("xHT\n{good}"),
+            good.replace("HTTP/1.1", "HTTP"),
+            good.replace("HTTP/1.1", "HTTP/2.0"),
             good.replace(" Switching Protocols", ""),
             good.replace("Switching Protocols", ""),
             good.replace("1.1 101", "1.0 101"),
@@ -255,9 +272,9 @@ mod tests {
     fn what_is_no_head_is_refused_with_the_line() {
         let long = "HTTP/1.1 101 x\n".to_owned() + &"A: b\n".repeat(1000);
         let table = [
-            ("SSH-2.0-x\r\n", "not HTTP/1.1: it begins with \"SSH-2.0-x"),
-            ("\r\n\r\n\r\n", "not HTTP/1.1: it begins with \"\""),
-            ("HTTP/2 101\r\n", "\"HTTP/2 101\""),
+            ("SSH-2.0-x\r\n", "not HTTP: it begins with \"SSH-2.0-x"),
+            ("\r\n\r\n\r\n", r#"begins with "\r\n\r\n\r""#),
+            ("12345HTTP/1.1 101\r\n", "\"12345HTTP/1.1 101"),
             ("HTTP/1.1\r\n", "\"HTTP/1.1\""),
             ("HTTP/1.1 abc\r\n", "\"HTTP/1.1 abc\""),
             ("HTTP/1.1 1011\r\n", "\"HTTP/1.1 1011\""),
@@ -274,11 +291,14 @@ mod tests {
 
     #[test]
     fn refusal_does_not_wait_for_more() {
-        for begun in ["S", "\rH", "HTTQ", "\r\nx"] {
+        for begun in ["SSH-2", "\r\n\r\nX", "\r\n\r\nHX", "HTTQP"] {
             let error = HeadReader::default().read(begun.as_bytes()).unwrap_err();
             assert!(matches!(error, HeadError::NotHttp(_)), "{begun}");
         }
-        assert!(matches!(HeadReader::default().read(b"\r\nHTT"), Ok(None)));
+        for begun in ["\r\nHTT", "abcdHT", "S"] {
+            let read = HeadReader::default().read(begun.as_bytes());
+            assert!(matches!(read, Ok(None)), "{begun}");
+        }
     }
 
     #[test]

@@ -281,8 +281,13 @@ pub const UNUSUAL: &[Unusual] = &[
         Fails,
     ),
     (
-        "other bytes before the status line",
+        "four other bytes before the status line",
         |plain| format!("xyz\n{plain}"),
+        Opens,
+    ),
+    (
+        "five other bytes before the status line",
+        |plain| format!("wxyz\n{plain}"),
         Fails,
     ),
     (
@@ -329,12 +334,12 @@ pub const UNUSUAL: &[Unusual] = &[
     (
         "HTTP/2.0",
         |plain| plain.replace("HTTP/1.1", "HTTP/2.0"),
-        Fails,
+        Opens,
     ),
     (
         "HTTP without a version",
         |plain| plain.replace("HTTP/1.1", "HTTP"),
-        Fails,
+        Opens,
     ),
     (
         "http in lower case",
