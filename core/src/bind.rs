@@ -236,4 +236,8 @@ impl fmt::Debug for Binding {
 pub(crate) trait Sweep: Send + Sync {
     /// Drops, soon, the handlers that are no longer live.
     fn sweep(self: Arc<Self>);
+
+    /// A listener was dropped that the socket does not know of. If it was the last
+    /// one of a socket without handles, nothing of the socket is needed any more.
+    fn listener_left(self: Arc<Self>);
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_core::FusedFuture;
 
-use crate::waiters::Place;
+use crate::wake::Place;
 use crate::{CloseEvent, Transport, WebSocket};
 
 /// The future of [`WebSocket::closed`]. Dropping it changes nothing.

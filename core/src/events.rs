@@ -10,7 +10,7 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use futures_core::{FusedFuture, FusedStream, Stream};
 
@@ -18,7 +18,7 @@ use crate::bind::Sweep;
 use crate::delivery::{Listener, Wish};
 use crate::maybe_send::Lock;
 use crate::shared::Shared;
-use crate::wake_hook::WakeHook;
+use crate::wake::{StoredWaker, WakeHook};
 use crate::{Event, MaybeSend, Transport, WebSocket};
 
 /// How many events are few.
@@ -236,21 +236,20 @@ impl<T: Transport> Events<T> {
         if let Some(event) = self.try_next() {
             return Poll::Ready(Some(event));
         }
-        {
+        // Cloned before the lock is taken; the one before is dropped after it is released.
+        let waker = StoredWaker::clone_of(context.waker());
+        let (polled, _before) = {
             let mut inner = self.queue.inner.lock();
-            if inner.events.is_empty() {
-                if inner.is_over() {
-                    self.ended = true;
-                    return Poll::Ready(None);
-                }
-                match &mut inner.waker {
-                    Some(waker) => waker.clone_from(context.waker()),
-                    none => *none = Some(context.waker().clone()),
-                }
-                return Poll::Pending;
+            if inner.is_over() {
+                self.ended = true;
+                (Some(Poll::Ready(None)), Some(waker))
+            } else if inner.events.is_empty() {
+                (Some(Poll::Pending), inner.waker.replace(waker))
+            } else {
+                (None, Some(waker))
             }
-        }
-        Poll::Ready(self.try_next())
+        };
+        polled.unwrap_or_else(|| Poll::Ready(self.try_next()))
     }
 }
 
@@ -274,14 +273,14 @@ impl<T: Transport> FusedStream for Events<T> {
 impl<T: Transport> Drop for Events<T> {
     fn drop(&mut self) {
         self.queue.live.store(false, Ordering::Release);
-        let resume = {
+        // The waker and the events are dropped outside the lock.
+        let (waker, resume) = {
             let mut inner = self.queue.inner.lock();
-            inner.waker = None;
             inner.bytes = 0;
-            // Events are dropped with this stream, not under the lock.
             self.front.append(&mut inner.events);
-            mem::take(&mut inner.paused)
+            (inner.waker.take(), mem::take(&mut inner.paused))
         };
+        drop(waker);
         self.queue.hook.end();
         if resume {
             self.shared.transport.resume();
@@ -412,7 +411,7 @@ struct Inner {
     bytes: usize,
     paused: bool,
     ended: bool,
-    waker: Option<Waker>,
+    waker: Option<StoredWaker>,
 }
 
 impl Inner {

@@ -47,8 +47,7 @@ mod text;
 mod thin;
 mod transport;
 mod unsupported;
-mod waiters;
-mod wake_hook;
+mod wake;
 
 pub use binary::Binary;
 pub use bind::{Bind, Binding};

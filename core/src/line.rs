@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use crate::bind::Sweep;
 use crate::shared::Shared;
-use crate::waiters::Outer;
+use crate::wake::Outer;
 use crate::{Link, MaybeSend, Message, NewError, Report, Request, Transport, Turn};
 
 /// Where the reports of a connection go instead of to a program.

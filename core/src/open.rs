@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use crate::waiters::Place;
+use crate::wake::Place;
 use crate::{ErrorEvent, NewError, OpenError, ReadyState, Transport, WebSocket};
 
 /// The future of [`WebSocket::open`]. Dropping it gives the socket up.

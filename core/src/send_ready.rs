@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use futures_core::FusedFuture;
 
-use crate::waiters::Place;
+use crate::wake::Place;
 use crate::{ReadyState, Transport, WebSocket};
 
 /// The future of [`WebSocket::send_ready`]. Dropping it changes nothing.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use futures_sink::Sink;
 
 use crate::socket::check_close;
-use crate::waiters::Place;
+use crate::wake::Place;
 use crate::{CloseError, Message, ReadyState, SendError, Transport, WebSocket};
 
 /// A socket as a [`Sink`] of messages, made by [`WebSocket::sender`].

@@ -12,7 +12,7 @@ use crate::bind::Sweep;
 use crate::delivery::{Delivery, Listener, Mail, Mailbox, Slot, Wish};
 use crate::machine::{Decision, Input, step};
 use crate::request::Shown;
-use crate::waiters::Waiters;
+use crate::wake::Waiters;
 use crate::{CloseEvent, ErrorEvent, Home, Link, ReadyState, Transport, WebSocket};
 
 /// How a socket ended.
@@ -136,7 +136,7 @@ impl<T: Transport> Shared<T> {
         if !is_closed {
             self.close(None);
         }
-        self.abandoned.store(true, Ordering::Release);
+        self.abandoned.store(true, Ordering::SeqCst);
         if !is_closed {
             self.clone().sweep();
         }
@@ -165,6 +165,12 @@ impl<T: Transport> Sweep for Shared<T> {
         // Once closed there is no handler left to drop.
         if self.state() != ReadyState::Closed {
             self.transport.schedule(Link(self.clone()));
+        }
+    }
+
+    fn listener_left(self: Arc<Self>) {
+        if self.abandoned.load(Ordering::SeqCst) {
+            self.sweep();
         }
     }
 }

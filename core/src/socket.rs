@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use crate::bind::Sweep;
 use crate::delivery::{Listener, Mail, Wish};
 use crate::shared::Shared;
-use crate::waiters::Place;
+use crate::wake::Place;
 use crate::{
     Bind, Binding, Builder, CloseError, CloseEvent, Closed, Data, Event, EventKind, Events,
     IntoUrl, Link, MaybeSend, NewError, Open, ReadyState, Refusal, Request, SendError, SendReady,

@@ -78,14 +78,17 @@ impl World {
         Arc::new(World(Home::new(State::default())))
     }
 
-    /// The network of this thread.
+    /// The network of this thread. There is none once the thread's own values are
+    /// destroyed, while destructors of other such values may still run.
     pub(crate) fn current() -> Option<Arc<World>> {
-        CURRENT.with(|current| current.borrow().clone())
+        let current = CURRENT.try_with(|current| current.borrow().clone());
+        current.ok().flatten()
     }
 
     /// Makes a network, or none, that of this thread; gives the one before.
     pub(crate) fn set_current(world: Option<Arc<World>>) -> Option<Arc<World>> {
-        CURRENT.with(|current| current.replace(world))
+        let before = CURRENT.try_with(|current| current.replace(world));
+        before.ok().flatten()
     }
 
     /// Short work on the state.

@@ -449,14 +449,12 @@ pub(crate) fn tell<T: Transport>(turn: &mut Turn<Reconnect<T>>) {
     let reconnect = link.transport();
     loop {
         let next = reconnect.state().course.next();
-        let Some((status, streams)) = next else {
-            return;
-        };
-        log(turn.socket().url(), &status);
-        for stream in streams {
+        let Some(told) = next else { return };
+        log(turn.socket().url(), &told.status);
+        for stream in &told.streams {
             stream.announce();
         }
-        reconnect.hooks.listeners.call(turn.socket(), &status);
+        reconnect.hooks.listeners.call(turn.socket(), &told.status);
     }
 }
 

@@ -456,7 +456,8 @@ impl<T: Transport> WebSocket<Reconnect<T>> {
         let reconnect = self.reconnect();
         let host = reconnect.host.clone();
         let soon = Box::new(move |queue: Arc<StatusQueue>| host.soon(move || queue.announce()));
-        reconnect.state().course.stream(soon)
+        let queue = reconnect.state().course.stream();
+        Statuses::new(queue, self.downgrade(), soon)
     }
 
     /// Calls `handler` for each [`Status`] from the next one on. Handlers for

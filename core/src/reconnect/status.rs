@@ -6,17 +6,17 @@ use std::future::{Future, poll_fn};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::{FusedStream, Stream};
 
 use super::Loss;
-use crate::guard::guard;
+use crate::bind::Sweep;
 use crate::maybe_send::Lock;
-use crate::wake_hook::WakeHook;
+use crate::wake::{StoredWaker, WakeHook};
 use crate::{Home, MaybeSend};
 
 /// How many statuses a stream keeps that nobody reads.
@@ -111,11 +111,25 @@ impl Status {
 /// ```
 pub struct Statuses {
     queue: Arc<StatusQueue>,
+    /// Hears when the stream is dropped.
+    socket: Weak<dyn Sweep>,
     /// Has a hook that was set late called, on the thread that calls handlers.
     soon: Box<dyn Fn(Arc<StatusQueue>) + Send + Sync>,
 }
 
 impl Statuses {
+    pub(crate) fn new(
+        queue: Arc<StatusQueue>,
+        socket: Weak<dyn Sweep>,
+        soon: Box<dyn Fn(Arc<StatusQueue>) + Send + Sync>,
+    ) -> Self {
+        Statuses {
+            queue,
+            socket,
+            soon,
+        }
+    }
+
     /// The next status, if there is one now: for frame loops.
     ///
     /// ```
@@ -202,14 +216,16 @@ impl Statuses {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Status>> {
-        let mut inner = self.queue.inner.lock();
-        match inner.statuses.pop_front() {
-            None if !inner.ended => {
-                inner.waker = Some(context.waker().clone());
-                Poll::Pending
+        // Cloned before the lock is taken; the one before is dropped after it is released.
+        let waker = StoredWaker::clone_of(context.waker());
+        let (polled, _before) = {
+            let mut inner = self.queue.inner.lock();
+            match inner.statuses.pop_front() {
+                None if !inner.ended => (Poll::Pending, inner.waker.replace(waker)),
+                status => (Poll::Ready(status), Some(waker)),
             }
-            status => Poll::Ready(status),
-        }
+        };
+        polled
     }
 }
 
@@ -237,7 +253,14 @@ impl fmt::Debug for Statuses {
 
 impl Drop for Statuses {
     fn drop(&mut self) {
+        self.queue.left.store(true, Ordering::SeqCst);
+        // The waker may own the task that owned this stream, so it is dropped here.
+        let waker = self.queue.inner.lock().waker.take();
+        drop(waker);
         self.queue.hook.end();
+        if let Some(socket) = self.socket.upgrade() {
+            socket.listener_left();
+        }
     }
 }
 
@@ -246,24 +269,27 @@ impl Drop for Statuses {
 pub(crate) struct StatusQueue {
     inner: Lock<Inner>,
     hook: WakeHook,
+    /// The stream was dropped.
+    left: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     statuses: VecDeque<Status>,
     ended: bool,
-    waker: Option<Waker>,
+    waker: Option<StoredWaker>,
 }
 
 impl StatusQueue {
-    /// Takes a status, which is to be [announced](StatusQueue::announce) then.
-    fn push(&self, status: Status) {
+    /// Takes a status, which is to be [announced](StatusQueue::announce) then. Gives
+    /// back the one that has no room any more.
+    fn push(&self, status: Status) -> Option<Status> {
         let mut inner = self.inner.lock();
         inner.ended = status.is_end();
-        if inner.statuses.len() == KEPT {
-            inner.statuses.pop_front();
-        }
+        let full = inner.statuses.len() == KEPT;
+        let before = full.then(|| inner.statuses.pop_front()).flatten();
         inner.statuses.push_back(status);
+        before
     }
 
     /// Wakes the stream, and calls its hook. Called outside every lock.
@@ -273,7 +299,7 @@ impl StatusQueue {
             (inner.waker.take(), inner.ended)
         };
         if let Some(waker) = waker {
-            guard("a waker", || waker.wake());
+            waker.wake();
         }
         self.hook.call();
         if ended {
@@ -288,7 +314,19 @@ pub(crate) struct Course {
     status: Status,
     untold: VecDeque<Status>,
     told: Status,
-    streams: Vec<Arc<StatusQueue>>,
+    streams: Vec<Weak<StatusQueue>>,
+    /// Statuses that nobody needs any more. A status may own an error of the program,
+    /// so it is dropped outside the lock that protects this.
+    old: Vec<Status>,
+}
+
+/// A status that is to be told.
+pub(crate) struct Told {
+    pub(crate) status: Status,
+    /// The streams that have it, and are to be announced.
+    pub(crate) streams: Vec<Arc<StatusQueue>>,
+    /// To be dropped.
+    _old: Vec<Status>,
 }
 
 impl Default for Course {
@@ -299,6 +337,7 @@ impl Default for Course {
             told: status.clone(),
             status,
             streams: Vec::new(),
+            old: Vec::new(),
         }
     }
 }
@@ -309,38 +348,57 @@ impl Course {
     }
 
     pub(crate) fn set(&mut self, status: Status) {
-        self.status = status.clone();
+        let before = mem::replace(&mut self.status, status.clone());
+        self.old.push(before);
         self.untold.push_back(status);
     }
 
-    pub(crate) fn stream(&mut self, soon: Box<dyn Fn(Arc<StatusQueue>) + Send + Sync>) -> Statuses {
+    pub(crate) fn stream(&mut self) -> Arc<StatusQueue> {
         let queue = Arc::new(StatusQueue::default());
         // The first one, unless the next turn tells it anyway.
         if self.untold.front() != Some(&self.told) {
             queue.push(self.told.clone());
         }
         if !queue.inner.lock().ended {
-            self.streams.push(queue.clone());
+            // So a stream that is made and dropped in each frame leaves nothing.
+            if self.streams.len() == self.streams.capacity() {
+                self.streams.retain(is_read);
+                self.streams.reserve(self.streams.len() + 1);
+            }
+            self.streams.push(Arc::downgrade(&queue));
         }
-        Statuses { queue, soon }
+        queue
     }
 
-    /// The next status that nobody was told, given to the streams, for which it is
-    /// to be announced.
-    pub(crate) fn next(&mut self) -> Option<(Status, Vec<Arc<StatusQueue>>)> {
-        let status = self.untold.pop_front()?;
-        self.told = status.clone();
-        // Of a stream that was dropped this is the last that is left.
-        self.streams.retain(|queue| Arc::strong_count(queue) > 1);
-        for queue in &self.streams {
-            queue.push(status.clone());
-        }
-        let streams = match status.is_end() {
-            true => mem::take(&mut self.streams),
-            false => self.streams.clone(),
-        };
-        Some((status, streams))
+    /// Whether a stream waits for what comes.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.streams.iter().any(is_read)
     }
+
+    /// The next status that nobody was told, given to the streams.
+    pub(crate) fn next(&mut self) -> Option<Told> {
+        let status = self.untold.pop_front()?;
+        let before = mem::replace(&mut self.told, status.clone());
+        self.old.push(before);
+        self.streams.retain(is_read);
+        let streams: Vec<_> = self.streams.iter().filter_map(Weak::upgrade).collect();
+        for queue in &streams {
+            self.old.extend(queue.push(status.clone()));
+        }
+        if status.is_end() {
+            self.streams = Vec::new();
+        }
+        Some(Told {
+            status,
+            streams,
+            _old: mem::take(&mut self.old),
+        })
+    }
+}
+
+fn is_read(queue: &Weak<StatusQueue>) -> bool {
+    let is_there = |queue: Arc<StatusQueue>| !queue.left.load(Ordering::SeqCst);
+    queue.upgrade().is_some_and(is_there)
 }
 
 /// A function bound to the statuses of sockets of type `S`.
@@ -424,6 +482,15 @@ impl<S: 'static> Listeners<S> {
         }
     }
 
+    /// Whether a handler is bound.
+    pub(crate) fn are_there(&self) -> bool {
+        let is_live = |slot: &Slot<S>| slot.live.load(Ordering::Acquire);
+        self.0.with(|handlers| {
+            let mut slots = handlers.bound.iter().chain(&handlers.fresh);
+            slots.any(is_live)
+        })
+    }
+
     /// Drops the handlers that were unbound.
     pub(crate) fn sweep(&self) {
         let unbound = self.0.with(|handlers| {
@@ -444,5 +511,27 @@ impl<S: 'static> Listeners<S> {
 impl<S> fmt::Debug for Listeners<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Listeners")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Course;
+
+    #[test]
+    fn a_stream_that_is_made_and_dropped_in_each_frame_leaves_nothing() {
+        let mut course = Course::default();
+        let read = course.stream();
+        for _ in 0..10_000 {
+            drop(course.stream());
+        }
+        assert!(
+            course.streams.capacity() < 100,
+            "{}",
+            course.streams.capacity()
+        );
+        assert!(course.is_watched());
+        drop(read);
+        assert!(!course.is_watched());
     }
 }

@@ -366,6 +366,11 @@ impl<T: Transport> Transport for Reconnect<T> {
     }
 
     fn detach(&self) {
+        // Those who listen for statuses are told of the end when it comes, as those are
+        // who listen for events. Then all is let go.
+        if self.hooks.listeners.are_there() || self.state().course.is_watched() {
+            return;
+        }
         let line = self.state().phase.line().cloned();
         if let Some(line) = line {
             line.detach();

@@ -202,3 +202,57 @@ fn what_the_hooks_own_is_freed_by_the_end() {
         assert_eq!(socket.ready_state(), ReadyState::Closed);
     }
 }
+
+/// R25: those who listen for statuses only are told of the end.
+#[test]
+fn dropped_with_statuses_that_get_the_end() {
+    for how in ["a stream", "a handler"] {
+        let network = network();
+        network.peer(URL).expect_close();
+        let socket = open(&network);
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let mut statuses = (how == "a stream").then(|| socket.statuses());
+        if how == "a handler" {
+            let log = seen.clone();
+            socket.on_status(move |_, status| log.lock().unwrap().push(status.clone()));
+        }
+        drop(socket);
+        network.run();
+        if let Some(statuses) = &mut statuses {
+            network.block_on(async {
+                while let Some(status) = statuses.next().await {
+                    seen.lock().unwrap().push(status);
+                }
+            });
+        }
+        let seen_last = seen.lock().unwrap().last().cloned();
+        assert_eq!(seen_last, Some(Status::Closed), "{how}");
+        assert_eq!(network.timers(), 0, "{how}");
+        assert_eq!(Arc::strong_count(&seen), 1, "{how}: the handler is gone");
+        network.finish();
+    }
+}
+
+/// R25: a stream of statuses that is dropped last frees the socket at once.
+#[test]
+fn dropped_with_statuses_that_are_dropped_later() {
+    let network = network();
+    network.peer(URL).accept().hang();
+    let gate = Gate::default();
+    let own = gate.clone();
+    let socket = Socket::builder(URL)
+        .retry(move |_| {
+            drop(own.clone());
+            Retry::Backoff
+        })
+        .connect()
+        .unwrap();
+    network.run();
+    let statuses = socket.statuses();
+    drop(socket);
+    network.run();
+    assert_eq!(gate.holders(), 2, "the end is awaited");
+    drop(statuses);
+    network.run();
+    assert_eq!(gate.holders(), 1);
+}

@@ -2,10 +2,12 @@
 //!
 //! Invariant: a wait that is over, or was given up, leaves nothing here.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
+use super::StoredWaker;
 use crate::maybe_send::Lock;
 use crate::thin::Thin;
 
@@ -20,7 +22,7 @@ pub(crate) struct Waiters(Lock<Thin<Waiter>>);
 
 enum Waiter {
     /// A future, by the number of its place.
-    Future(usize, Waker),
+    Future(usize, StoredWaker),
     /// The socket outside, where this one is a line inside another transport.
     Outer(Arc<dyn Outer>),
 }
@@ -41,15 +43,23 @@ impl Waiters {
         let number = *place
             .0
             .get_or_insert_with(|| NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut waiters = self.0.lock();
-        let mut wakers = waiters.iter_mut().filter_map(|waiter| match waiter {
-            Waiter::Future(known, waker) if *known == number => Some(waker),
-            _ => None,
-        });
-        match wakers.next() {
-            Some(known) => known.clone_from(waker),
-            None => waiters.push(Waiter::Future(number, waker.clone())),
-        }
+        // Wakers are cloned before the lock is taken, and dropped after it is released.
+        let waker = StoredWaker::clone_of(waker);
+        let before = {
+            let mut waiters = self.0.lock();
+            let mut wakers = waiters.iter_mut().filter_map(|waiter| match waiter {
+                Waiter::Future(known, waker) if *known == number => Some(waker),
+                _ => None,
+            });
+            match wakers.next() {
+                Some(known) => Some(mem::replace(known, waker)),
+                None => {
+                    waiters.push(Waiter::Future(number, waker));
+                    None
+                }
+            }
+        };
+        drop(before);
     }
 
     /// Ends a wait.
