@@ -4,7 +4,7 @@
 //! else; one wasm binary runs on all of them.
 
 use crate::tools::{
-    BUN, CHROMIUM, DENO, FIREFOX, GECKODRIVER, NODE, NODE_20, ON_DISPLAY, Tool, WASM_BINDGEN,
+    AXE, BUN, CHROMIUM, DENO, FIREFOX, GECKODRIVER, NODE, NODE_20, ON_DISPLAY, Tool, WASM_BINDGEN,
     WASM_TARGET, WEBKIT,
 };
 
@@ -45,7 +45,7 @@ pub enum Kind {
     },
     /// The suite's wasm binary, by wasm-bindgen's test runner.
     Wasm,
-    /// The demo's page, driven by xtask itself.
+    /// The demo's pages, driven by xtask itself in the host's browser.
     Page,
 }
 
@@ -285,10 +285,10 @@ pub static HOSTS: &[Host] = &[
     ),
     Host {
         id: "page-chromium",
-        name: "Chromium, the demo's page",
+        name: "Chromium, the demo's pages",
         set: Set::Core,
         kind: Kind::Page,
-        needs: FOR_CHROMIUM,
+        needs: &[&WASM_TARGET, &WASM_BINDGEN, &CHROMIUM, &AXE],
         environment: &[],
         wrapper: &[],
         websocket: false,
@@ -314,6 +314,17 @@ pub static HOSTS: &[Host] = &[
         "Firefox service worker",
         &[GECKO, PREFERENCES, SERVICE],
     ),
+    Host {
+        id: "page-firefox",
+        name: "Firefox, the demo's pages",
+        set: Set::All,
+        kind: Kind::Page,
+        needs: &[&WASM_TARGET, &WASM_BINDGEN, &FIREFOX, &GECKODRIVER, &AXE],
+        environment: &[],
+        wrapper: &[],
+        websocket: false,
+        engine: Some(&FIREFOX),
+    },
     webkit("webkit-window", "WebKit window", &[WEBDRIVER, WINDOW]),
     webkit(
         "webkit-dedicated",

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// The token in `index.html` that stands for the echo server's address.
+/// The token in HTML files that stands for the echo server's address.
 const ECHO_TOKEN: &str = "{{ECHO_URL}}";
 
 /// A request's head may be this long, in bytes, and take this long to arrive.
@@ -70,7 +70,10 @@ fn answer(mut connection: TcpStream, site: &Site, address: SocketAddr) -> io::Re
     let file = safe_path(path).map(|relative| site.folder.join(relative));
     match file.and_then(|file| Some((fs::read(&file).ok()?, file))) {
         Some((mut body, file)) => {
-            if file.ends_with("index.html") {
+            if file
+                .extension()
+                .is_some_and(|extension| extension == "html")
+            {
                 let url = format!("ws://{address}/echo");
                 body = String::from_utf8_lossy(&body)
                     .replace(ECHO_TOKEN, &url)

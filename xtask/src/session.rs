@@ -100,7 +100,7 @@ impl Session {
             // What else runs beside native cases would count their threads
             // and descriptors as its own.
             let ended = match row.host.kind {
-                Kind::Page => self.page(&log),
+                Kind::Page => self.page(row.host, &log),
                 Kind::Native { .. } | Kind::Wasm => match self.prepare(row.host, &log) {
                     Ok(commands) => {
                         let job = Job {
@@ -175,14 +175,24 @@ impl Session {
         self.output.join(format!("{}.log", host.id))
     }
 
-    /// Drives the demo's page: how long it took, and what went wrong.
-    fn page(&mut self, log: &Path) -> Ended {
+    /// Drives the demo's pages: how long it took, and what went wrong.
+    fn page(&mut self, host: &'static Host, log: &Path) -> Ended {
         let wasm_bindgen = self.provide(&tools::WASM_BINDGEN)?;
-        let driver = self.provide(&tools::CHROMIUM)?;
+        let is_firefox = |tool: &Tool| tool.name == tools::FIREFOX.name;
+        let engine = match host.engine.is_some_and(is_firefox) {
+            true => page::Engine::Firefox {
+                driver: self.provide(&tools::GECKODRIVER)?,
+                browser: self.provide(&tools::FIREFOX)?,
+            },
+            false => page::Engine::Chromium {
+                driver: self.provide(&tools::CHROMIUM)?,
+            },
+        };
+        let axe = self.provide(&tools::AXE)?;
         let folder = demo::build(&wasm_bindgen, log)?;
         let start = Instant::now();
         let filter = self.filter.as_deref();
-        let outcome = page::run(&driver, folder, &self.peer, filter, log);
+        let outcome = page::run(&engine, folder, &axe, &self.peer, filter, log);
         Ok((start.elapsed(), outcome.err()))
     }
 

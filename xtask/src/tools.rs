@@ -195,6 +195,17 @@ pub static WS: Tool = Tool {
     ask: |_| None,
 };
 
+pub static AXE: Tool = Tool {
+    name: "npm's axe-core",
+    source: Source::Npm("axe-core", "axe-core@4"),
+    locate: || {
+        let folder = workspace::tools().ok()?.join("npm/axe-core");
+        let script = folder.join("node_modules/axe-core/axe.min.js");
+        script.is_file().then_some(script)
+    },
+    ask: |_| None,
+};
+
 pub static WEBSOCKETS: Tool = Tool {
     name: "PyPI's websockets",
     source: Source::Python("websockets", "websockets==17.*"),

@@ -26,6 +26,12 @@ const CONDITION_LIMIT: Duration = Duration::from_secs(20);
 /// The key under which the protocol names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// Keys that have no letter.
+pub const ENTER: char = '\u{e007}';
+pub const SHIFT: char = '\u{e008}';
+pub const TAB: char = '\u{e004}';
+pub const SPACE: char = ' ';
+
 /// A browser with one window, driven through its driver.
 pub struct Browser {
     driver: SocketAddr,
@@ -93,6 +99,24 @@ impl Browser {
     pub fn type_into(&self, id: &str, text: &str) -> Result<(), String> {
         self.on_element(id, "clear", &json!({}))?;
         self.on_element(id, "value", &json!({ "text": text }))
+            .map(drop)
+    }
+
+    /// Presses and releases a key, for whatever has the focus.
+    pub fn press(&self, key: char) -> Result<(), String> {
+        self.press_all(&[], &key.to_string())
+    }
+
+    /// Types with the keyboard, while other keys are held.
+    pub fn press_all(&self, held: &[char], text: &str) -> Result<(), String> {
+        let event = |kind: &str, key: char| json!({ "type": kind, "value": key.to_string() });
+        let mut actions: Vec<Value> = held.iter().map(|key| event("keyDown", *key)).collect();
+        for key in text.chars() {
+            actions.extend([event("keyDown", key), event("keyUp", key)]);
+        }
+        actions.extend(held.iter().map(|key| event("keyUp", *key)));
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": actions });
+        self.post("actions", &json!({ "actions": [keyboard] }))
             .map(drop)
     }
 

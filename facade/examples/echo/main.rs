@@ -1,14 +1,17 @@
 //! An echo client for the terminal: `cargo run --example echo [URL]`.
 //!
 //! Without a URL it talks to a server of its own. It sends each line that it
-//! reads, prints every event, and closes at the end of input. The program for
-//! the browser, `examples/page`, shares everything but this file.
+//! reads, prints every event, and closes at the end of the input. It speaks the
+//! language that `LANG` names: English, French, Spanish or Portuguese. The
+//! program for the browser, `examples/page`, shares everything but this file.
 
 #[path = "../shared/app.rs"]
 mod app;
 mod server;
+#[path = "../shared/texts.rs"]
+mod texts;
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -16,7 +19,8 @@ use std::time::Duration;
 
 use isosocket::ReadyState;
 
-use crate::app::{App, Screen};
+use crate::app::{App, Kind, Screen, reasons};
+use crate::texts::{Form, Texts};
 
 /// What the main thread waits for.
 enum Happening {
@@ -27,24 +31,35 @@ enum Happening {
     EndOfInput,
 }
 
-/// Prints, and tells the main thread.
+/// Prints, and wakes the main thread.
 #[derive(Clone)]
-struct Terminal(Sender<Happening>);
+struct Terminal {
+    main: Sender<Happening>,
+    texts: &'static Texts,
+}
 
 impl Screen for Terminal {
-    fn log(&self, kind: &str, text: &str) {
-        // A reader that went away, as in `| head`, is no reason to fail.
-        let _ = writeln!(io::stdout(), "{kind}: {text}");
+    fn log(&self, kind: Kind, text: &str) {
+        print(text);
         let _ = match kind {
-            "message" => self.0.send(Happening::Message),
-            "error" => self.0.send(Happening::Error),
-            _ => Ok(()),
+            Kind::Message => self.main.send(Happening::Message),
+            Kind::Error => self.main.send(Happening::Error),
+            Kind::Sent | Kind::Close => Ok(()),
         };
     }
 
     fn update(&self, state: ReadyState) {
-        let _ = self.0.send(Happening::State(state));
+        // The log has a line of its own for the end.
+        if matches!(state, ReadyState::Connecting | ReadyState::Open) {
+            print(&format!("[{}]", self.texts.state(state)));
+        }
+        let _ = self.main.send(Happening::State(state));
     }
+}
+
+fn print(line: &str) {
+    // If the reader has gone away, as in `| head`, that is no reason to fail.
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 fn main() -> ExitCode {
@@ -55,13 +70,19 @@ fn main() -> ExitCode {
             Err(error) => return fail(&format!("the echo server cannot start: {error}")),
         },
     };
-    if !isosocket::supported() {
-        return fail("WebSocket is not supported here");
-    }
+    let lang = std::env::var("LANG").unwrap_or_default();
+    let texts = texts::choose([&*lang], Form::Current);
     let (sender, happenings) = channel();
-    let mut app = App::new(Terminal(sender.clone()));
+    let terminal = Terminal {
+        main: sender.clone(),
+        texts,
+    };
+    let mut app = App::new(terminal, texts);
     if let Err(error) = app.open(&url) {
-        return fail(&error.to_string());
+        return fail(&reasons(&error));
+    }
+    if io::stdin().is_terminal() {
+        print(texts.hint);
     }
     match converse(&app, &happenings, sender) {
         true => ExitCode::SUCCESS,

@@ -7,10 +7,21 @@ use std::error::Error;
 
 use isosocket::{MaybeSend, NewError, ReadyState, WebSocket};
 
+use crate::texts::Texts;
+
+/// Which event a line of the log is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    Sent,
+    Message,
+    Error,
+    Close,
+}
+
 /// Where the program shows things.
 pub trait Screen: Clone + MaybeSend + 'static {
-    /// Shows an event, or another line of the given kind.
-    fn log(&self, kind: &str, text: &str);
+    /// Adds a line to the log.
+    fn log(&self, kind: Kind, text: &str);
 
     /// The state changed, and with it what the user can do.
     fn update(&self, state: ReadyState);
@@ -19,64 +30,105 @@ pub trait Screen: Clone + MaybeSend + 'static {
 /// The program.
 pub struct App<S> {
     screen: S,
+    texts: &'static Texts,
     socket: Option<WebSocket>,
 }
 
 impl<S: Screen> App<S> {
-    pub fn new(screen: S) -> Self {
+    pub fn new(screen: S, texts: &'static Texts) -> Self {
         screen.update(ReadyState::Closed);
         App {
             screen,
+            texts,
             socket: None,
         }
     }
 
-    /// "Open connection"
+    /// The button "Open connection".
     pub fn open(&mut self, url: &str) -> Result<(), NewError> {
-        let socket = WebSocket::new(url)?;
+        let socket = self.connect(url)?;
         let screen = self.screen.clone();
-        socket.on_open(move |socket| {
-            screen.log("open", socket.url());
-            screen.update(ReadyState::Open);
-        });
-        let screen = self.screen.clone();
-        socket.on_message(move |_, message| match message.as_text() {
-            Some(text) => screen.log("message", text),
-            None => screen.log("message", &format!("{} bytes", message.len())),
-        });
-        let screen = self.screen.clone();
-        socket.on_error(move |_, error| screen.log("error", &reasons(error)));
-        let screen = self.screen.clone();
-        socket.on_close(move |_, close| {
-            let (code, clean) = (close.code, close.was_clean);
-            let text = format!("code={code} reason={:?} clean={clean}", close.reason);
-            screen.log("close", &text);
-            screen.update(ReadyState::Closed);
-        });
-        self.screen.update(socket.ready_state());
-        self.socket = Some(socket);
+        socket.on_open(move |_| screen.update(ReadyState::Open));
+        self.keep(socket);
         Ok(())
     }
 
-    /// "Send"
+    /// The button "Send".
     pub fn send(&self, text: &str) {
-        let Some(socket) = &self.socket else { return };
-        if let Err(error) = socket.send(text) {
-            self.screen.log("error", &format!("not sent: {error}"));
+        if let Some(socket) = &self.socket {
+            send(socket, text, self.texts, &self.screen);
         }
     }
 
-    /// "Close connection"
+    /// "Send" in the older form, which has no button that opens a connection.
+    /// It opens one and sends the text then; if one is open, it sends at once.
+    #[allow(dead_code, reason = "the terminal has no older form")]
+    pub fn open_and_send(&mut self, url: &str, text: &str) -> Result<(), NewError> {
+        let is_open = |socket: &WebSocket| socket.ready_state() == ReadyState::Open;
+        if self.socket.as_ref().is_some_and(is_open) {
+            self.send(text);
+            return Ok(());
+        }
+        let socket = self.connect(url)?;
+        let (screen, texts, text) = (self.screen.clone(), self.texts, text.to_owned());
+        socket.on_open(move |socket| {
+            screen.update(ReadyState::Open);
+            send(socket, &text, texts, &screen);
+        });
+        self.keep(socket);
+        Ok(())
+    }
+
+    /// The button "Close connection".
     pub fn close(&self) {
         if let Some(socket) = &self.socket {
             socket.close();
             self.screen.update(socket.ready_state());
         }
     }
+
+    /// A socket with every handler but the one for `open`.
+    fn connect(&self, url: &str) -> Result<WebSocket, NewError> {
+        let socket = WebSocket::new(url)?;
+        let (screen, received) = (self.screen.clone(), self.texts.received);
+        socket.on_message(move |_, message| {
+            let line = match message.as_text() {
+                Some(text) => format!("{received} : {text}"),
+                None => format!("{received} : [{} B]", message.len()),
+            };
+            screen.log(Kind::Message, &line);
+        });
+        let screen = self.screen.clone();
+        socket.on_error(move |_, error| screen.log(Kind::Error, &reasons(error)));
+        let (screen, closed) = (self.screen.clone(), self.texts.closed);
+        socket.on_close(move |_, close| {
+            let line = match &*close.reason {
+                "" => format!("{closed} ({})", close.code),
+                reason => format!("{closed} ({}: {reason})", close.code),
+            };
+            screen.log(Kind::Close, &line);
+            screen.update(ReadyState::Closed);
+        });
+        Ok(socket)
+    }
+
+    fn keep(&mut self, socket: WebSocket) {
+        self.screen.update(socket.ready_state());
+        self.socket = Some(socket);
+    }
 }
 
-/// What went wrong, in one line, with its causes as far as the target tells them.
-fn reasons(error: &dyn Error) -> String {
+fn send(socket: &WebSocket, text: &str, texts: &Texts, screen: &impl Screen) {
+    match (socket.send(text), texts.sent) {
+        (Ok(()), Some(sent)) => screen.log(Kind::Sent, sent),
+        (Ok(()), None) => {}
+        (Err(error), _) => screen.log(Kind::Error, &error.to_string()),
+    }
+}
+
+/// What went wrong, in one line, with its causes as far as the target reports
+/// them.
+pub fn reasons(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
