@@ -104,7 +104,9 @@ fn connect_method(client: &mut TcpStream) -> Option<SocketAddr> {
     let head = String::from_utf8(head).ok()?;
     let good = head.contains("Proxy-Authorization: Basic dTpw\r\n");
     let reply = if good { "200 OK" } else { "407 Login" };
-    write!(client, "HTTP/1.1 {reply}\r\n\r\n").ok()?;
+    // An interim reply comes first (S112).
+    let interim = "HTTP/1.1 103 Early Hints\r\n\r\n";
+    write!(client, "{interim}HTTP/1.1 {reply}\r\n\r\n").ok()?;
     let server = head.strip_prefix("CONNECT ")?.split(' ').next()?;
     good.then(|| server.replace("localhost", "127.0.0.1").parse().unwrap())
 }
@@ -121,6 +123,23 @@ fn socks5(client: &mut TcpStream) -> Option<SocketAddr> {
     };
     client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).ok()?;
     Some(([a, b, c, d], u16::from_be_bytes([high, low])).into())
+}
+
+fn socks4(client: &mut TcpStream) -> Option<SocketAddr> {
+    let mut ask = [0; 9];
+    client.read_exact(&mut ask).ok()?;
+    let [4, 1, high, low, a, b, c, d, 0] = ask else {
+        panic!("an IPv4 address is asked for: {ask:?}");
+    };
+    client.write_all(&[0, 90, 0, 0, 0, 0, 0, 0]).ok()?;
+    Some(([a, b, c, d], u16::from_be_bytes([high, low])).into())
+}
+
+#[test]
+fn a_connection_goes_through_a_socks4_proxy() {
+    let url = peer().url("/echo").replace("localhost", "127.0.0.1");
+    let proxy = Proxy::new(format!("socks4://{}", proxy(socks4))).unwrap();
+    echoes(WebSocket::builder(url).proxy(proxy));
 }
 
 #[test]

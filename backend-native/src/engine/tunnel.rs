@@ -1,5 +1,6 @@
 //! A tunnel to the server through a proxy: HTTP CONNECT (RFC 9110, section
-//! 9.3.6) and SOCKS5 (RFC 1928, RFC 1929). The proxy resolves the server's name.
+//! 9.3.6), SOCKS5 (RFC 1928, RFC 1929) and SOCKS4 with names (SOCKS4a). The proxy
+//! resolves the server's name.
 //!
 //! Invariant: no I/O. The proxy's bytes go in, and what to answer comes out.
 
@@ -26,6 +27,8 @@ pub(crate) enum ProxyError {
     Login,
     #[error("the proxy could not connect: SOCKS5 reply {0}")]
     Refused(u8),
+    #[error("the proxy could not connect: SOCKS4 reply {0}")]
+    Refused4(u8),
 }
 
 /// A tunnel that is being opened: bytes in, bytes out.
@@ -50,6 +53,7 @@ enum Step {
     Method,
     Login,
     Reply,
+    Reply4,
 }
 
 impl Tunnel {
@@ -57,6 +61,7 @@ impl Tunnel {
         let mut tunnel = Tunnel {
             step: match proxy.kind {
                 Kind::Http => Step::Connect,
+                Kind::Socks4 => Step::Reply4,
                 Kind::Socks5 => Step::Method,
             },
             proxy,
@@ -76,6 +81,10 @@ impl Tunnel {
                     head += &format!("Proxy-Authorization: Basic {login}\r\n");
                 }
                 (head + "\r\n").into_bytes()
+            }
+            (Kind::Socks4, credentials) => {
+                let user = credentials.as_ref().map_or("", |(user, _)| user);
+                ask_socks4(&tunnel.host, tunnel.port, user)
             }
             // Version 5, and the methods: none, and perhaps a login.
             (Kind::Socks5, None) => vec![5, 1, 0],
@@ -120,6 +129,16 @@ impl Tunnel {
                     _ => return Ok(false),
                 },
                 Step::Reply => return self.read_reply(),
+                Step::Reply4 => {
+                    return match *self.incoming {
+                        // The rest, six bytes, says nothing.
+                        [0, 90, ..] if self.incoming.len() <= 8 => Ok(self.incoming.len() == 8),
+                        [0, 90, ..] => Err(ProxyError::Garbage),
+                        [0, reply, ..] => Err(ProxyError::Refused4(reply)),
+                        [] | [0] => Ok(false),
+                        _ => Err(ProxyError::Garbage),
+                    };
+                }
             };
             self.incoming.drain(..used);
         }
@@ -179,6 +198,28 @@ impl Tunnel {
             },
         }
     }
+}
+
+/// Version 4, CONNECT, port, address, user. A name stands behind that, and the
+/// address is then an invalid one.
+fn ask_socks4(host: &Host<String>, port: u16, user: &str) -> Vec<u8> {
+    let address = match host {
+        Host::Ipv4(address) => address.octets(),
+        Host::Domain(_) | Host::Ipv6(_) => [0, 0, 0, 1],
+    };
+    let [high, low] = port.to_be_bytes();
+    let mut request = vec![4, 1, high, low];
+    request.extend(address);
+    request.extend_from_slice(user.as_bytes());
+    request.push(0);
+    match host {
+        Host::Ipv4(_) => return request,
+        Host::Domain(name) => request.extend_from_slice(name.as_bytes()),
+        // The options refuse these.
+        Host::Ipv6(address) => request.extend_from_slice(address.to_string().as_bytes()),
+    }
+    request.push(0);
+    request
 }
 
 #[cfg(test)]
@@ -254,6 +295,27 @@ mod tests {
         assert_eq!(
             tunnel("socks5://proxy", "h").read(&[5, 2]),
             Err(ProxyError::NoMethod)
+        );
+    }
+
+    #[test]
+    fn socks4_with_a_name_and_with_an_address() {
+        let mut open = tunnel("socks4://me@proxy", "server.example");
+        let name = [&[4, 1, 1, 187, 0, 0, 0, 1], &b"me\0server.example\0"[..]].concat();
+        assert_eq!(sent(&mut open), name);
+        for byte in [0, 90, 1, 2, 3, 4, 5] {
+            assert_eq!(open.read(&[byte]), Ok(false));
+        }
+        assert_eq!(open.read(&[6]), Ok(true));
+
+        let mut open = tunnel("socks4a://proxy", "10.1.2.3");
+        assert_eq!(sent(&mut open), [4, 1, 1, 187, 10, 1, 2, 3, 0]);
+        assert_eq!(open.read(&[0, 91]), Err(ProxyError::Refused4(91)));
+        let read = |reply: &[u8]| tunnel("socks4://proxy", "h").read(reply);
+        assert_eq!(read(&[5, 90]), Err(ProxyError::Garbage));
+        assert_eq!(
+            read(&[0, 90, 0, 0, 0, 0, 0, 0, 1]),
+            Err(ProxyError::Garbage)
         );
     }
 }

@@ -1,12 +1,13 @@
 //! The options that only native sockets have, checked before a socket starts.
 //!
 //! In this folder: the builder's extension (`mod.rs`), the request headers of
-//! the program (`headers.rs`), proxies and the environment's names for them
-//! (`proxy.rs`), and the URL (`target.rs`).
+//! the program (`headers.rs`), proxies, also those that the environment names
+//! (`proxy.rs`, `no_proxy.rs`), and the URL (`target.rs`).
 //! Not in this folder: anything that connects, waits or speaks a protocol.
 //! Invariant: what `settle` accepted needs no further check.
 
 pub(crate) mod headers;
+mod no_proxy;
 pub(crate) mod proxy;
 pub(crate) mod target;
 
@@ -76,7 +77,10 @@ impl NativeOptions {
         self.deflate.check().map_err(NewError::Option)?;
         self.check_times()
             .map_err(|what| NewError::Option(what.to_owned()))?;
-        if self.proxy.is_none() && self.proxy_from_environment {
+        if let Some(proxy) = &self.proxy {
+            let checked = proxy.check_server(target.host());
+            checked.map_err(|what| NewError::Option(format!("proxy: {what}")))?;
+        } else if self.proxy_from_environment {
             let variable = |name: &str| std::env::var(name).ok();
             self.proxy =
                 from_environment(target.is_secure(), target.host(), target.port(), variable)?;

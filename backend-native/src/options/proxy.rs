@@ -10,6 +10,8 @@ use percent_encoding::percent_decode_str;
 use thiserror::Error;
 use url::{Host, Url};
 
+use super::no_proxy::is_exempt;
+
 /// A proxy, by its URL.
 ///
 /// ```
@@ -35,13 +37,16 @@ pub struct Proxy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Http,
+    /// SOCKS4 with the extension for names, which is also called SOCKS4a.
+    Socks4,
     Socks5,
 }
 
 impl Proxy {
-    /// A proxy of scheme `http`, `socks5` or `socks5h` (the last two mean the
-    /// same), with user and password where it wants them. The default ports are
-    /// 80 and 1080.
+    /// A proxy of scheme `http`, `socks5` or `socks4`, with user and password
+    /// where it wants them. The proxy resolves the server's name, so `socks5h`
+    /// means the same as `socks5`, and `socks4a` the same as `socks4`; `socks` is
+    /// `socks5`. The default ports are 80 and 1080.
     ///
     /// ```
     /// use isosocket::NewError;
@@ -52,7 +57,8 @@ impl Proxy {
     /// ```
     ///
     /// # Errors
-    /// [`NewError::Option`] for a malformed URL or another scheme.
+    /// [`NewError::Option`] for a malformed URL, or another scheme, such as `https`:
+    /// there is no TLS to the proxy itself.
     pub fn new(url: impl IntoUrl) -> Result<Self, NewError> {
         Proxy::parse(&url.into_url()).map_err(|what| NewError::Option(format!("proxy: {what}")))
     }
@@ -61,7 +67,15 @@ impl Proxy {
         let url = Url::parse(url).map_err(|error| error.to_string())?;
         let (kind, default) = match url.scheme() {
             "http" => (Kind::Http, 80),
-            "socks5" | "socks5h" => (Kind::Socks5, 1080),
+            "socks" | "socks5" | "socks5h" => (Kind::Socks5, 1080),
+            "socks4" | "socks4a" => (Kind::Socks4, 1080),
+            "https" => {
+                return Err(
+                    "TLS to the proxy itself is not supported; most proxies also \
+                            serve wss: by http:, so try that scheme"
+                        .into(),
+                );
+            }
             other => return Err(format!("the scheme {other:?} is not supported")),
         };
         let host = match url.host() {
@@ -74,6 +88,10 @@ impl Proxy {
         let (user, password) = (decode(url.username()), decode(url.password().unwrap_or("")));
         if user.len() > 255 || password.len() > 255 {
             return Err("user or password is longer than 255 bytes".into());
+        }
+        // SOCKS4 has a user, which ends with a NUL byte, and no password.
+        if kind == Kind::Socks4 && (user.contains('\0') || !password.is_empty()) {
+            return Err("SOCKS4 takes a user only, without a password".into());
         }
         let named = !user.is_empty() || url.password().is_some();
         Ok(Proxy {
@@ -94,6 +112,16 @@ impl Proxy {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Whether it can be asked for this server; the error says why not.
+    pub(super) fn check_server(&self, server: Host<&str>) -> Result<(), String> {
+        match (self.kind, server) {
+            (Kind::Socks4, Host::Ipv6(_)) => {
+                Err("SOCKS4 cannot reach an IPv6 address; use a name or SOCKS5".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn unreachable(&self, source: io::Error) -> Unreachable {
@@ -118,7 +146,7 @@ pub(crate) fn from_environment(
     };
     let either = |lower_case, upper_case| lower(lower_case).or_else(|| lower(upper_case));
     let exempt = either("no_proxy", "NO_PROXY");
-    if exempt.is_some_and(|(_, list)| is_exempt(&list, &host.to_string(), port)) {
+    if exempt.is_some_and(|(_, list)| is_exempt(&list, &host, port)) {
         return Ok(None);
     }
     let own = match secure {
@@ -130,29 +158,10 @@ pub(crate) fn from_environment(
     };
     let scheme = if value.contains("://") { "" } else { "http://" };
     let proxy = Proxy::parse(&format!("{scheme}{value}"));
-    proxy
+    let checked = proxy.and_then(|proxy| proxy.check_server(host).map(|()| proxy));
+    checked
         .map(Some)
         .map_err(|what| NewError::Option(format!("{name}: {what}")))
-}
-
-/// Whether a `no_proxy` list names the host: `*`, a domain (with all below it),
-/// or an address; each perhaps with a port.
-fn is_exempt(list: &str, host: &str, port: u16) -> bool {
-    list.split(',').map(str::trim).any(|entry| {
-        if entry == "*" {
-            return true;
-        }
-        let with_port = format!(":{port}");
-        let name = entry.strip_suffix(with_port.as_str()).unwrap_or(entry);
-        let name = name
-            .trim_start_matches("*.")
-            .trim_start_matches('.')
-            .to_ascii_lowercase();
-        let below = host
-            .strip_suffix(name.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-        !name.is_empty() && below
-    })
 }
 
 /// There is no connection to the proxy; the source says why.
@@ -203,19 +212,34 @@ mod tests {
         assert_eq!(ask(true, "h", &all[2..]), Some(3));
         assert_eq!(ask(false, "h", &[("HTTP_PROXY", "http://a:1")]), None);
         assert_eq!(ask(false, "h", &[("http_proxy", " ")]), None);
-        let bad = |name: &str| (name == "HTTPS_PROXY").then(|| "h:port".to_owned());
-        let error = from_environment(true, Host::Domain("h"), 80, bad).unwrap_err();
-        assert!(error.to_string().contains("HTTPS_PROXY: "), "{error}");
+        for (scheme, port) in [
+            ("socks", 1080),
+            ("socks4", 1080),
+            ("socks4a", 1080),
+            ("socks5", 1080),
+            ("socks5h", 1080),
+            ("http", 80),
+        ] {
+            let value = format!("{scheme}://proxy");
+            assert_eq!(ask(true, "h", &[("ALL_PROXY", &value)]), Some(port));
+        }
+        for (value, says) in [
+            ("h:port", "port"),
+            ("https://h", "TLS to the proxy itself is not supported"),
+            ("ftp://h", "the scheme \"ftp\" is not supported"),
+            ("socks4://u:p@h", "without a password"),
+        ] {
+            let bad = |name: &str| (name == "HTTPS_PROXY").then(|| value.to_owned());
+            let error = from_environment(true, Host::Domain("h"), 80, bad).unwrap_err();
+            let error = error.to_string();
+            assert!(
+                error.contains("HTTPS_PROXY: ") && error.contains(says),
+                "{error}"
+            );
+        }
         for (list, host, exempt) in [
             ("*", "h", true),
-            ("example.org", "example.org", true),
-            ("example.org", "a.example.org", true),
-            (".example.org , x", "a.example.org", true),
-            ("*.example.org", "a.example.org", true),
-            ("example.org", "badexample.org", false),
-            ("example.org:80", "example.org", true),
-            ("example.org:81", "example.org", false),
-            ("127.0.0.1", "127.0.0.1", true),
+            ("x 127.0.0.0/8", "127.0.0.1", true),
             ("", "h", false),
         ] {
             let variables = [("http_proxy", "http://a:1"), ("no_proxy", list)];
@@ -232,7 +256,8 @@ mod tests {
         for bad in [
             "proxy",
             "https://proxy",
-            "socks4://proxy",
+            "socks4://u:p@proxy",
+            "socks4://u%00x@proxy",
             "http://",
             "socks5://:1",
         ] {
@@ -241,5 +266,18 @@ mod tests {
         assert_eq!(Proxy::new("socks5://127.0.0.1").unwrap().port, 1080);
         let secret = format!("{:?}", Proxy::new("http://u:secret@h").unwrap());
         assert!(!secret.contains("secret"));
+    }
+
+    #[test]
+    fn socks4_has_no_way_to_an_ipv6_address() {
+        let proxy = |url: &str| Proxy::new(url).unwrap();
+        let address = || Host::Ipv6([0, 0, 0, 0, 0, 0, 0, 1].into());
+        let error = proxy("socks4a://h").check_server(address()).unwrap_err();
+        assert!(error.contains("SOCKS4"), "{error}");
+        let variable = |name: &str| (name == "ALL_PROXY").then(|| "socks4://h".to_owned());
+        let error = from_environment(true, address(), 80, variable).unwrap_err();
+        assert!(error.to_string().contains("ALL_PROXY: SOCKS4"), "{error}");
+        assert!(proxy("socks4a://h").check_server(Host::Domain("h")).is_ok());
+        assert!(proxy("socks5://h").check_server(address()).is_ok());
     }
 }
