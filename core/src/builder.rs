@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::carrier::supported;
 use crate::delivery::{Mail, Slot, Wish};
 use crate::request::{Shown, Subprotocols, ask_for};
 use crate::{
@@ -315,7 +316,7 @@ impl<T: Transport> Builder<T> {
     /// # Errors
     /// As for [`WebSocket::new`].
     pub fn connect(self) -> Result<WebSocket<T>, NewError> {
-        if !T::supported() {
+        if !supported::<T>() {
             return Err(NewError::NotSupported);
         }
         let request = Request::new(&self.url, self.subprotocols, self.options, self.native)?;

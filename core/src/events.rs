@@ -117,7 +117,7 @@ impl<T: Transport> Events<T> {
                 mem::take(&mut inner.paused)
             };
             if resume {
-                self.shared.transport.resume();
+                self.shared.carrier.resume();
             }
         }
         let event = self.front.pop_front()?;
@@ -283,7 +283,7 @@ impl<T: Transport> Drop for Events<T> {
         drop(waker);
         self.queue.hook.end();
         if resume {
-            self.shared.transport.resume();
+            self.shared.carrier.resume();
         }
         self.shared.clone().sweep();
     }

@@ -17,6 +17,7 @@ mod accepted;
 mod binary;
 mod bind;
 mod builder;
+mod carrier;
 mod closed;
 mod conversions;
 mod data;
@@ -52,6 +53,8 @@ mod wake;
 pub use binary::Binary;
 pub use bind::{Bind, Binding};
 pub use builder::Builder;
+#[doc(hidden)]
+pub use carrier::supported;
 pub use closed::Closed;
 pub use data::Data;
 pub use error::{CloseError, NewError, NotText, OpenError, SendError, SyntaxError, UnknownEvent};

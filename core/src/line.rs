@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::bind::Sweep;
+use crate::carrier::{Carrier, supported};
 use crate::shared::Shared;
 use crate::wake::Outer;
 use crate::{Link, MaybeSend, Message, NewError, Report, Request, Transport, Turn};
@@ -40,12 +41,12 @@ pub(crate) struct Line<T: Transport>(Arc<Shared<T>>);
 impl<T: Transport> Line<T> {
     /// Prepares a connection; also gives the serialized URL.
     pub(crate) fn new(request: Request<T::Options>) -> Result<(Self, String), NewError> {
-        if !T::supported() {
+        if !supported::<T>() {
             return Err(NewError::NotSupported);
         }
-        let (transport, url) = T::new(request)?;
+        let (carrier, url) = Carrier::new(request)?;
         // Nobody asks the inner socket for its own URL or limit.
-        let shared = Shared::new(transport, String::new(), usize::MAX, Vec::new());
+        let shared = Shared::new(carrier, String::new(), usize::MAX, Vec::new());
         Ok((Line(Arc::new(shared)), url))
     }
 
@@ -57,17 +58,17 @@ impl<T: Transport> Line<T> {
                 delivery.relay = Some(relay);
             }
         });
-        self.0.transport.start(Link(self.0.clone()));
+        self.0.carrier.start(Link(self.0.clone()));
     }
 
-    pub(crate) fn transport(&self) -> &T {
-        &self.0.transport
+    pub(crate) fn carrier(&self) -> &Carrier<T> {
+        &self.0.carrier
     }
 
     /// Has the outer link told when at most `mark` bytes are buffered here.
     pub(crate) fn watch_drain<O: Transport>(&self, link: Link<O>, mark: usize) {
         self.0.waiters.enter_outer(link);
-        self.0.transport.watch_drain(Link(self.0.clone()), mark);
+        self.0.carrier.watch_drain(Link(self.0.clone()), mark);
     }
 
     /// Lets go of the relay soon; the connection ends alone.

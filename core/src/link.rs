@@ -48,7 +48,7 @@ impl<T: Transport> Link<T> {
 
     /// The socket's transport.
     pub fn transport(&self) -> &T {
-        &self.0.transport
+        self.0.carrier.transport()
     }
 
     /// The buffered amount fell to the mark that was asked for.
@@ -99,7 +99,7 @@ impl<T: Transport> Turn<T> {
     }
 
     pub(crate) fn transport(&self) -> &T {
-        &self.socket.shared.transport
+        self.socket.shared.carrier.transport()
     }
 
     /// Tells the socket that a complete message arrived.
@@ -271,7 +271,7 @@ impl<T: Transport> Turn<T> {
             delivery.absorb(shared.mail.with(Thin::take));
             delivery.deliver_kept(&self.socket, &shared.dirty);
             if shared.abandoned.load(Ordering::Acquire) && !delivery.abandon() {
-                shared.transport.detach();
+                shared.carrier.detach();
             }
         }
     }

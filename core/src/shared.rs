@@ -9,6 +9,7 @@ use once_cell::race::OnceBox;
 
 use crate::accepted::Accepted;
 use crate::bind::Sweep;
+use crate::carrier::Carrier;
 use crate::delivery::{Delivery, Listener, Mail, Mailbox, Slot, Wish};
 use crate::machine::{Decision, Input, step};
 use crate::request::Shown;
@@ -24,7 +25,7 @@ pub(crate) struct End {
 /// What handles, streams and the backend's link share.
 pub(crate) struct Shared<T: Transport> {
     state: AtomicU8,
-    pub(crate) transport: T,
+    pub(crate) carrier: Carrier<T>,
     pub(crate) url: Box<str>,
     pub(crate) accepted: Accepted,
     end: OnceBox<End>,
@@ -54,14 +55,14 @@ pub(crate) struct Shared<T: Transport> {
 impl<T: Transport> Shared<T> {
     /// A socket that has one handle and has not started.
     pub(crate) fn new(
-        transport: T,
+        carrier: Carrier<T>,
         url: String,
         send_limit: usize,
         mail: Mail<WebSocket<T>>,
     ) -> Self {
         Shared {
             state: AtomicU8::new(ReadyState::Connecting as u8),
-            transport,
+            carrier,
             url: url.into(),
             accepted: Accepted::default(),
             end: OnceBox::new(),
@@ -118,8 +119,8 @@ impl<T: Transport> Shared<T> {
 
     pub(crate) fn close(&self, frame: Option<(u16, &str)>) {
         match self.step(Input::Close) {
-            Decision::StartClosing => self.transport.close(frame),
-            Decision::AbortHandshake => self.transport.abort(),
+            Decision::StartClosing => self.carrier.close(frame),
+            Decision::AbortHandshake => self.carrier.abort(),
             _ => return,
         }
         self.waiters.wake();
@@ -154,7 +155,7 @@ impl<T: Transport> Shared<T> {
         self.mail.with(|mailbox| mailbox.push((wish, slot)));
         self.dirty.store(true, Ordering::SeqCst);
         if self.kept.load(Ordering::SeqCst) || self.state() == ReadyState::Closed {
-            self.transport.schedule(Link(self.clone()));
+            self.carrier.schedule(Link(self.clone()));
         }
     }
 }
@@ -164,7 +165,7 @@ impl<T: Transport> Sweep for Shared<T> {
         self.dirty.store(true, Ordering::SeqCst);
         // Once closed there is no handler left to drop.
         if self.state() != ReadyState::Closed {
-            self.transport.schedule(Link(self.clone()));
+            self.carrier.schedule(Link(self.clone()));
         }
     }
 

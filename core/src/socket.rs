@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use crate::bind::Sweep;
+use crate::carrier::Carrier;
 use crate::delivery::{Listener, Mail, Wish};
 use crate::shared::Shared;
 use crate::wake::Place;
@@ -123,12 +124,12 @@ impl<T: Transport> WebSocket<T> {
         handlers: Mail<Self>,
     ) -> Result<Self, NewError> {
         let send_limit = request.options.send_limit;
-        let (transport, url) = T::new(request)?;
-        let shared = Arc::new(Shared::new(transport, url, send_limit, handlers));
+        let (carrier, url) = Carrier::new(request)?;
+        let shared = Arc::new(Shared::new(carrier, url, send_limit, handlers));
         let socket = WebSocket {
             shared: shared.clone(),
         };
-        shared.transport.start(Link(shared.clone()));
+        shared.carrier.start(Link(shared.clone()));
         Ok(socket)
     }
 
@@ -161,7 +162,7 @@ impl<T: Transport> WebSocket<T> {
                 return Err(SendError::Connecting(data.into_message()));
             }
             ReadyState::Connecting | ReadyState::Open => {
-                match shared.transport.send(data.as_message()) {
+                match shared.carrier.send(data.as_message()) {
                     Ok(()) => {
                         if shared.refused.load(Ordering::Relaxed) != 0 {
                             shared.refused.store(0, Ordering::Relaxed);
@@ -268,10 +269,7 @@ impl<T: Transport> WebSocket<T> {
     #[doc(alias = "bufferedAmount")]
     pub fn buffered_amount(&self) -> usize {
         let unsent = self.shared.unsent.load(Ordering::Relaxed);
-        self.shared
-            .transport
-            .buffered_amount()
-            .saturating_add(unsent)
+        self.shared.carrier.buffered_amount().saturating_add(unsent)
     }
 
     /// The URL, as the WHATWG parser serializes it (S2, S6–S12).
@@ -470,7 +468,7 @@ impl<T: Transport> WebSocket<T> {
             self.shared.waiters.enter(place, context.waker());
             if let Some(mark) = mark.filter(|_| self.ready_state() == ReadyState::Open) {
                 let link = Link(self.shared.clone());
-                self.shared.transport.watch_drain(link, mark);
+                self.shared.carrier.watch_drain(link, mark);
             }
             if !is_done() {
                 return Poll::Pending;

@@ -139,6 +139,10 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// transport that keeps messages until there is a connection.
     const QUEUES: bool = false;
 
+    /// Whether a mock network stands in for it, on a thread that has one. Not for a
+    /// transport that wraps another, for whose connections it then does.
+    const MOCKABLE: bool = true;
+
     /// Where its sockets live.
     type Host: Host;
 

@@ -136,13 +136,6 @@ pub use isosocket_core::{
 #[allow(unused_imports, reason = "a backend may have nothing of its own")]
 pub use sys::*;
 
-/// The backend of this target.
-#[cfg(not(feature = "mock"))]
-type Backend = Real;
-/// The backend of this target, and the mock on threads that have one.
-#[cfg(feature = "mock")]
-type Backend = mock::Mockable<Real>;
-
 /// A WebSocket: see [`isosocket_core::WebSocket`].
 ///
 /// ```no_run
@@ -350,7 +343,7 @@ pub mod transport {
 /// }
 /// ```
 pub fn supported() -> bool {
-    <Backend as isosocket_core::Transport>::supported()
+    isosocket_core::supported::<Backend>()
 }
 
 /// Runs a portable program's future, so that one `main` serves every target.

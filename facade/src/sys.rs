@@ -2,12 +2,12 @@
 
 cfg_if::cfg_if! {
     if #[cfg(all(feature = "web", target_family = "wasm", target_os = "unknown"))] {
-        pub(crate) use isosocket_web::{Web as Real, run};
+        pub(crate) use isosocket_web::{Web as Backend, run};
     } else if #[cfg(all(
         feature = "native",
         not(all(target_family = "wasm", target_os = "unknown"))
     ))] {
-        pub(crate) use isosocket_native::{Native as Real, run};
+        pub(crate) use isosocket_native::{Native as Backend, run};
         /// What only native sockets have: [`BuilderExt`](native::BuilderExt) for
         /// their options, [`EventsExt`](native::EventsExt) for threads that wait.
         pub mod native {
@@ -22,6 +22,6 @@ cfg_if::cfg_if! {
             pub use isosocket_native::rustls;
         }
     } else {
-        pub(crate) use isosocket_core::{Unsupported as Real, run_unsupported as run};
+        pub(crate) use isosocket_core::{Unsupported as Backend, run_unsupported as run};
     }
 }

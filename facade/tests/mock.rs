@@ -131,6 +131,19 @@ fn a_frame_loop_reads_once_a_frame() {
     assert_eq!(refused, Err(SendError::Closed("late".into())));
 }
 
+/// A feature that one crate of a program enables must change no type that another
+/// crate uses.
+#[wasm_bindgen_test(unsupported = test)]
+fn the_mock_changes_the_type_of_no_socket() {
+    for name in [
+        std::any::type_name::<WebSocket>(),
+        std::any::type_name::<Reconnecting>(),
+        std::any::type_name::<isosocket::Events>(),
+    ] {
+        assert!(!name.to_lowercase().contains("mock"), "{name}");
+    }
+}
+
 /// On a page a hook may hold what stays on its thread, like a handler; elsewhere it
 /// need not be `Sync`.
 #[wasm_bindgen_test(unsupported = test)]

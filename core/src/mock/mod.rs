@@ -20,9 +20,8 @@ mod world;
 
 pub use network::{Network, Unmet};
 pub use peer::Peer;
+pub(crate) use substitute::{MockableHost, Stand};
 // What no program names.
-#[doc(hidden)]
-pub use substitute::{Mockable, MockableHost, MockableTimer};
 #[doc(hidden)]
 pub use transport::Mock;
 #[doc(hidden)]

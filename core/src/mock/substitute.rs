@@ -1,58 +1,23 @@
-//! The transport that a program gets where its tests may have a mock network:
-//! the mock on a thread that has one, the real one elsewhere.
+//! What stands in for a transport on a thread that has a mock network: a simulated
+//! connection, and the simulated time around it.
 
 use std::time::Duration;
 
 use super::transport::Mock;
 use super::world::{MockHost, MockTimer, World};
 use crate::line::{Line, OuterTurn, Relay};
-use crate::{
-    Host, Link, MaybeSend, Message, MessageRef, NewError, Refusal, Report, Request, Transport,
-};
+use crate::{Host, Link, MaybeSend, Message, NewError, Report, Request, Transport};
 
-/// `T`, or [`Mock`] on a thread that has a [`Network`](super::Network) when the
-/// socket is made. It is what the facade uses with the feature `mock`.
+/// A simulated connection in place of another transport's.
 #[derive(Debug)]
-pub struct Mockable<T: Transport>(Side<T>);
-
-#[derive(Debug)]
-enum Side<T: Transport> {
-    Real(Line<T>, T::Host),
-    Mock(Line<Mock>, MockHost),
+pub(crate) struct Stand {
+    line: Line<Mock>,
+    host: MockHost,
 }
 
-/// Does the same with whichever line there is.
-macro_rules! on_line {
-    ($self:ident, $line:ident => $do:expr) => {
-        match &$self.0 {
-            Side::Real($line, _) => $do,
-            Side::Mock($line, _) => $do,
-        }
-    };
-}
-
-impl<T: Transport> Transport for Mockable<T> {
-    type Options = T::Options;
-    type Host = MockableHost<T::Host>;
-
-    const QUEUES: bool = T::QUEUES;
-
-    fn host() -> Self::Host {
-        match World::current() {
-            Some(_) => MockableHost::Mock(Mock::host()),
-            None => MockableHost::Real(T::host()),
-        }
-    }
-
-    fn supported() -> bool {
-        Mock::supported() || T::supported()
-    }
-
-    fn new(request: Request<T::Options>) -> Result<(Self, String), NewError> {
-        if !Mock::supported() {
-            let (line, url) = Line::new(request)?;
-            return Ok((Mockable(Side::Real(line, T::host())), url));
-        }
+impl Stand {
+    /// Prepares a connection. What only the other transport can be told is ignored.
+    pub(crate) fn new<O>(request: Request<O>) -> Result<(Self, String), NewError> {
         let request = Request {
             url: request.url,
             subprotocols: request.subprotocols,
@@ -60,48 +25,28 @@ impl<T: Transport> Transport for Mockable<T> {
             native: (),
         };
         let (line, url) = Line::new(request)?;
-        Ok((Mockable(Side::Mock(line, Mock::host())), url))
+        let host = Mock::host();
+        Ok((Stand { line, host }, url))
     }
 
-    fn start(&self, link: Link<Self>) {
-        let relay = Through(OuterTurn::new(link));
-        on_line!(self, line => line.start(relay));
+    pub(crate) fn transport(&self) -> &Mock {
+        self.line.carrier().transport()
     }
 
-    fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
-        on_line!(self, line => line.transport().send(message))
+    pub(crate) fn start<T: Transport>(&self, link: Link<T>) {
+        self.line.start(Through(OuterTurn::new(link)));
     }
 
-    fn abort(&self) {
-        on_line!(self, line => line.transport().abort());
+    pub(crate) fn schedule<T: Transport>(&self, link: Link<T>) {
+        self.host.soon(move || drop(link.turn()));
     }
 
-    fn close(&self, frame: Option<(u16, &str)>) {
-        on_line!(self, line => line.transport().close(frame));
+    pub(crate) fn watch_drain<T: Transport>(&self, link: Link<T>, mark: usize) {
+        self.line.watch_drain(link, mark);
     }
 
-    fn buffered_amount(&self) -> usize {
-        on_line!(self, line => line.transport().buffered_amount())
-    }
-
-    fn schedule(&self, link: Link<Self>) {
-        let turn = move || drop(link.turn());
-        match &self.0 {
-            Side::Real(_, host) => host.soon(turn),
-            Side::Mock(_, host) => host.soon(turn),
-        }
-    }
-
-    fn watch_drain(&self, link: Link<Self>, mark: usize) {
-        on_line!(self, line => line.watch_drain(link, mark));
-    }
-
-    fn resume(&self) {
-        on_line!(self, line => line.transport().resume());
-    }
-
-    fn detach(&self) {
-        on_line!(self, line => line.detach());
+    pub(crate) fn detach(&self) {
+        self.line.detach();
     }
 }
 
@@ -130,7 +75,7 @@ impl<O: Transport> Relay for Through<O> {
     }
 }
 
-/// The host of a [`Mockable`] socket.
+/// The host of a socket whose transport may be a mock.
 #[derive(Clone, Debug)]
 pub enum MockableHost<H: Host> {
     /// Real time.
@@ -145,7 +90,17 @@ pub enum MockableTimer<H: Host> {
     /// In real time.
     Real(H::Timer),
     /// In the time of a network.
-    Mock(MockTimer),
+    Mock(#[allow(dead_code, reason = "dropping it is its use")] MockTimer),
+}
+
+impl<H: Host> MockableHost<H> {
+    /// The host of a socket that is made here and now.
+    pub(crate) fn new(real: impl FnOnce() -> H) -> Self {
+        match World::current() {
+            Some(_) => MockableHost::Mock(Mock::host()),
+            None => MockableHost::Real(real()),
+        }
+    }
 }
 
 impl<H: Host> Host for MockableHost<H> {

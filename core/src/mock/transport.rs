@@ -24,6 +24,8 @@ impl Transport for Mock {
     type Options = ();
     type Host = MockHost;
 
+    const MOCKABLE: bool = false;
+
     fn host() -> MockHost {
         MockHost::current()
     }

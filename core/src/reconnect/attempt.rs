@@ -242,7 +242,7 @@ fn establish<T: Transport>(turn: &mut Turn<Reconnect<T>>, serial: u64, report: R
             _ => return,
         };
         // Before anything that is sent from now on.
-        state.queue.flush(line.transport());
+        state.queue.flush(line.carrier());
         if uptime.is_zero() {
             (state.attempt, state.retries) = (0, 0);
         }
@@ -408,7 +408,7 @@ pub(crate) fn expire<T: Transport>(link: &Link<Reconnect<T>>, timeout: Duration)
         (error, mem::replace(&mut state.phase, Phase::Ended(line)))
     };
     if let Phase::Connecting(line) = &before {
-        line.transport().abort();
+        line.carrier().abort();
     }
     // Timers and futures are dropped here, outside the lock.
     drop(before);

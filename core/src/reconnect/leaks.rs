@@ -6,13 +6,13 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use crate::bind::Sweep;
-use crate::mock::{Mock, Mockable, Network};
+use crate::mock::{Mock, Network};
 use crate::{Builder, Reconnect, Retry, Transport, Unsupported, WebSocket};
 
 const URL: &str = "ws://peer/";
 const SECOND: Duration = Duration::from_secs(1);
 
-type Inner = Mockable<Unsupported>;
+type Inner = Unsupported;
 
 /// A moment in a socket's life: its name, what the peers do, and how the socket
 /// is made.

@@ -518,6 +518,6 @@ impl<T: Transport> WebSocket<Reconnect<T>> {
     }
 
     fn reconnect(&self) -> &Reconnect<T> {
-        &self.shared().transport
+        self.shared().carrier.transport()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::Data;
+use crate::carrier::Carrier;
 use crate::{Message, MessageRef, Refusal, Transport};
 
 /// Messages in their order, bounded in bytes.
@@ -39,9 +40,9 @@ impl Queue {
 
     /// Hands over to a connection what it takes. A message that it refuses was
     /// not sent, and stays the first.
-    pub(crate) fn flush<T: Transport>(&mut self, transport: &T) {
+    pub(crate) fn flush<T: Transport>(&mut self, carrier: &Carrier<T>) {
         while let Some(message) = self.messages.front() {
-            if transport.send(message.as_message()).is_err() {
+            if carrier.send(message.as_message()).is_err() {
                 return;
             }
             self.bytes -= message.len();

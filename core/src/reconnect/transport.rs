@@ -12,6 +12,7 @@ use super::options::{Hooks, ReconnectOptions};
 use super::policy::Policy;
 use super::queue::Queue;
 use super::status::{Course, Status};
+use crate::carrier::{HostOf, host, supported};
 use crate::line::Line;
 use crate::maybe_send::Lock;
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     Transport,
 };
 
-type Timer<T> = <<T as Transport>::Host as Host>::Timer;
+type Timer<T> = <HostOf<T> as Host>::Timer;
 
 /// A transport whose connections are those of `T`, one after another:
 /// `isosocket::Reconnecting` is a socket of it.
@@ -45,7 +46,7 @@ type Timer<T> = <<T as Transport>::Host as Host>::Timer;
 /// ```
 #[derive(Debug)]
 pub struct Reconnect<T: Transport> {
-    pub(crate) host: T::Host,
+    pub(crate) host: HostOf<T>,
     pub(crate) policy: Policy,
     pub(crate) hooks: Arc<Hooks<T>>,
     /// What each connection is asked for.
@@ -177,7 +178,7 @@ impl<T: Transport> Reconnect<T> {
             (before, state.link.clone())
         };
         if let Phase::Connecting(line) | Phase::Open(line, _) = &before {
-            line.transport().abort();
+            line.carrier().abort();
         }
         // Timers and futures are dropped here, outside the lock.
         drop(before);
@@ -208,13 +209,14 @@ impl<T: Transport> Transport for Reconnect<T> {
     type Host = T::Host;
 
     const QUEUES: bool = true;
+    const MOCKABLE: bool = false;
 
     fn host() -> T::Host {
         T::host()
     }
 
     fn supported() -> bool {
-        T::supported()
+        supported::<T>()
     }
 
     fn new(request: Request<Self::Options>) -> Result<(Self, String), NewError> {
@@ -228,7 +230,7 @@ impl<T: Transport> Transport for Reconnect<T> {
         policy.queue_limit = policy.queue_limit.map(|bytes| bytes.min(limit));
         let is_asked_for = hooks.provide.with(|provide| provide.is_some());
         let mut reconnect = Reconnect {
-            host: T::host(),
+            host: host::<T>(),
             policy,
             hooks,
             subprotocols: request.subprotocols,
@@ -291,9 +293,9 @@ impl<T: Transport> Transport for Reconnect<T> {
         let State { phase, queue, .. } = &mut *state;
         match phase {
             Phase::Open(line, _) => {
-                queue.flush(line.transport());
+                queue.flush(line.carrier());
                 if queue.is_empty() {
-                    match line.transport().send(message) {
+                    match line.carrier().send(message) {
                         Ok(()) => return Ok(()),
                         Err(Refusal::Full) => return Err(Refusal::Full),
                         // It is ending: this is for the next one.
@@ -330,7 +332,7 @@ impl<T: Transport> Transport for Reconnect<T> {
         match closing {
             Some((line, before)) => {
                 drop(before);
-                line.transport().close(frame);
+                line.carrier().close(frame);
             }
             // Lost already, though core has not heard of it.
             None => self.give_up(),
@@ -340,7 +342,7 @@ impl<T: Transport> Transport for Reconnect<T> {
     fn buffered_amount(&self) -> usize {
         let state = self.state();
         let line = state.phase.line();
-        let buffered = line.map_or(0, |line| line.transport().buffered_amount());
+        let buffered = line.map_or(0, |line| line.carrier().buffered_amount());
         buffered.saturating_add(state.queue.bytes())
     }
 
@@ -361,7 +363,7 @@ impl<T: Transport> Transport for Reconnect<T> {
     fn resume(&self) {
         let line = self.state().phase.line().cloned();
         if let Some(line) = line {
-            line.transport().resume();
+            line.carrier().resume();
         }
     }
 

@@ -1,0 +1,133 @@
+//! What carries a socket's messages: its transport, or, on a thread that has a
+//! mock network, a simulated connection in place of it.
+//!
+//! Invariant: no type of a program names the difference. So the feature `mock`
+//! changes the type of no socket, and without it nothing here costs anything.
+
+#[cfg(feature = "mock")]
+use crate::mock::{Mock, Stand};
+use crate::{Link, MessageRef, NewError, Refusal, Request, Transport};
+
+/// The transport of one socket, or what stands in for it.
+pub(crate) enum Carrier<T: Transport> {
+    Real(T),
+    #[cfg(feature = "mock")]
+    Mock(Stand),
+}
+
+/// Does the same with whichever there is.
+macro_rules! on_either {
+    ($self:ident, $carrier:ident => $do:expr) => {
+        match $self {
+            Carrier::Real($carrier) => $do,
+            #[cfg(feature = "mock")]
+            Carrier::Mock(stand) => {
+                let $carrier = stand.transport();
+                $do
+            }
+        }
+    };
+}
+
+impl<T: Transport> Carrier<T> {
+    /// See [`Transport::new`].
+    pub(crate) fn new(request: Request<T::Options>) -> Result<(Self, String), NewError> {
+        #[cfg(feature = "mock")]
+        if T::MOCKABLE && Mock::supported() {
+            let (stand, url) = Stand::new(request)?;
+            return Ok((Carrier::Mock(stand), url));
+        }
+        let (transport, url) = T::new(request)?;
+        Ok((Carrier::Real(transport), url))
+    }
+
+    /// The transport itself. Only a transport asks, of sockets that it carries.
+    #[inline]
+    pub(crate) fn transport(&self) -> &T {
+        match self {
+            Carrier::Real(transport) => transport,
+            #[cfg(feature = "mock")]
+            Carrier::Mock(_) => unreachable!("a transport asks for a mock in place of it"),
+        }
+    }
+
+    pub(crate) fn start(&self, link: Link<T>) {
+        match self {
+            Carrier::Real(transport) => transport.start(link),
+            #[cfg(feature = "mock")]
+            Carrier::Mock(stand) => stand.start(link),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
+        on_either!(self, carrier => carrier.send(message))
+    }
+
+    pub(crate) fn abort(&self) {
+        on_either!(self, carrier => carrier.abort());
+    }
+
+    pub(crate) fn close(&self, frame: Option<(u16, &str)>) {
+        on_either!(self, carrier => carrier.close(frame));
+    }
+
+    #[inline]
+    pub(crate) fn buffered_amount(&self) -> usize {
+        on_either!(self, carrier => carrier.buffered_amount())
+    }
+
+    pub(crate) fn schedule(&self, link: Link<T>) {
+        match self {
+            Carrier::Real(transport) => transport.schedule(link),
+            #[cfg(feature = "mock")]
+            Carrier::Mock(stand) => stand.schedule(link),
+        }
+    }
+
+    pub(crate) fn watch_drain(&self, link: Link<T>, mark: usize) {
+        match self {
+            Carrier::Real(transport) => transport.watch_drain(link, mark),
+            #[cfg(feature = "mock")]
+            Carrier::Mock(stand) => stand.watch_drain(link, mark),
+        }
+    }
+
+    pub(crate) fn resume(&self) {
+        on_either!(self, carrier => carrier.resume());
+    }
+
+    pub(crate) fn detach(&self) {
+        match self {
+            Carrier::Real(transport) => transport.detach(),
+            #[cfg(feature = "mock")]
+            Carrier::Mock(stand) => stand.detach(),
+        }
+    }
+}
+
+/// Whether sockets of transport `T` can be made here and now (S103): also where
+/// only a mock network makes it possible.
+pub fn supported<T: Transport>() -> bool {
+    #[cfg(feature = "mock")]
+    if T::MOCKABLE && Mock::supported() {
+        return true;
+    }
+    T::supported()
+}
+
+/// Where the sockets of transport `T` live.
+#[cfg(not(feature = "mock"))]
+pub(crate) type HostOf<T> = <T as Transport>::Host;
+/// Where the sockets of transport `T` live: in simulated time, where there is a
+/// mock network.
+#[cfg(feature = "mock")]
+pub(crate) type HostOf<T> = crate::mock::MockableHost<<T as Transport>::Host>;
+
+/// The host of a socket of transport `T` that is made here and now.
+pub(crate) fn host<T: Transport>() -> HostOf<T> {
+    #[cfg(feature = "mock")]
+    return crate::mock::MockableHost::new(T::host);
+    #[cfg(not(feature = "mock"))]
+    T::host()
+}
