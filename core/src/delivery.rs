@@ -7,10 +7,10 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::guard::{drop_guarded, guard, logging};
 use crate::line::Relay;
 use crate::thin::Thin;
 use crate::{Event, EventKind, MaybeSend};
@@ -63,6 +63,21 @@ pub(crate) struct Slot<S> {
     /// Whether it is still bound; nothing for what cannot be unbound.
     pub(crate) live: Option<Arc<AtomicBool>>,
     pub(crate) listener: Box<dyn Listener<S>>,
+}
+
+/// A listener may own anything of the program, whose destructor may panic.
+impl<S> Drop for Slot<S> {
+    fn drop(&mut self) {
+        let listener = mem::replace(&mut self.listener, Box::new(Nobody));
+        drop_guarded("a handler", listener);
+    }
+}
+
+/// Takes the place of a listener that is dropped. It takes no memory.
+struct Nobody;
+
+impl<S> Listener<S> for Nobody {
+    fn call(&mut self, _: &S, _: &Event) {}
 }
 
 impl<S> Slot<S> {
@@ -216,10 +231,7 @@ impl<S> Delivery<S> {
         for slot in self.listeners.list(kind as usize) {
             // A handler may have unbound a later one.
             if slot.is_live() {
-                let call = AssertUnwindSafe(|| slot.listener.call(socket, event));
-                if catch_unwind(call).is_err() {
-                    log::error!("a handler for {kind} panicked");
-                }
+                guard(name_of_handler(kind), || slot.listener.call(socket, event));
             }
         }
         if let Some((last, others)) = self.listeners.list(ALL).split_last_mut() {
@@ -330,12 +342,22 @@ impl<S> Delivery<S> {
         // Only messages can be too much.
         if bytes > BACKLOG_LIMIT && weight > 0 {
             if !mem::replace(&mut self.told_of_loss, true) {
-                log::warn!("nobody listens for messages: dropping them from now on");
+                logging(|| log::warn!("nobody listens for messages: dropping them from now on"));
             }
             return;
         }
         let backlog = self.backlog.get_or_insert_default();
         backlog.bytes = bytes;
         backlog.events.push_back(event);
+    }
+}
+
+/// What a log says panicked.
+fn name_of_handler(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Open => "a handler for open",
+        EventKind::Message => "a handler for message",
+        EventKind::Error => "a handler for error",
+        EventKind::Close => "a handler for close",
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::error::write_causes;
+use crate::guard::drop_guarded;
 use crate::{Message, UnknownEvent};
 
 /// The four kinds of events.
@@ -199,6 +200,15 @@ impl ErrorEvent {
     /// ```
     pub const fn unknown() -> Self {
         ErrorEvent { cause: None }
+    }
+}
+
+/// A cause may be an error of the program, whose destructor may panic.
+impl Drop for ErrorEvent {
+    fn drop(&mut self) {
+        if let Some(cause) = self.cause.take() {
+            drop_guarded("an error", cause);
+        }
     }
 }
 

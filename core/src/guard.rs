@@ -40,6 +40,33 @@ pub fn drop_each<T>(what: &str, items: impl IntoIterator<Item = T>) {
     }
 }
 
+/// A function or a future of the program. Calls of it are guarded, and so is its
+/// destructor, whoever drops it.
+pub(crate) struct Owned<T> {
+    what: &'static str,
+    value: Option<T>,
+}
+
+impl<T> Owned<T> {
+    /// Owns `value`; `what` is its name in the log.
+    pub(crate) fn new(what: &'static str, value: T) -> Self {
+        let value = Some(value);
+        Owned { what, value }
+    }
+
+    /// Calls `f` with the value; `None` if it panics.
+    pub(crate) fn call<R>(&mut self, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let value = self.value.as_mut()?;
+        guard(self.what, || f(value))
+    }
+}
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        drop_guarded(self.what, self.value.take());
+    }
+}
+
 /// Calls `f`, which writes to the log. A panic of the log sink is discarded,
 /// because there is nowhere left to report it.
 #[doc(hidden)]

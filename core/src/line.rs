@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 
 use crate::bind::Sweep;
 use crate::carrier::{Carrier, supported};
+use crate::guard::logging;
 use crate::shared::Shared;
 use crate::wake::Outer;
 use crate::{Link, MaybeSend, Message, NewError, Report, Request, Transport, Turn};
@@ -120,7 +121,7 @@ impl<O: Transport> OuterTurn<O> {
         if self.turn.is_none() {
             self.turn = self.link.turn();
             if self.turn.is_none() {
-                log::error!("a turn was under way already");
+                logging(|| log::error!("a turn was under way already"));
             }
         }
         self.turn.as_mut()

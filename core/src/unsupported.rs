@@ -59,6 +59,6 @@ impl Transport for Unsupported {
 pub fn run_unsupported(future: impl Future<Output = ()>) {
     let polled = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
     if polled.is_pending() {
-        log::warn!("without a backend there is nothing to wait for");
+        crate::logging(|| log::warn!("without a backend there is nothing to wait for"));
     }
 }

@@ -2,7 +2,6 @@
 //! it. All of it runs on the thread that takes turns.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -15,7 +14,7 @@ use super::Status;
 use super::options::{BoxError, UrlFuture};
 use super::policy::{Loss, Retry};
 use super::transport::{Phase, Reconnect, Wait};
-use crate::guard::logging;
+use crate::guard::{Owned, logging};
 use crate::line::{OuterTurn, Relay};
 use crate::request::without_secrets;
 use crate::shared::Shared;
@@ -23,7 +22,7 @@ use crate::{CloseEvent, ErrorEvent, Host, Link, Message, Report, Transport, Turn
 
 /// A URL that is asked for: for which attempt, and the provider's future. It is
 /// taken out while it is polled.
-pub(crate) struct Asking(u64, Pin<Box<dyn UrlFuture>>);
+pub(crate) struct Asking(u64, Owned<Pin<Box<dyn UrlFuture>>>);
 
 impl std::fmt::Debug for Asking {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -70,11 +69,14 @@ fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
         }
     }
     let attempt = reconnect.state().attempt;
-    let future = catch_unwind(AssertUnwindSafe(|| provide.call(attempt)));
+    let future = provide.call(|provide| provide.call(attempt));
     hooks.provide.with(|slot| *slot = Some(provide));
     match future {
-        Ok(future) => poll(link, Asking(serial, future)),
-        Err(_) => fail(link, serial, "the provider panicked"),
+        Some(future) => {
+            let future = Owned::new("the provider's future", future);
+            poll(link, Asking(serial, future));
+        }
+        None => fail(link, serial, "the provider panicked"),
     }
 }
 
@@ -91,9 +93,9 @@ fn poll<T: Transport>(link: &Link<Reconnect<T>>, mut asking: Asking) {
         queued: AtomicBool::new(false),
     }));
     let context = &mut Context::from_waker(&waker);
-    let polled = catch_unwind(AssertUnwindSafe(|| asking.1.as_mut().poll(context)));
+    let polled = asking.1.call(|future| future.as_mut().poll(context));
     match polled {
-        Ok(Poll::Pending) => {
+        Some(Poll::Pending) => {
             let mut asking = Some(asking);
             reconnect.asking.with(|slot| mem::swap(slot, &mut asking));
             drop(asking);
@@ -102,9 +104,9 @@ fn poll<T: Transport>(link: &Link<Reconnect<T>>, mut asking: Asking) {
                 drop(reconnect.asking.with(Option::take));
             }
         }
-        Ok(Poll::Ready(Ok(url))) => connect(link, serial, &url),
-        Ok(Poll::Ready(Err(error))) => fail(link, serial, error),
-        Err(_) => fail(link, serial, "the provider's future panicked"),
+        Some(Poll::Ready(Ok(url))) => connect(link, serial, &url),
+        Some(Poll::Ready(Err(error))) => fail(link, serial, error),
+        None => fail(link, serial, "the provider's future panicked"),
     }
 }
 
@@ -369,12 +371,10 @@ fn decide<T: Transport>(reconnect: &Reconnect<T>, loss: &Loss) -> Retry {
     let Some(mut hook) = reconnect.hooks.decide.with(Option::take) else {
         return Retry::Backoff;
     };
-    let answer = catch_unwind(AssertUnwindSafe(|| hook.call(loss)));
+    let answer = hook.call(|hook| hook.call(loss));
     reconnect.hooks.decide.with(|slot| *slot = Some(hook));
-    answer.unwrap_or_else(|_| {
-        log::error!("the hook that decides about another attempt panicked");
-        Retry::Backoff
-    })
+    // R11: one that panics has said so.
+    answer.unwrap_or(Retry::Backoff)
 }
 
 /// The first connection was not there in time: there will be none.

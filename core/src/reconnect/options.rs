@@ -13,6 +13,7 @@ use super::policy::Policy;
 use super::status::{Listeners, StatusHandler, StatusQueue};
 use super::transport::Phase;
 use super::{Loss, Reconnect, Retry, Status, Statuses};
+use crate::guard::Owned;
 use crate::{Binding, Builder, Home, Host, IntoUrl, MaybeSend, Transport, WebSocket};
 
 /// What a URL that is asked for may fail with.
@@ -60,8 +61,8 @@ where
 
 /// The program's functions. One that runs is taken out of its place.
 pub(crate) struct Hooks<T: Transport> {
-    pub(crate) decide: Home<Option<Box<dyn Decide>>>,
-    pub(crate) provide: Home<Option<Box<dyn Provide>>>,
+    pub(crate) decide: Home<Option<Owned<Box<dyn Decide>>>>,
+    pub(crate) provide: Home<Option<Owned<Box<dyn Provide>>>>,
     pub(crate) listeners: Listeners<WebSocket<Reconnect<T>>>,
 }
 
@@ -329,6 +330,7 @@ impl<T: Transport> Builder<Reconnect<T>> {
         F: FnMut(&Loss) -> Retry + MaybeSend + 'static,
     {
         let decide: Box<dyn Decide> = Box::new(decide);
+        let decide = Owned::new("the hook that decides about another attempt", decide);
         let hooks = &self.native_mut().hooks;
         drop(hooks.decide.with(|slot| slot.replace(decide)));
         self
@@ -376,6 +378,7 @@ impl<T: Transport> Builder<Reconnect<T>> {
         E: Into<BoxError> + 'static,
     {
         let provider: Box<dyn Provide> = Box::new(Provider(provider));
+        let provider = Owned::new("the provider", provider);
         let hooks = &self.native_mut().hooks;
         drop(hooks.provide.with(|slot| slot.replace(provider)));
         self

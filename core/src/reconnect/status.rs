@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -15,6 +14,7 @@ use futures_core::{FusedStream, Stream};
 
 use super::Loss;
 use crate::bind::Sweep;
+use crate::guard::{drop_guarded, guard};
 use crate::maybe_send::Lock;
 use crate::wake::{StoredWaker, WakeHook};
 use crate::{Home, MaybeSend};
@@ -412,9 +412,27 @@ impl<S, F: FnMut(&S, &Status) + MaybeSend> StatusHandler<S> for F {
     }
 }
 
+/// What a log says panicked.
+const HANDLER: &str = "a handler for statuses";
+
 struct Slot<S> {
     live: Arc<AtomicBool>,
     handler: Box<dyn StatusHandler<S>>,
+}
+
+/// A handler may own anything of the program, whose destructor may panic.
+impl<S> Drop for Slot<S> {
+    fn drop(&mut self) {
+        let handler = mem::replace(&mut self.handler, Box::new(Nobody));
+        drop_guarded(HANDLER, handler);
+    }
+}
+
+/// Takes the place of a handler that is dropped. It takes no memory.
+struct Nobody;
+
+impl<S> StatusHandler<S> for Nobody {
+    fn call(&mut self, _: &S, _: &Status) {}
 }
 
 /// The bound handlers. They are taken out while they run.
@@ -464,10 +482,7 @@ impl<S: 'static> Listeners<S> {
         });
         for slot in &mut bound {
             if slot.live.load(Ordering::Acquire) {
-                let call = AssertUnwindSafe(|| slot.handler.call(socket, status));
-                if catch_unwind(call).is_err() {
-                    log::error!("a handler for statuses panicked");
-                }
+                guard(HANDLER, || slot.handler.call(socket, status));
             }
         }
         if status.is_end() {

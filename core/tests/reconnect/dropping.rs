@@ -208,7 +208,8 @@ fn what_the_hooks_own_is_freed_by_the_end() {
 fn dropped_with_statuses_that_get_the_end() {
     for how in ["a stream", "a handler"] {
         let network = network();
-        network.peer(URL).expect_close();
+        // So the socket is abandoned before its connection ends.
+        network.peer(URL).expect_close().delay(SECOND);
         let socket = open(&network);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let mut statuses = (how == "a stream").then(|| socket.statuses());
@@ -217,7 +218,7 @@ fn dropped_with_statuses_that_get_the_end() {
             socket.on_status(move |_, status| log.lock().unwrap().push(status.clone()));
         }
         drop(socket);
-        network.run();
+        network.advance(SECOND);
         if let Some(statuses) = &mut statuses {
             network.block_on(async {
                 while let Some(status) = statuses.next().await {
