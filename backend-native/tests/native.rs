@@ -201,6 +201,87 @@ fn a_trusted_certificate_is_good_and_large_messages_pass() {
     assert_eq!(socket.buffered_amount(), 0);
 }
 
+/// The protocols that a client with these in its configuration offers by ALPN.
+fn offered(configured: &[&str]) -> Vec<Vec<u8>> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut config = Arc::unwrap_or_clone(trusting());
+    config.alpn_protocols = configured
+        .iter()
+        .map(|name| name.as_bytes().to_vec())
+        .collect();
+    let builder = WebSocket::builder(format!("wss://127.0.0.1:{port}/"));
+    let _socket = builder.tls_config(Arc::new(config)).connect().unwrap();
+    let (mut tcp, _) = listener.accept().unwrap();
+    let mut acceptor = rustls::server::Acceptor::default();
+    loop {
+        acceptor.read_tls(&mut tcp).unwrap();
+        if let Some(accepted) = acceptor.accept().map_err(|(error, _)| error).unwrap() {
+            let hello = accepted.client_hello();
+            let offered = hello.alpn().into_iter().flatten();
+            return offered.map(<[u8]>::to_vec).collect();
+        }
+    }
+}
+
+#[test]
+fn only_http_1_1_is_offered_by_alpn() {
+    // A server that speaks HTTP/2 would choose h2, and then not understand us.
+    assert_eq!(offered(&["h2", "http/1.1"]), [b"http/1.1"]);
+    assert_eq!(offered(&["h2"]), [b"http/1.1"]);
+    assert_eq!(offered(&["http/1.1"]), [b"http/1.1"]);
+    assert!(offered(&[]).is_empty());
+}
+
+/// Whether a certificate that signed itself, and is trusted, is accepted; as the
+/// server sees it, and why not.
+fn self_signed(is_ca: rcgen::IsCa) -> (bool, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = is_ca;
+    let certificate = params.self_signed(&key).unwrap().der().clone();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let client = rustls::ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = thread::spawn(move || {
+        let (mut tcp, _) = listener.accept().unwrap();
+        let mut session = rustls::ServerConnection::new(Arc::new(server)).unwrap();
+        session.complete_io(&mut tcp).is_ok()
+    });
+    let builder = WebSocket::builder(format!("wss://localhost:{port}/"));
+    let (_socket, events) = connect(builder.tls_config(Arc::new(client)));
+    let cause = cause(&events);
+    (serving.join().unwrap(), cause)
+}
+
+#[test]
+fn a_self_signed_certificate_works_or_the_error_says_what_to_do() {
+    let (accepted, _) = self_signed(rcgen::IsCa::ExplicitNoCa);
+    assert!(accepted);
+    let authority = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let (accepted, cause) = self_signed(authority);
+    assert!(!accepted);
+    let advice = "-addext basicConstraints=critical,CA:FALSE";
+    assert!(
+        cause.contains("CaUsedAsEndEntity") && cause.contains(advice),
+        "{cause}"
+    );
+}
+
 #[test]
 fn bad_certificates_fail_closed_and_say_why() {
     let ports = peer().ports();

@@ -279,6 +279,9 @@ pub trait BuilderExt: Sized {
 
     /// The rustls configuration for `wss:`, in place of the default's.
     ///
+    /// A WebSocket begins with HTTP/1.1. So if the configuration offers protocols
+    /// by ALPN, such as `h2`, the socket offers `http/1.1` in their place.
+    ///
     /// ```
     /// use std::sync::Arc;
     /// use isosocket::WebSocket;
@@ -303,7 +306,8 @@ pub trait BuilderExt: Sized {
     #[cfg(any(feature = "tls", feature = "webpki-roots"))]
     fn tls_config(self, config: std::sync::Arc<rustls::ClientConfig>) -> Self;
 
-    /// Does TLS by the system's library, with this connector.
+    /// Does TLS by the system's library, with this connector. It must not offer
+    /// `h2` by ALPN, since a WebSocket begins with HTTP/1.1.
     ///
     /// ```
     /// use isosocket::WebSocket;

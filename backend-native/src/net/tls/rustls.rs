@@ -9,6 +9,7 @@ use isosocket_core::logging;
 use mio::net::TcpStream;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use thiserror::Error;
 use url::Host;
 
 /// The most plain text that rustls is given at a time, so that the buffered
@@ -53,6 +54,19 @@ fn roots() -> RootCertStore {
     roots
 }
 
+/// The same configuration with no other protocol than ours to offer by ALPN. A
+/// server that may choose `h2` would not understand a request of HTTP/1.1.
+fn offering_http_1_1(config: Arc<ClientConfig>) -> Arc<ClientConfig> {
+    if config.alpn_protocols.iter().all(|name| name == HTTP_1_1) {
+        return config;
+    }
+    let mut config = Arc::unwrap_or_clone(config);
+    config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+    Arc::new(config)
+}
+
+const HTTP_1_1: &[u8] = b"http/1.1";
+
 pub(super) fn session(
     config: Arc<ClientConfig>,
     host: Host<&str>,
@@ -63,11 +77,31 @@ pub(super) fn session(
         Host::Ipv4(address) => IpAddr::from(address).into(),
         Host::Ipv6(address) => IpAddr::from(address).into(),
     };
+    let config = offering_http_1_1(config);
     let connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
     Ok(Box::new(Session {
         connection,
         accepted: 0,
     }))
+}
+
+/// A certificate that is refused although the program may trust it.
+#[derive(Debug, Error)]
+#[error(
+    "the server's certificate is one of a certificate authority, as `openssl req -x509` makes \
+     them; make it anew with `-addext basicConstraints=critical,CA:FALSE`"
+)]
+struct SelfSigned {
+    source: rustls::Error,
+}
+
+/// The error of a session, with advice where its text alone says too little.
+fn explain(error: rustls::Error) -> io::Error {
+    // The variant is of a crate that rustls does not show.
+    match format!("{error:?}").contains("CaUsedAsEndEntity") {
+        true => io::Error::new(io::ErrorKind::InvalidData, SelfSigned { source: error }),
+        false => io::Error::new(io::ErrorKind::InvalidData, error),
+    }
 }
 
 struct Session {
@@ -89,7 +123,7 @@ impl super::Session for Session {
             let processed = self.connection.process_new_packets();
             // An alert that says why goes out as far as it can.
             let flushed = self.flush(tcp);
-            processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+            processed.map_err(explain)?;
             match flushed {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
                 _ => {}
