@@ -41,8 +41,8 @@
 //!   immediate-mode interfaces: [docs/frame-loops.md].
 //! - **Tests** without a network: the feature `mock`, [docs/testing.md].
 //!
-//! All may be used side by side, on the same socket. A thread that may wait has
-//! `isosocket::native::EventsExt::recv`, natively.
+//! You may use several of these on the same socket. A native program can also block
+//! a thread until an event comes: `isosocket::native::EventsExt::recv`.
 //!
 //! [docs/callbacks.md]: https://github.com/isosocket/isosocket/blob/main/docs/callbacks.md
 //! [docs/streams.md]: https://github.com/isosocket/isosocket/blob/main/docs/streams.md
@@ -63,33 +63,36 @@
 //! the last handle: clones of the [`WebSocket`] keep it open, while [`Events`],
 //! [`Binding`] and the handlers do not.
 //!
-//! No `Error` does not mean that all was well: a connection that the peer drops
-//! (S75, S96), and a close timeout (S76), give only a `Close` with 1006. What tells
-//! success is [`was_clean`](CloseEvent::was_clean).
+//! To know whether a connection ended well, look at
+//! [`was_clean`](CloseEvent::was_clean). The absence of `Error` does not say so: if
+//! the peer drops the connection (S75, S96), or the close timeout passes (S76), there
+//! is only a `Close` with 1006.
 //!
-//! Natively the event loop's thread ends with the process, and with it what was
-//! sent and is still buffered, and a closing handshake under way. Before `main`
-//! returns, await `Close`, or `socket.sender().close()`, which sends all and closes;
-//! `socket.sender().flush()` hands all to the network and leaves the socket open.
-//! (Both are of `futures::SinkExt`.) Without async, see `native::EventsExt::recv`.
+//! Natively the event loop's thread ends with the process. Messages that are still
+//! buffered are lost then, and an unfinished closing handshake is cut off. So before
+//! `main` returns, await `Close`, or `socket.sender().close()`, which sends everything
+//! and closes. `socket.sender().flush()` sends everything and leaves the socket open.
+//! (Both are methods of `futures::SinkExt`.) Without async, see
+//! `native::EventsExt::recv`.
 //!
 //! Why a connection failed is in the error's sources, natively: see
 //! [docs/streams.md].
 //!
 //! # Connecting again
 //!
-//! [`Reconnecting`] is a socket with the same interface that makes another
-//! connection when one is lost, by a backoff, a hook that decides, and fresh URLs;
-//! what is sent while there is none waits for the next. Its [`Status`] tells what
-//! it is about. More in [docs/reconnecting.md].
+//! [`Reconnecting`] is a socket with the same interface that connects again when a
+//! connection is lost. It waits with a growing backoff, calls a hook that may decide
+//! otherwise, and can ask for a fresh URL. Messages sent while there is no connection
+//! wait for the next one. Its [`Status`] says what it is doing: connecting, open,
+//! waiting, or ended. More in [docs/reconnecting.md].
 //!
 //! [docs/reconnecting.md]: https://github.com/isosocket/isosocket/blob/main/docs/reconnecting.md
 //!
 //! # Tests
 //!
-//! With the feature `mock` a program is tested as it is, without a network: on a
-//! thread with a `mock::Network` sockets connect to scripted peers, in simulated
-//! time. More in [docs/testing.md].
+//! With the feature `mock` you test a program unchanged and without a network. On a
+//! thread that has a `mock::Network`, sockets connect to scripted peers, and time is
+//! simulated. More in [docs/testing.md].
 //!
 //! [docs/testing.md]: https://github.com/isosocket/isosocket/blob/main/docs/testing.md
 //!

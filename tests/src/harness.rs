@@ -271,7 +271,7 @@ mod web {
     }
 
     /// The name of this run in reports: that of the host in xtask's table,
-    /// as far as it can be told from inside.
+    /// as far as the program itself can find out.
     pub fn reporter() -> Option<String> {
         let agent = member(&global("navigator"), "userAgent").unwrap_or_default();
         let names = [

@@ -1,4 +1,5 @@
-//! What the peer saw of a connection: the wire, beside the events.
+//! What the peer saw of a connection: the bytes on the wire, where the other
+//! cases look at events.
 
 use serde_json::Value;
 

@@ -21,7 +21,7 @@ use crate::suite::{CASE_LIMIT, Seen, ensure, ensure_eq, within};
 
 /// What a body asks of the executor that it runs on.
 pub trait Runtime {
-    /// Runs a task beside this one, on whichever thread.
+    /// Runs a task at the same time as this one, on any thread.
     fn spawn<T: Send + 'static>(
         task: impl Future<Output = T> + Send + 'static,
     ) -> impl Future<Output = T>;

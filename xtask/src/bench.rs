@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: isosocket beside the alternatives, as tables and pictures.
+//! `cargo xtask bench`: compares isosocket with other clients, in tables and pictures.
 //!
 //! Invariant: what is printed was measured in this very run, by one command.
 

@@ -55,7 +55,7 @@ Usage: cargo xtask COMMAND
         Build the example for the browser; serve it and an echo server on loopback.
 
   bench native [--quick] [--only WORKLOAD|CLIENT,..]
-        Measure isosocket beside other clients; tables and pictures in
+        Compare isosocket with other clients; tables and pictures in
         target/xtask/bench.
         --quick          few rounds, no size of programs: two minutes
         --only           only these workloads (ping, send-32, compression, size ..)

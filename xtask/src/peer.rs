@@ -1,8 +1,8 @@
 //! The scripted server that the suite talks to, in this process.
 //!
-//! Invariant: it listens on loopback only, and on the same ports as the last
-//! time if those are free, because its address is baked into the wasm binary
-//! and another address means another build.
+//! Invariant: it listens on loopback only. It takes the same ports as the last
+//! time if those are free, because the wasm binary contains its address, and
+//! another address means another build.
 
 use std::fs::File;
 use std::io::Write;

@@ -23,10 +23,12 @@ const BUILD_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// and a browser that hangs is tried once more.
 const RUN_LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// What runs beside the suite is ours and has limits of its own below this.
+/// The limit for rows that are not the suite. They are commands of ours, and
+/// have shorter limits of their own.
 const BESIDE_LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// More rows than this are not held up by a busy machine: they are broken.
+/// If more rows than this fail, a busy machine is not the reason, and there is
+/// no second try.
 const SECOND_TRIES: usize = 4;
 
 /// The same for wasm-bindgen's runner, so that it gives up before we do and
@@ -64,9 +66,9 @@ impl Session {
     /// Runs hosts, so many of the JavaScript ones at a time, and says on one
     /// line how each went.
     ///
-    /// A few rows that failed are run once more, each alone, because a busy
-    /// machine can hold a browser up beyond a case's deadline. The table says
-    /// so, and what failed at first: a second try is no secret.
+    /// A few rows that failed are run once more, each alone, because on a busy
+    /// machine a browser may miss a case's deadline. The table says that it was
+    /// a second try, and what failed at first.
     pub fn run(&mut self, hosts: &[&'static Host], lanes: usize) -> Vec<Row> {
         let mut rows = self.pass(hosts, lanes);
         let failed = |row: &&mut Row| row.verdict == Verdict::Fail;
@@ -97,8 +99,8 @@ impl Session {
                 continue;
             }
             let log = self.log(row.host);
-            // What else runs beside native cases would count their threads
-            // and descriptors as its own.
+            // Native rows run first, one at a time: cases count threads and
+            // descriptors, and another job would disturb the count.
             let ended = match row.host.kind {
                 Kind::Page => self.page(row.host, &log),
                 Kind::Native { .. } | Kind::Wasm => match self.prepare(row.host, &log) {
@@ -253,7 +255,7 @@ impl Session {
         result
     }
 
-    /// What the host is, with its version, as far as it can be told.
+    /// The host's name and version, if they are known.
     fn version(&mut self, host: &Host) -> String {
         let version = match host.engine {
             None => tools::rustc_version(),

@@ -32,7 +32,7 @@ const RUSTFLAGS: &str = "-Ctarget-feature=+atomics,+bulk-memory \
     -Clink-arg=--export=__tls_align -Clink-arg=--export=__tls_base \
     -Clink-arg=--export=__heap_base";
 
-/// What drives the module, and where it is put beside it.
+/// The script that drives the module, and the name it gets in the module's folder.
 const SCRIPTS: &str = "tests/threads/js";
 const FOLDER: &str = "target/xtask/threads";
 

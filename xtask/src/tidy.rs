@@ -228,7 +228,7 @@ fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 mod tests {
     use super::{Source, complaints, forgets, machine_path};
 
-    /// The complaints about one file beside a repository without fault.
+    /// The complaints about one file in a repository that has no other faults.
     fn about(path: &str, text: &str) -> Vec<String> {
         let source = |path: &str, text: &str| Source {
             path: path.to_owned(),

@@ -14,8 +14,8 @@ pub struct Tool {
     pub name: &'static str,
     source: Source,
     locate: fn() -> Option<PathBuf>,
-    /// What to run to be told the version of the host, given where the tool
-    /// is: the tool itself, or the browser that it drives.
+    /// The command that prints the host's version, given the path of the tool:
+    /// the tool itself, or the browser that it drives.
     ask: fn(&Path) -> Option<Invocation>,
 }
 
@@ -133,7 +133,7 @@ pub static WEBKIT: Tool = Tool {
         on_path("WebKitWebDriver")
     },
     ask: |_| {
-        // The driver tells no version; the browser it starts does, on a display.
+        // The driver prints no version. The browser does, but it needs a display.
         let browser = mini_browser()?;
         let (program, rest) = ON_DISPLAY.split_first()?;
         let command = Invocation::new(program).args(rest).arg(browser);
@@ -400,7 +400,7 @@ fn itself(path: &Path) -> Option<Invocation> {
     Some(Invocation::new(path).arg("--version"))
 }
 
-/// The browser that comes with WebKitGTK's driver, beside its libraries.
+/// The browser that comes with WebKitGTK's driver, in the folder of its libraries.
 fn mini_browser() -> Option<PathBuf> {
     let folders = |folder: &Path| -> Vec<PathBuf> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();

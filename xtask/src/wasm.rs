@@ -48,7 +48,7 @@ fn build(title: &str, command: Invocation, log: &Path, limit: Duration) -> Resul
         .args(["--target", WASM_TRIPLE])
         .arg("--message-format=json-render-diagnostics")
         // Debug information is most of a module, and wasm-bindgen's debug
-        // build needs five seconds to rewrite it, for every host anew.
+        // build needs five seconds to rewrite it, again for every host.
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .stdout_to(&messages);
     progress::run(title, &command, log, limit)?;

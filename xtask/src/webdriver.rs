@@ -45,8 +45,8 @@ impl Browser {
     /// # Errors
     /// If either does not start; the driver's own words are in the log.
     pub fn start(driver: &Path, capabilities: Value, log: &Path) -> Result<Self, String> {
-        // A driver does not tell which port it took, so it is told one that
-        // was free a moment ago.
+        // A driver does not report which port it chose. So we choose one for
+        // it that was free a moment ago.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .and_then(|listener| listener.local_addr())
             .map_err(|error| error.to_string())?;

@@ -1,6 +1,6 @@
 //! From a request to what answers it: a script, or one of the services.
 //!
-//! Invariant: services are told by their path alone and leave no record.
+//! Invariant: the path alone selects a service, and services leave no record.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::bench::{Options, cargo};
 use crate::process::Invocation;
 
-/// What is told of every run: name and value.
+/// What is recorded about every run: name and value.
 pub type Circumstances = Vec<(&'static str, String)>;
 
 /// Of a run of this half, with these packages among what the bench package

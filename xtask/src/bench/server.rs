@@ -22,7 +22,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Builds the server and the packages beside it that are wanted.
+    /// Builds the server, and other packages in the same call.
     pub fn build(title: &str, beside: &[&str], log: &Path) -> Result<PathBuf, String> {
         let packages = beside.iter().chain([&PACKAGE]);
         let build = cargo("build")

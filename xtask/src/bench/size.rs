@@ -67,7 +67,7 @@ fn measure_one(client: Option<&str>, log: &Path) -> Result<Size, String> {
     })
 }
 
-/// How many packages a tree names beside its root.
+/// How many packages a tree names, without its root.
 fn crates(tree: &str) -> usize {
     let packages: BTreeSet<&str> = tree
         .lines()

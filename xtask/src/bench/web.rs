@@ -29,7 +29,7 @@ const STATIC: &str = "bench/web/static";
 const BUILD_LIMIT: Duration = Duration::from_secs(10 * 60);
 const LOAD_LIMIT: Duration = Duration::from_secs(30);
 
-/// What the results name beside the browsers.
+/// What the results name in addition to the browsers.
 const CLIENTS: &[&str] = &[
     "isosocket",
     "ewebsock",
