@@ -41,6 +41,12 @@
 //!   immediate-mode interfaces: [docs/frame-loops.md].
 //! - **Tests** without a network: the feature `mock`, [docs/testing.md].
 //!
+//! Short answers to "how do I ..?" are in [docs/how-do-i.md]; those who come from
+//! another crate find their program, before and after, in [docs/migrating.md].
+//!
+//! [docs/how-do-i.md]: https://github.com/isosocket/isosocket/blob/main/docs/how-do-i.md
+//! [docs/migrating.md]: https://github.com/isosocket/isosocket/blob/main/docs/migrating.md
+//!
 //! You may use several of these on the same socket. A native program can also block
 //! a thread until an event comes: `isosocket::native::EventsExt::recv`.
 //!
@@ -406,6 +412,14 @@ struct ReconnectingPage;
 #[cfg(all(doctest, feature = "native", feature = "tls"))]
 #[doc = include_str!("../../docs/native.md")]
 struct NativePage;
+
+#[cfg(all(doctest, feature = "native", feature = "tls"))]
+#[doc = include_str!("../../docs/how-do-i.md")]
+struct HowDoIPage;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/migrating.md")]
+struct MigratingPage;
 
 #[cfg(all(doctest, feature = "mock"))]
 #[doc = include_str!("../../docs/testing.md")]
