@@ -94,6 +94,12 @@ impl<T: Transport> Turn<T> {
         &self.socket
     }
 
+    /// The socket's URL, for a log. Empty for a connection inside a reconnecting socket.
+    #[doc(hidden)]
+    pub fn url(&self) -> &str {
+        self.socket.url()
+    }
+
     pub(crate) fn link(&self) -> Link<T> {
         Link(self.socket.shared.clone())
     }

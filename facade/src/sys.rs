@@ -9,10 +9,11 @@ cfg_if::cfg_if! {
     ))] {
         pub(crate) use isosocket_native::{Native as Backend, run};
         /// What only native sockets have: [`BuilderExt`](native::BuilderExt) for
-        /// their options, [`EventsExt`](native::EventsExt) for threads that wait.
+        /// their options, [`EventsExt`](native::EventsExt) for threads that wait, and
+        /// [`EventLoop`](native::EventLoop) for programs with a loop of their own.
         pub mod native {
             #[doc(inline)]
-            pub use isosocket_native::{BuilderExt, EventsExt, Proxy, RecvError};
+            pub use isosocket_native::{BuilderExt, EnterGuard, EventLoop, EventsExt, Proxy, RecvError};
             #[cfg(feature = "deflate")]
             #[doc(inline)]
             pub use isosocket_native::Deflate;

@@ -93,6 +93,7 @@ fn complaints(sources: &[Source]) -> Vec<String> {
         check_header(source, &mut complaints);
         check_targets(source, &mut complaints);
         check_words(source, &mut complaints);
+        check_purity(source, &mut complaints);
         check_paths(source, &mut complaints);
         examples::check(source, &mut complaints);
     }
@@ -167,6 +168,39 @@ fn check_words(source: &Source, complaints: &mut Vec<String>) {
         if source.path.starts_with("backend-web/") && forgets(code) {
             complaints.push(format!(
                 "{}:{number}: forget leaks; own the listener and remove it on drop",
+                source.path
+            ));
+        }
+    }
+}
+
+/// The engine and the wire format run in simulated time as well: they have no
+/// I/O, no clock, no thread and no lock. Their tests may ask the clock.
+fn check_purity(source: &Source, complaints: &mut Vec<String>) {
+    const PURE: [&str; 2] = ["backend-native/src/engine/", "backend-native/src/wire/"];
+    const IMPURE: [&str; 6] = [
+        "std::net",
+        "std::thread",
+        "Instant::now",
+        "mio",
+        "Mutex",
+        "rand::",
+    ];
+    let is_pure = PURE.iter().any(|folder| source.path.starts_with(folder));
+    if !is_pure || source.path.ends_with("_tests.rs") {
+        return;
+    }
+    let code = code_lines(&source.text).take_while(|(_, code)| !code.contains("#[cfg(test)]"));
+    for (number, code) in code {
+        let is_named = |word: &&&str| {
+            code.match_indices(**word).any(|(at, _)| {
+                let before = code[..at].chars().next_back();
+                before.is_none_or(|c| !c.is_alphanumeric() && c != '_')
+            })
+        };
+        if let Some(word) = IMPURE.iter().find(is_named) {
+            complaints.push(format!(
+                "{}:{number}: {word} does not belong into the engine or the wire format",
                 source.path
             ));
         }
@@ -290,6 +324,16 @@ mod tests {
         assert!(machine_path(concat!("\"/", "home/me\"")).is_some());
         let url = concat!("https://example.org/", "home/page");
         assert!(machine_path(url).is_none());
+    }
+
+    #[test]
+    fn the_engine_has_no_clock_but_its_tests_may() {
+        let path = "backend-native/src/engine/closing.rs";
+        let text =
+            "//! A.\nuse std::time::Instant;\nlet now = Instant::now();\n#[cfg(test)]\nstd::net";
+        let found = about(path, text);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].contains(":3: Instant::now"), "{}", found[0]);
     }
 
     #[test]

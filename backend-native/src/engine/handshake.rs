@@ -3,13 +3,12 @@
 
 use isosocket_core::Report;
 use thiserror::Error;
-use tungstenite::handshake::client::generate_key;
 use tungstenite::handshake::derive_accept_key;
 
-use crate::deflate::{Agreed, Deflate, NegotiationError};
 use crate::engine::head::{Head, HeadError, HeadReader, excerpt};
 use crate::options::headers::Headers;
 use crate::options::target::Target;
+use crate::wire::deflate::{Agreed, Deflate, NegotiationError};
 
 /// Why the opening handshake failed, for a log.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -46,14 +45,15 @@ pub(crate) struct Handshake {
 }
 
 impl Handshake {
-    /// A handshake and the bytes of its request.
+    /// A handshake and the bytes of its request. `key` is random (RFC 6455, 4.1).
     pub(crate) fn new(
         target: &Target,
         subprotocols: Vec<String>,
         headers: &Headers,
         deflate: Deflate,
+        key: [u8; 16],
     ) -> (Self, Vec<u8>) {
-        let key = generate_key();
+        let key = data_encoding::BASE64.encode(&key);
         let mut request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n",

@@ -8,8 +8,13 @@ const GOOD: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nCo
 fn check(offers: &[&str], reply: &str) -> Result<String, HandshakeError> {
     let target = Target::parse("ws://h/").unwrap();
     let offers = offers.iter().map(|offer| (*offer).to_owned()).collect();
-    let (mut handshake, _) =
-        Handshake::new(&target, offers, &Headers::default(), Deflate::default());
+    let (mut handshake, _) = Handshake::new(
+        &target,
+        offers,
+        &Headers::default(),
+        Deflate::default(),
+        [7; 16],
+    );
     let reply = reply.replace(ACCEPT, &handshake.accept) + "\r\n";
     // By single bytes, so that every split is tried; then frames follow.
     for byte in &reply.as_bytes()[..reply.len() - 1] {
@@ -110,8 +115,13 @@ fn bad_replies_fail() {
         h.read(b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n")
     };
     let target = Target::parse("ws://h/").unwrap();
-    let (mut handshake, _) =
-        Handshake::new(&target, vec![], &Headers::default(), Deflate::default());
+    let (mut handshake, _) = Handshake::new(
+        &target,
+        vec![],
+        &Headers::default(),
+        Deflate::default(),
+        [7; 16],
+    );
     assert_eq!(
         lower(&mut handshake),
         Err(wrong("Sec-WebSocket-Accept", "wrong"))
@@ -126,7 +136,7 @@ fn the_request_is_complete() {
         headers.add(name, value).unwrap();
     }
     let offers = vec!["a".into(), "b".into()];
-    let (_, request) = Handshake::new(&target, offers, &headers, Deflate::default());
+    let (_, request) = Handshake::new(&target, offers, &headers, Deflate::default(), [7; 16]);
     let request = String::from_utf8(request).unwrap();
     for line in [
         "GET /a?b HTTP/1.1\r\n",
@@ -148,7 +158,7 @@ fn the_programs_authorization_replaces_the_urls() {
     let target = Target::parse("ws://u:p@h/").unwrap();
     let mut headers = Headers::default();
     headers.add("AUTHORIZATION", "Bearer abc").unwrap();
-    let (_, request) = Handshake::new(&target, vec![], &headers, Deflate::default());
+    let (_, request) = Handshake::new(&target, vec![], &headers, Deflate::default(), [7; 16]);
     let request = String::from_utf8(request).unwrap();
     assert!(request.contains("\r\nAUTHORIZATION: Bearer abc\r\n"));
     assert!(!request.contains("Basic"), "{request}");

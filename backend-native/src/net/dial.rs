@@ -90,6 +90,18 @@ impl Dial {
         !self.addresses.is_empty()
     }
 
+    /// Calls `f` with each attempt. One for which it fails is given up.
+    pub(crate) fn each_attempt(&mut self, mut f: impl FnMut(&mut Attempt) -> io::Result<()>) {
+        let last_error = &mut self.last_error;
+        self.attempts.retain_mut(|attempt| match f(attempt) {
+            Ok(()) => true,
+            Err(error) => {
+                *last_error = Some(error);
+                false
+            }
+        });
+    }
+
     /// The tokens of all attempts, to be freed.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = usize> {
         self.attempts.iter().map(|attempt| attempt.token)

@@ -1,8 +1,8 @@
 //! Reaching a peer over the network.
 //!
 //! In this folder: names to addresses (`resolve.rs`), addresses and TLS made
-//! ready side by side (`prepare.rs`), addresses to a TCP connection (`dial.rs`),
-//! and TLS over it (`tls/`).
+//! ready side by side (`prepare.rs`), addresses to a TCP connection (`dial.rs`), a
+//! stream of bytes over it (`stream.rs`), and TLS (`tls/`).
 //! Not in this folder: the WebSocket protocol, and anything that knows a socket
 //! of the program, its events or its options.
 //! Invariant: nothing here blocks the event loop.
@@ -10,4 +10,5 @@
 pub(crate) mod dial;
 pub(crate) mod prepare;
 pub(crate) mod resolve;
+pub(crate) mod stream;
 pub(crate) mod tls;

@@ -16,11 +16,12 @@ use std::time::Duration;
 use isosocket_core::{Builder, NewError, Transport};
 use socket2::{SockRef, TcpKeepalive};
 
-use crate::deflate::Deflate;
+use crate::engine::keep_alive::KeepAliveTimes;
 use crate::net::tls::TlsChoice;
 use crate::options::headers::Headers;
 use crate::options::proxy::{Proxy, from_environment};
 use crate::options::target::Target;
+use crate::wire::deflate::Deflate;
 
 /// The options that only this backend has; see [`BuilderExt`].
 #[doc(hidden)]
@@ -32,17 +33,10 @@ pub struct NativeOptions {
     pub(crate) tls: TlsChoice,
     pub(crate) receive_limit: usize,
     pub(crate) deflate: Deflate,
-    pub(crate) keep_alive: Option<KeepAlive>,
+    pub(crate) keep_alive: Option<KeepAliveTimes>,
     pub(crate) proxy: Option<Proxy>,
     proxy_from_environment: bool,
     tcp: TcpOptions,
-}
-
-/// Pings to a silent peer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct KeepAlive {
-    pub(crate) interval: Duration,
-    pub(crate) timeout: Duration,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -89,7 +83,7 @@ impl NativeOptions {
     }
 
     fn check_times(&self) -> Result<(), &'static str> {
-        if let Some(KeepAlive { interval, timeout }) = self.keep_alive {
+        if let Some(KeepAliveTimes { interval, timeout }) = self.keep_alive {
             if interval.is_zero() || timeout.is_zero() {
                 return Err("keep_alive: a time of zero");
             }
@@ -355,7 +349,7 @@ where
     }
 
     fn keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
-        self.native_mut().as_mut().keep_alive = Some(KeepAlive { interval, timeout });
+        self.native_mut().as_mut().keep_alive = Some(KeepAliveTimes { interval, timeout });
         self
     }
 

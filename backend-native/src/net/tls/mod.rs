@@ -7,6 +7,8 @@ pub(crate) mod default;
 #[cfg(feature = "native-tls")]
 mod native_tls;
 #[cfg(any(feature = "tls", feature = "webpki-roots"))]
+mod quiet;
+#[cfg(any(feature = "tls", feature = "webpki-roots"))]
 mod rustls;
 
 use std::fmt;

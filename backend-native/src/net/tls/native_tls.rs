@@ -172,6 +172,9 @@ impl super::Session for Session {
         let wire = self.wire()?;
         while !wire.outgoing.is_empty() {
             let written = tcp.write(&wire.outgoing)?;
+            if written == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
             wire.outgoing.drain(..written);
         }
         Ok(())

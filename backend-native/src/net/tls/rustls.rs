@@ -12,6 +12,8 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use thiserror::Error;
 use url::Host;
 
+use super::quiet::Quiet;
+
 /// The most plain text that rustls is given at a time, so that the buffered
 /// amount stays exact and memory bounded.
 const PIECE: usize = 64 << 10;
@@ -135,8 +137,14 @@ impl super::Session for Session {
     }
 
     fn write(&mut self, tcp: &TcpStream, data: &[u8]) -> io::Result<usize> {
+        if self.connection.is_handshaking() {
+            // Until then rustls would only store it, up to a limit.
+            self.flush(tcp)?;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         if self.accepted == 0 {
             let piece = &data[..data.len().min(PIECE)];
+            // Zero if its buffer is full, and it is emptied next.
             self.accepted = self.connection.writer().write(piece)?;
         }
         self.flush(tcp)?;
@@ -145,8 +153,8 @@ impl super::Session for Session {
 
     fn flush(&mut self, tcp: &TcpStream) -> io::Result<()> {
         while self.connection.wants_write() {
-            if self.connection.write_tls(&mut &*tcp)? == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+            if self.connection.write_tls(&mut Quiet(tcp))? == 0 {
+                return Err(io::ErrorKind::WouldBlock.into());
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error as TungsteniteError, Message as TungsteniteMessage};
 
 use super::*;
+use crate::wire::frame::encode;
 
 /// What a stream of bytes came to.
 #[derive(Debug, PartialEq)]
@@ -15,12 +16,13 @@ struct Outcome {
 
 /// Decodes `bytes` in pieces of `size`.
 impl Output for Vec<Item> {
-    fn message(&mut self, message: Message) {
-        self.push(Item::Message(message));
+    fn message(&mut self, message: Message) -> Flow {
+        self.item(Item::Message(message))
     }
 
-    fn item(&mut self, item: Item) {
+    fn item(&mut self, item: Item) -> Flow {
         self.push(item);
+        Flow::GoOn
     }
 }
 
@@ -216,11 +218,7 @@ fn oracle(bytes: &[u8], limit: usize) -> Outcome {
 }
 
 /// Why the two may differ: the rule that says so.
-fn difference(
-    ours: &Outcome,
-    theirs: &Outcome,
-    message: Option<&'static str>,
-) -> Option<&'static str> {
+fn difference(ours: &Outcome, theirs: &Outcome, message: Option<&str>) -> Option<&'static str> {
     let prefix = theirs.items.starts_with(&ours.items);
     let rest = &theirs.items[ours.items.len().min(theirs.items.len())..];
     if matches!(ours.items.last(), Some(Item::Close(_))) && ours.items == theirs.items {
@@ -347,8 +345,8 @@ fn it_differs_from_tungstenite_only_where_a_rule_says_so() {
         };
         let theirs = oracle(&wire, limit);
         if ours != theirs {
-            let message = violation.map(|violation| violation.what);
-            match difference(&ours, &theirs, message) {
+            let message = violation.map(|violation| violation.to_string());
+            match difference(&ours, &theirs, message.as_deref()) {
                 Some(rule) => *reasons.entry(rule).or_default() += 1,
                 None => panic!("seed {seed}: {wire:02x?}\nours {ours:?}\ntheirs {theirs:?}"),
             }
@@ -377,7 +375,8 @@ fn decode_in_place(bytes: &[u8], size: usize) -> (Outcome, usize) {
             let found = decoder.appended(fed);
             found.map(|found| items.extend(found.map(Item::Message)))
         } else {
-            decoder.decode(&rest[..fed], &mut arena, &mut items)
+            let decoded = decoder.decode(&rest[..fed], &mut arena, &mut items);
+            decoded.map(drop)
         };
         if let Err(violation) = decoded {
             let violation = Some(violation.code);

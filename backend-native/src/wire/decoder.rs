@@ -7,12 +7,13 @@
 
 use bytes::{Bytes, BytesMut};
 use isosocket_core::{Binary, Message};
-use thiserror::Error;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use crate::deflate::{Inflater, Spare};
-use crate::utf8::{self, InvalidUtf8, Utf8};
+use super::deflate::{Inflater, Spare};
+use super::frame::{parse_close, parse_header};
+use super::utf8::{self, InvalidUtf8, Utf8};
+use super::violation::Violation;
 
 /// The longest header of a frame from a server: two bytes and a length of eight.
 const MAX_HEADER: usize = 14;
@@ -33,9 +34,6 @@ const DIRECT: u64 = 64 << 10;
 /// How much is read so at a time.
 const DIRECT_READ: usize = 256 << 10;
 
-/// How much payload is masked at a time.
-const MASKED_AT_ONCE: usize = 1024;
-
 /// What a peer said.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Item {
@@ -49,41 +47,23 @@ pub(crate) enum Item {
     Close(Option<(u16, String)>),
 }
 
-/// Who gets what was decoded.
+/// Who gets what was decoded, and whether to go on.
 pub(crate) trait Output {
-    /// A small message that came as a whole. Apart from the others so that the
-    /// code for it is in the decoder's loop, where nothing moves it about.
-    fn message(&mut self, message: Message);
+    /// A small message that arrived as a whole. It has a method of its own so
+    /// that its code is inlined into the decoder's loop, where nothing moves it.
+    fn message(&mut self, message: Message) -> Flow;
 
-    /// Anything, also a message.
-    fn item(&mut self, item: Item);
+    /// Any other item, or any other message.
+    fn item(&mut self, item: Item) -> Flow;
 }
 
-/// How a peer broke the protocol.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{what}")]
-pub(crate) struct Violation {
-    /// The close code that tells the peer: 1002, 1007 or 1009 (S95).
-    pub(crate) code: u16,
-    what: &'static str,
-}
-
-impl Violation {
-    pub(crate) fn protocol(what: &'static str) -> Self {
-        Violation { code: 1002, what }
-    }
-
-    fn too_big() -> Self {
-        let what = "the peer sent a message over the size limit";
-        Violation { code: 1009, what }
-    }
-}
-
-impl From<InvalidUtf8> for Violation {
-    fn from(_: InvalidUtf8) -> Self {
-        let what = "the peer sent text that is not UTF-8";
-        Violation { code: 1007, what }
-    }
+/// Whether the decoder goes on after an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// Decode the next one.
+    GoOn,
+    /// Stop here: the rest of the input is decoded later.
+    Stop,
 }
 
 /// Memory that all sockets of an event loop share: a chunk for small messages
@@ -277,27 +257,35 @@ impl Decoder {
         self.inflater = Some(Box::new(inflater));
     }
 
-    /// Takes in what arrived and hands on what it completes. What was complete
-    /// before a violation is handed on first (S94).
+    /// Decodes what arrived and hands on each item that it completes. What was
+    /// complete before a violation is handed on first (S94).
+    ///
+    /// Returns how many bytes of `input` were used: all of them, unless `output`
+    /// said [`Flow::Stop`].
     pub(crate) fn decode(
         &mut self,
         input: &[u8],
         arena: &mut Arena,
         output: &mut impl Output,
-    ) -> Result<(), Violation> {
+    ) -> Result<usize, Violation> {
+        let whole = input.len();
         let mut chunks = Chunks::new(input);
         let mut input = input;
         while !self.closed {
-            self.let_go();
+            self.free_partial();
             if self.partial.is_none() {
-                input = self.small_messages(input, &mut chunks, output)?;
+                let (rest, flow) = self.small_messages(input, &mut chunks, output)?;
+                input = rest;
+                if flow == Flow::Stop {
+                    return Ok(whole - input.len());
+                }
             }
             let carried = self.partial.as_mut();
             let (frame, remaining) = match carried.and_then(|partial| partial.frame.take()) {
                 Some(frame) => frame,
                 None => match self.next_header(&mut input)? {
                     Some(frame) => frame,
-                    None => return Ok(()),
+                    None => return Ok(whole),
                 },
             };
             let here = usize::try_from(remaining).map_or(input.len(), |n| n.min(input.len()));
@@ -308,28 +296,36 @@ impl Decoder {
             if is_plain && frame.is_final && remaining == 0 && self.message().is_none() {
                 // The whole message is here: no assembly.
                 let share = |payload: &[u8]| chunks.copy(rest.len(), payload.len());
-                output.item(Item::Message(message(frame.text, payload, share)?));
+                let message = message(frame.text, payload, share)?;
+                if output.item(Item::Message(message)) == Flow::Stop {
+                    return Ok(whole - input.len());
+                }
                 continue;
             }
+            let mut flow = Flow::GoOn;
             if here > 0 || remaining == 0 {
                 if let Some(found) = self.piece(frame, payload, remaining, arena)? {
-                    output.item(found);
+                    flow = output.item(found);
                 }
             }
             if remaining > 0 {
                 self.partial().frame = Some((frame, remaining));
-                return Ok(());
+                return Ok(whole);
+            }
+            if flow == Flow::Stop {
+                return Ok(whole - input.len());
             }
         }
-        Ok(())
+        // S88: what follows the peer's Close frame is ignored.
+        Ok(whole)
     }
 
     fn partial(&mut self) -> &mut Partial {
         self.partial.get_or_insert_default()
     }
 
-    /// Frees what served a message that is complete.
-    fn let_go(&mut self) {
+    /// Frees what was needed for a message that is complete now.
+    fn free_partial(&mut self) {
         self.partial.take_if(|partial| partial.is_empty());
     }
 
@@ -339,14 +335,14 @@ impl Decoder {
     }
 
     /// Small messages that are here as a whole, one after the other: no bit but
-    /// FIN, text or binary, no mask, at most 125 bytes. Gives what follows them.
+    /// FIN, text or binary, no mask, at most 125 bytes. Returns what follows them.
     #[inline(never)]
     fn small_messages<'a>(
         &self,
         mut input: &'a [u8],
         chunks: &mut Chunks<'a>,
         output: &mut impl Output,
-    ) -> Result<&'a [u8], Violation> {
+    ) -> Result<(&'a [u8], Flow), Violation> {
         while let [first @ (0x81 | 0x82), length @ ..=125, rest @ ..] = input {
             let length = usize::from(*length);
             if length > rest.len() || length > self.max_message_size {
@@ -354,14 +350,17 @@ impl Decoder {
             }
             let after = &rest[length..];
             let share = |payload: &[u8]| chunks.copy(after.len(), payload.len());
-            if *first == 0x82 {
-                output.message(Message::Binary(Binary::prefix(rest, length, share)));
+            let flow = if *first == 0x82 {
+                output.message(Message::Binary(Binary::prefix(rest, length, share)))
             } else {
-                output.message(Message::Text(utf8::text(&rest[..length], share)?));
-            }
+                output.message(Message::Text(utf8::text(&rest[..length], share)?))
+            };
             input = after;
+            if flow == Flow::Stop {
+                return Ok((input, flow));
+            }
         }
-        Ok(input)
+        Ok((input, Flow::GoOn))
     }
 
     /// A piece of a frame that is not a whole message.
@@ -415,7 +414,7 @@ impl Decoder {
             return Ok(None);
         }
         let message = self.finish(frame);
-        self.let_go();
+        self.free_partial();
         message
     }
 
@@ -604,70 +603,6 @@ impl Decoder {
     }
 }
 
-/// A header, its payload's length, and its own size in bytes (RFC 6455, 5.2).
-///
-/// Written out here, because tungstenite's reads through a cursor, a few bytes
-/// at a time, which takes longer than all else that is done with a small message.
-#[inline]
-fn parse_header(bytes: &[u8]) -> Result<Option<(FrameHeader, u64, usize)>, Violation> {
-    let [first, second, rest @ ..] = bytes else {
-        return Ok(None);
-    };
-    let (length, size) = match (second & 0x7F, rest) {
-        (126, [a, b, ..]) => (u64::from(u16::from_be_bytes([*a, *b])), 4),
-        (127, [a, b, c, d, e, f, g, h, ..]) => {
-            (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), 10)
-        }
-        (126 | 127, _) => return Ok(None),
-        (length, _) => (u64::from(length), 2),
-    };
-    let opcode = OpCode::from(first & 0x0F);
-    if matches!(
-        opcode,
-        OpCode::Data(Data::Reserved(_)) | OpCode::Control(Control::Reserved(_))
-    ) {
-        return Err(Violation::protocol("the peer used a reserved opcode"));
-    }
-    if length >> 63 != 0 {
-        let what = "the peer sent a frame whose length has its top bit set";
-        return Err(Violation::protocol(what));
-    }
-    // S92
-    if matches!((size, length), (4, ..126) | (10, ..0x1_0000)) {
-        let what = "the peer sent a length that is not in its shortest form";
-        return Err(Violation::protocol(what));
-    }
-    let header = FrameHeader {
-        is_final: first & 0x80 != 0,
-        rsv1: first & 0x40 != 0,
-        rsv2: first & 0x20 != 0,
-        rsv3: first & 0x10 != 0,
-        opcode,
-        // Its value does not matter: a masked frame is a violation (S93).
-        mask: (second & 0x80 != 0).then_some([0; 4]),
-    };
-    Ok(Some((header, length, size)))
-}
-
-/// RFC 6455, sections 5.5.1 and 7.4 (S80–S86).
-fn parse_close(payload: &[u8]) -> Result<Option<(u16, String)>, Violation> {
-    let [high, low, reason @ ..] = payload else {
-        return match payload {
-            [] => Ok(None),
-            _ => Err(Violation::protocol(
-                "the peer sent a Close frame of one byte",
-            )),
-        };
-    };
-    let code = u16::from_be_bytes([*high, *low]);
-    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-        let what = "the peer sent a close code that must not be sent";
-        return Err(Violation::protocol(what));
-    }
-    let reason = std::str::from_utf8(reason).map_err(|_| InvalidUtf8)?;
-    Ok(Some((code, reason.to_owned())))
-}
-
 /// Makes room for what is here, and for what was announced as far as it can be
 /// believed: a peer may announce much and send nothing.
 fn reserve(data: &mut BytesMut, here: usize, remaining: u64) {
@@ -679,66 +614,6 @@ fn reserve(data: &mut BytesMut, here: usize, remaining: u64) {
     }
 }
 
-/// Appends a client's frame to `out`: header, mask and masked payload.
 #[cfg(test)]
-pub(crate) fn encode(out: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
-    let mask = encode_header(out, opcode, false, payload.len() as u64);
-    encode_payload(out, payload, mask);
-}
-
-/// Appends the header of a client's frame and gives the mask in it.
-pub(crate) fn encode_header(
-    out: &mut Vec<u8>,
-    opcode: OpCode,
-    compressed: bool,
-    length: u64,
-) -> [u8; 4] {
-    // From a cryptographically secure generator (RFC 6455, 5.3).
-    let mask: [u8; 4] = rand::random();
-    let header = FrameHeader {
-        opcode,
-        rsv1: compressed,
-        mask: Some(mask),
-        ..FrameHeader::default()
-    };
-    header
-        .format(length, out)
-        .expect("writing to a vector does not fail");
-    mask
-}
-
-/// Appends a piece of payload, masked. Pieces but the last have a multiple of
-/// four bytes, so that the mask goes on where it stopped.
-pub(crate) fn encode_payload(out: &mut Vec<u8>, payload: &[u8], mask: [u8; 4]) {
-    let word = u64::from_ne_bytes([
-        mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3],
-    ]);
-    // Room is made a little at a time, so that its zeros cost next to nothing.
-    // A large payload is not copied first and masked then: where the two lie a
-    // few bytes apart within their pages, copying takes eight times as long.
-    for block in payload.chunks(MASKED_AT_ONCE) {
-        let start = out.len();
-        out.resize(start + block.len(), 0);
-        let (words, rest) = out[start..].split_at_mut(block.len() / 8 * 8);
-        let (of_payload, rest_of_payload) = block.split_at(words.len());
-        for (masked, bytes) in words.chunks_exact_mut(8).zip(of_payload.chunks_exact(8)) {
-            let bytes = u64::from_ne_bytes(bytes.try_into().expect("eight bytes"));
-            masked.copy_from_slice(&(bytes ^ word).to_ne_bytes());
-        }
-        for ((masked, byte), key) in rest.iter_mut().zip(rest_of_payload).zip(word.to_ne_bytes()) {
-            *masked = byte ^ key;
-        }
-    }
-}
-
-/// The payload of a Close frame.
-pub(crate) fn close_payload(frame: Option<(u16, &str)>) -> Vec<u8> {
-    match frame {
-        None => Vec::new(),
-        Some((code, reason)) => [&code.to_be_bytes(), reason.as_bytes()].concat(),
-    }
-}
-
-#[cfg(test)]
-#[path = "codec_tests.rs"]
+#[path = "decoder_tests.rs"]
 mod tests;

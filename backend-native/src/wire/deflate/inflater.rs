@@ -6,7 +6,7 @@
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::zlib_window;
-use crate::codec::Violation;
+use crate::wire::violation::Violation;
 
 /// What a sender has left out at a message's end (RFC 7692, 7.2.2).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];

@@ -6,7 +6,7 @@ use isosocket_core::{Message, MessageRef};
 
 use super::negotiation::NegotiationError::*;
 use super::*;
-use crate::codec::{Arena, Decoder, Item};
+use crate::wire::decoder::{Arena, Decoder, Item};
 
 // Negotiation.
 
@@ -491,7 +491,7 @@ fn a_bomb_is_inflated_no_further_than_the_limit() {
         taken += part.len();
         match taken <= limit {
             true => Ok(()),
-            false => Err(crate::codec::Violation::protocol("enough")),
+            false => Err(crate::wire::violation::Violation::protocol("enough")),
         }
     });
     assert!(result.is_err() && taken <= limit + (64 << 10), "{taken}");

@@ -1,28 +1,36 @@
-//! The host of native sockets: the event loop's thread, its deadlines, and the
-//! system's randomness.
+//! The host of native sockets: an event loop, its deadlines, and randomness.
 //!
 //! Invariant: a call that is due later keeps the thread alive and asleep; once
 //! it is cancelled nothing is left of it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use isosocket_core::{Host, MaybeSend, NewError};
 
-use crate::event_loop::{Call, Command, call_at, cancel_call, submit};
+use super::local;
+use super::mailbox::{Call, CallKey, Command, Mailbox};
+use crate::random;
 
-/// The event loop, for calls without a socket.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NativeHost(());
+/// The event loop of the thread that made it, for calls without a socket.
+#[derive(Clone, Debug)]
+pub struct NativeHost(Arc<Mailbox>);
 
 /// A call that is due later; dropping it cancels the call.
 #[derive(Debug)]
-pub struct NativeTimer(Option<(Instant, u64)>);
+pub struct NativeTimer(Option<(Arc<Mailbox>, CallKey)>);
+
+impl Default for NativeHost {
+    fn default() -> Self {
+        NativeHost(local::mailbox())
+    }
+}
 
 impl Host for NativeHost {
     type Timer = NativeTimer;
 
     fn soon(&self, task: impl FnOnce() + MaybeSend + 'static) {
-        submit(Command::Call(Call(Box::new(task))));
+        self.0.submit(Command::Call(Call::new(task)));
     }
 
     fn after(
@@ -34,21 +42,21 @@ impl Host for NativeHost {
         let Some(when) = Instant::now().checked_add(delay) else {
             return Ok(NativeTimer(None));
         };
-        match call_at(when, Call(Box::new(task))) {
-            Ok(key) => Ok(NativeTimer(Some(key))),
+        match self.0.call_at(when, Call::new(task)) {
+            Ok(key) => Ok(NativeTimer(Some((self.0.clone(), key)))),
             Err(error) => Err(NewError::Resources(error.to_string())),
         }
     }
 
     fn random(&self) -> u64 {
-        rand::random()
+        u64::from_ne_bytes(random::bytes())
     }
 }
 
 impl Drop for NativeTimer {
     fn drop(&mut self) {
-        if let Some(key) = self.0 {
-            cancel_call(key);
+        if let Some((mailbox, key)) = self.0.take() {
+            mailbox.cancel_call(key);
         }
     }
 }
@@ -67,21 +75,28 @@ mod tests {
     fn calls_come_in_order_on_the_loops_thread() {
         let host = NativeHost::default();
         let (sender, calls) = mpsc::channel();
-        let note = |name: &'static str| {
+        let note = move |name: &'static str| {
             let sender = sender.clone();
             move || {
                 let thread = thread::current().name().map(str::to_owned);
                 sender.send((name, thread)).unwrap();
             }
         };
-        let _late = host.after(Duration::from_millis(20), note("late")).unwrap();
-        let _early = host.after(Duration::from_millis(1), note("early")).unwrap();
-        host.soon(note("soon"));
-        host.soon(note("next"));
+        let (keep, kept) = mpsc::channel();
+        let (inner, late, early) = (host.clone(), note("late"), note("early"));
+        // Set on the loop's thread, so that none is due before the others are set.
+        host.soon(move || {
+            let late = inner.after(Duration::from_millis(20), late).unwrap();
+            let early = inner.after(Duration::from_millis(1), early).unwrap();
+            inner.soon(note("soon"));
+            inner.soon(note("next"));
+            keep.send((late, early)).unwrap();
+        });
         for expected in ["soon", "next", "early", "late"] {
             let (name, thread) = calls.recv_timeout(LIMIT).unwrap();
             assert_eq!((name, thread.as_deref()), (expected, Some("isosocket")));
         }
+        drop(kept);
     }
 
     #[test]
@@ -102,7 +117,8 @@ mod tests {
         let (fail, end) = (sender.clone(), sender);
         let (keep, kept) = mpsc::channel();
         // Both are set on the loop's thread, so that they are due together.
-        host.soon(move || {
+        let inner = host.clone();
+        inner.soon(move || {
             let now = Duration::ZERO;
             let slot = Arc::new(std::sync::Mutex::new(None));
             let other = slot.clone();

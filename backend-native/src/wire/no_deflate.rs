@@ -7,7 +7,7 @@ use std::fmt;
 use isosocket_core::MessageRef;
 use thiserror::Error;
 
-use crate::codec::Violation;
+use crate::wire::violation::Violation;
 
 /// Takes inflated data, and is told whether it is the message's last.
 type Take<'a> = dyn FnMut(&[u8], bool) -> Result<(), Violation> + 'a;

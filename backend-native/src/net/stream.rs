@@ -22,6 +22,16 @@ impl Stream {
         Stream { tcp, tls }
     }
 
+    /// The TCP stream, to make it known to an event loop.
+    pub(crate) fn tcp_mut(&mut self) -> &mut TcpStream {
+        &mut self.tcp
+    }
+
+    /// The TCP stream, for TLS over it.
+    pub(crate) fn into_tcp(self) -> TcpStream {
+        self.tcp
+    }
+
     /// Reads once; `Ok(0)` is the peer's end of stream.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         retry(|| match &self.tls {
@@ -52,14 +62,20 @@ impl Stream {
         Ok(read)
     }
 
-    /// Writes some of `data`, and says how much of it the network has taken.
+    /// Writes some of `data`, which is not empty. Returns how much of it the
+    /// network has taken, which is at least one byte.
     ///
     /// After `WouldBlock` the next call must begin with the same bytes.
     pub(crate) fn write(&self, data: &[u8]) -> io::Result<usize> {
-        retry(|| match &self.tls {
+        let written = retry(|| match &self.tls {
             None => (&self.tcp).write(data),
             Some(tls) => tls.write(&self.tcp, data),
-        })
+        })?;
+        match written {
+            // S104: a stream that takes nothing now is tried again later.
+            0 if !data.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
+            written => Ok(written),
+        }
     }
 
     /// Pushes on what TLS itself has to say: handshake, alerts, key updates.

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use isosocket_core::{Event, Events, Transport};
 use thiserror::Error;
 
-use crate::event_loop;
+use super::current;
+use super::local::{Flag, Local, Step};
 
 /// Blocking receives, for programs of threads: an extension of
 /// [`Events`](isosocket_core::Events).
@@ -155,19 +156,53 @@ fn receive<T: Transport>(
     if let Some(event) = events.try_next() {
         return Ok(event);
     }
+    if current::is_turn() {
+        return match events.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(event) => event.ok_or(RecvError::Ended),
+            Poll::Pending => Err(RecvError::InHandler),
+        };
+    }
+    // The thread's own loop may be what brings the event.
+    if let Some(local) = current::entered() {
+        return drive(events, &local, deadline);
+    }
     let parker = Parker::current();
     let waker = Waker::from(parker.clone());
     let mut context = Context::from_waker(&waker);
     loop {
         match events.poll(&mut context) {
             Poll::Ready(event) => return event.ok_or(RecvError::Ended),
-            Poll::Pending if event_loop::is_current() => return Err(RecvError::InHandler),
             Poll::Pending => {}
         }
         if !parker.park(deadline) {
             return Err(RecvError::TimedOut);
         }
     }
+}
+
+/// Drives this thread's loop until there is an event.
+fn drive<T: Transport>(
+    events: &mut Events<T>,
+    local: &Local,
+    deadline: Option<Instant>,
+) -> Result<Event, RecvError> {
+    let flag = Flag::new(local.mailbox().clone());
+    let waker = Waker::from(flag.clone());
+    let mut context = Context::from_waker(&waker);
+    let mut received = None;
+    local.drive(deadline, || {
+        if !flag.take() {
+            return Step::Sleep;
+        }
+        match events.poll(&mut context) {
+            Poll::Ready(event) => {
+                received = Some(event.ok_or(RecvError::Ended));
+                Step::Done
+            }
+            Poll::Pending => Step::Sleep,
+        }
+    });
+    received.unwrap_or(Err(RecvError::TimedOut))
 }
 
 /// A thread that sleeps until it is woken.

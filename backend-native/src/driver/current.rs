@@ -1,0 +1,126 @@
+//! What this thread does with event loops: which one it drives, which one its
+//! new sockets belong to, and whether it is inside a turn.
+//!
+//! A thread's values may be gone while the thread ends. Then it drives nothing
+//! and has entered nothing.
+
+use std::cell::{Cell, RefCell};
+use std::ptr;
+use std::sync::Arc;
+
+use super::local::Local;
+use super::mailbox::Mailbox;
+use crate::handle::Handle;
+
+thread_local! {
+    /// The loop that this thread drives, by the address of its mailbox.
+    static DRIVEN: Cell<*const Mailbox> = const { Cell::new(ptr::null()) };
+    /// A turn is under way on this thread, so this is a handler or a waker.
+    static IN_TURN: Cell<bool> = const { Cell::new(false) };
+    /// The loops that this thread has entered. Its new sockets belong to the last.
+    static ENTERED: RefCell<Vec<Arc<Local>>> = const { RefCell::new(Vec::new()) };
+    /// Whose amounts the program sees unchanged until it yields (S49).
+    static HELD: RefCell<Vec<Arc<Handle>>> = const { RefCell::new(Vec::new()) };
+    /// Something of the thread's own, whose address tells it from others.
+    static MARK: u8 = const { 0 };
+}
+
+/// A number that no other living thread has; 0 while the thread ends.
+pub(crate) fn thread_mark() -> usize {
+    MARK.try_with(|mark| ptr::from_ref(mark).addr())
+        .unwrap_or(0)
+}
+
+/// Whether a turn is under way on this thread.
+pub(crate) fn is_turn() -> bool {
+    IN_TURN.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Whether this thread drives the loop of this mailbox, so that it looks into
+/// the mailbox before it sleeps.
+pub(super) fn drives(mailbox: &Mailbox) -> bool {
+    DRIVEN.try_with(|driven| ptr::eq(driven.get(), mailbox)) == Ok(true)
+}
+
+/// Whether the mailbox belongs to a loop on this very thread.
+pub(crate) fn is_driven_here(mailbox: &Mailbox) -> bool {
+    mailbox.owner().is_some_and(|owner| owner == thread_mark())
+}
+
+/// While it exists, this thread drives a loop.
+pub(super) struct Driving(*const Mailbox);
+
+impl Driving {
+    pub(super) fn new(mailbox: &Mailbox) -> Self {
+        let before = DRIVEN.try_with(|driven| driven.replace(mailbox));
+        Driving(before.unwrap_or(ptr::null()))
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        let _ = DRIVEN.try_with(|driven| driven.set(self.0));
+    }
+}
+
+/// While it exists, a turn is under way on this thread.
+pub(super) struct InTurn(bool);
+
+impl InTurn {
+    pub(super) fn new() -> Self {
+        InTurn(IN_TURN.try_with(|turn| turn.replace(true)).unwrap_or(false))
+    }
+}
+
+impl Drop for InTurn {
+    fn drop(&mut self) {
+        let _ = IN_TURN.try_with(|turn| turn.set(self.0));
+    }
+}
+
+pub(super) fn enter(local: Arc<Local>) {
+    let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(local));
+}
+
+pub(super) fn leave(local: &Arc<Local>) {
+    let left = ENTERED.try_with(|entered| {
+        let mut entered = entered.borrow_mut();
+        let at = entered.iter().rposition(|known| Arc::ptr_eq(known, local));
+        at.map(|at| entered.remove(at))
+    });
+    drop(left);
+}
+
+/// The loop that this thread has entered last.
+pub(super) fn entered() -> Option<Arc<Local>> {
+    let last = ENTERED.try_with(|entered| entered.borrow().last().cloned());
+    last.ok().flatten()
+}
+
+/// Has the handle's amounts released at the beginning of the next turn.
+pub(crate) fn release_later(handle: Arc<Handle>) {
+    if !drives(handle.mailbox()) {
+        // Whoever drives the loop must come to it.
+        handle.mailbox().wake();
+    }
+    let mut handle = Some(handle);
+    let _ = HELD.try_with(|held| held.borrow_mut().extend(handle.take()));
+    if let Some(handle) = handle {
+        handle.release_held();
+    }
+}
+
+/// Takes the handles of this loop whose amounts are to be released.
+pub(super) fn take_held(mailbox: &Mailbox) -> Vec<Arc<Handle>> {
+    let taken = HELD.try_with(|held| {
+        let mut held = held.borrow_mut();
+        if held.is_empty() {
+            return Vec::new();
+        }
+        let is_own = |handle: &Arc<Handle>| ptr::eq(&**handle.mailbox(), mailbox);
+        let (own, others) = std::mem::take(&mut *held).into_iter().partition(is_own);
+        *held = others;
+        own
+    });
+    taken.unwrap_or_default()
+}

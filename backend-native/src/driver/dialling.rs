@@ -1,0 +1,190 @@
+//! The first phase: resolving the name, and connecting to one of its addresses.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use isosocket_core::Link;
+use url::Host;
+
+use super::connection::{Connection, Next, Seat};
+use super::mailbox::Action;
+use super::opening::Opening;
+use super::reactor::Context;
+use crate::Native;
+use crate::engine::opening::Setup;
+use crate::handle::Handle;
+use crate::net::dial::{ATTEMPT_DELAY, Attempt, Dial};
+use crate::net::prepare::{Preparation, prepare};
+
+#[derive(Debug)]
+pub(crate) struct Dialling {
+    pub(super) seat: Seat,
+    setup: Setup,
+    /// Dropping it gives up the lookups that nobody waits for any more.
+    preparation: Option<Preparation>,
+    dial: Dial,
+    /// When connecting has taken too long.
+    deadline: Option<Instant>,
+    /// When the next address is tried beside those under way.
+    next_attempt: Option<Instant>,
+}
+
+impl Dialling {
+    pub(crate) fn new(
+        handle: Arc<Handle>,
+        link: Link<Native>,
+        setup: Setup,
+        timeout: Option<Duration>,
+    ) -> Self {
+        Dialling {
+            seat: Seat::new(handle, link),
+            setup,
+            preparation: None,
+            dial: Dial::default(),
+            // A deadline beyond the clock's range never comes.
+            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            next_attempt: None,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        [self.deadline, self.next_attempt]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    pub(super) fn start(mut self: Box<Self>, context: &mut Context, key: usize) -> Next {
+        self.seat.sit(key);
+        let Setup { target, native, .. } = &self.setup;
+        if target.is_blocked() {
+            let message = format!("port {} is blocked", target.port());
+            let error = io::Error::new(io::ErrorKind::PermissionDenied, message);
+            return self.into_seat(context).fail(error);
+        }
+        let (host, port) = match &native.proxy {
+            Some(proxy) => (proxy.host(), proxy.port()),
+            None => (target.host(), target.port()),
+        };
+        let secure = target.is_secure();
+        let address = match host {
+            Host::Ipv4(address) => Some((address, port).into()),
+            Host::Ipv6(address) => Some((address, port).into()),
+            Host::Domain(_) => None,
+        };
+        match address {
+            Some(address) if !secure => {
+                self.dial.set_addresses(vec![address]);
+                self.attempt(context)
+            }
+            _ => {
+                let tls = secure.then_some(&native.tls);
+                let handle = self.seat.handle.clone();
+                let answer = move |answer| handle.act(Action::Resolved(answer));
+                self.preparation = Some(prepare(host, port, tls, answer));
+                Next::Wait(Connection::Dialling(self))
+            }
+        }
+    }
+
+    pub(super) fn on_resolved(
+        mut self: Box<Self>,
+        context: &mut Context,
+        answer: io::Result<Vec<SocketAddr>>,
+    ) -> Next {
+        match answer {
+            Ok(addresses) => {
+                self.dial.set_addresses(addresses);
+                self.attempt(context)
+            }
+            Err(error) => self.fail(context, error),
+        }
+    }
+
+    pub(super) fn on_event(mut self: Box<Self>, context: &mut Context, token: usize) -> Next {
+        match self.dial.check(token) {
+            Some(attempt) => self.connected(context, attempt),
+            None if self.dial.knows(token) => Next::Wait(Connection::Dialling(self)),
+            None => {
+                // It failed: the next one need not wait.
+                context.release(token);
+                self.attempt(context)
+            }
+        }
+    }
+
+    pub(super) fn expire(mut self: Box<Self>, context: &mut Context, now: Instant) -> Next {
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            return self.into_seat(context).fail(not_in_time());
+        }
+        if self.next_attempt.take_if(|next| *next <= now).is_some() {
+            return self.attempt(context);
+        }
+        Next::Wait(Connection::Dialling(self))
+    }
+
+    fn attempt(mut self: Box<Self>, context: &mut Context) -> Next {
+        let key = self.seat.key;
+        self.dial.start_next(|tcp| context.register(tcp, key));
+        if self.dial.is_idle() {
+            let error = std::mem::take(&mut self.dial).into_error();
+            return self.fail(context, error);
+        }
+        self.next_attempt = match self.dial.has_addresses() {
+            true => Some(Instant::now() + ATTEMPT_DELAY),
+            false => None,
+        };
+        Next::Wait(Connection::Dialling(self))
+    }
+
+    /// Says whether it is the proxy that cannot be reached.
+    fn fail(mut self: Box<Self>, context: &mut Context, error: io::Error) -> Next {
+        let proxy = self.setup.native.proxy.take();
+        let seat = self.into_seat(context);
+        match proxy {
+            Some(proxy) => seat.fail(proxy.unreachable(error)),
+            None => seat.fail(error),
+        }
+    }
+
+    /// An attempt won: the others are dropped.
+    fn connected(self: Box<Self>, context: &mut Context, attempt: Attempt) -> Next {
+        let Dialling {
+            seat,
+            setup,
+            dial,
+            deadline,
+            ..
+        } = *self;
+        dial.tokens().for_each(|token| context.release(token));
+        Opening::start(context, seat, setup, attempt, deadline)
+    }
+
+    pub(super) fn into_seat(self: Box<Self>, context: &mut Context) -> Seat {
+        self.dial.tokens().for_each(|token| context.release(token));
+        self.seat
+    }
+
+    pub(super) fn leave(mut self: Box<Self>, context: &mut Context) -> Box<Self> {
+        self.dial
+            .each_attempt(|attempt| context.deregister(&mut attempt.tcp, attempt.token));
+        self
+    }
+
+    pub(super) fn adopt(mut self: Box<Self>, context: &mut Context, key: usize) -> Next {
+        self.seat.sit(key);
+        self.dial.each_attempt(|attempt| {
+            attempt.token = context.register(&mut attempt.tcp, key)?;
+            Ok(())
+        });
+        Next::Wait(Connection::Dialling(self))
+    }
+}
+
+/// The connection was not established in time (S37).
+pub(super) fn not_in_time() -> io::Error {
+    let message = "the connection was not established in time";
+    io::Error::new(io::ErrorKind::TimedOut, message)
+}

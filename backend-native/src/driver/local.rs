@@ -1,0 +1,373 @@
+//! Event loops that the program drives itself, on any thread and inside any
+//! other loop.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::marker::PhantomData;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use super::current::{self, Driving};
+use super::mailbox::{Command, Mailbox};
+use super::reactor::{self, Reactor};
+use super::{fork, shared};
+
+/// The part of a loop that its thread finds again in a nested call.
+pub(super) struct Local {
+    mailbox: Arc<Mailbox>,
+    reactor: Mutex<Reactor>,
+}
+
+impl Local {
+    fn new() -> io::Result<Arc<Self>> {
+        fork::watch();
+        let (poll, waker) = reactor::poll()?;
+        let mailbox = Arc::new(Mailbox::local(waker));
+        let reactor = Mutex::new(Reactor::new(poll, mailbox.clone()));
+        Ok(Arc::new(Local { mailbox, reactor }))
+    }
+
+    pub(super) fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    /// `None` inside a turn of this very loop.
+    fn reactor(&self) -> Option<MutexGuard<'_, Reactor>> {
+        match self.reactor.try_lock() {
+            Ok(reactor) => Some(reactor),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn turn(&self, timeout: Option<Duration>) {
+        self.mailbox.set_owner();
+        let mut reactor = self.reactor().expect(IN_HANDLER);
+        reactor.turn(timeout);
+    }
+
+    /// Runs turns as `step` says, but not past the deadline. Returns whether it
+    /// said that it is done.
+    pub(super) fn drive(&self, deadline: Option<Instant>, mut step: impl FnMut() -> Step) -> bool {
+        self.mailbox.set_owner();
+        let _driving = Driving::new(&self.mailbox);
+        loop {
+            let left = deadline.map(|when| when.saturating_duration_since(Instant::now()));
+            let timeout = match step() {
+                Step::Done => return true,
+                Step::Again => Some(Duration::ZERO),
+                Step::Sleep => left,
+            };
+            self.turn(timeout);
+            if left == Some(Duration::ZERO) {
+                // One last look, after what had arrived by then.
+                return matches!(step(), Step::Done);
+            }
+        }
+    }
+
+    fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
+        let _entered = Entered::new(self.clone());
+        let flag = Flag::new(self.mailbox.clone());
+        let waker = Waker::from(flag.clone());
+        let mut context = Context::from_waker(&waker);
+        let mut future = pin!(future);
+        let mut output = None;
+        self.drive(None, || {
+            if !flag.take() {
+                return Step::Sleep;
+            }
+            match future.as_mut().poll(&mut context) {
+                Poll::Ready(done) => {
+                    output = Some(done);
+                    Step::Done
+                }
+                Poll::Pending if flag.is_set() => Step::Again,
+                Poll::Pending => Step::Sleep,
+            }
+        });
+        output.expect("the loop is driven until the future is done")
+    }
+}
+
+/// What whoever drives a loop does next.
+pub(super) enum Step {
+    /// Nothing more.
+    Done,
+    /// A turn that does not wait.
+    Again,
+    /// A turn that waits until something happens.
+    Sleep,
+}
+
+/// Why a loop cannot be driven.
+const IN_HANDLER: &str = "an event loop cannot be driven inside a handler, a waker or a wake hook: \
+     they run inside a turn, which must end first; spawn a task or a thread instead";
+
+/// Wakes a loop for a future.
+pub(super) struct Flag {
+    woken: AtomicBool,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Flag {
+    /// It is set at first, so that the future is polled.
+    pub(super) fn new(mailbox: Arc<Mailbox>) -> Arc<Self> {
+        let woken = AtomicBool::new(true);
+        Arc::new(Flag { woken, mailbox })
+    }
+
+    pub(super) fn take(&self) -> bool {
+        self.woken.swap(false, Ordering::SeqCst)
+    }
+
+    fn is_set(&self) -> bool {
+        self.woken.load(Ordering::SeqCst)
+    }
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.woken.swap(true, Ordering::SeqCst) {
+            // The thread that drives the loop looks at the flag before it sleeps.
+            self.mailbox.wake();
+        }
+    }
+}
+
+/// While it exists, this thread's new sockets belong to the loop.
+struct Entered(Arc<Local>);
+
+impl Entered {
+    fn new(local: Arc<Local>) -> Self {
+        current::enter(local.clone());
+        Entered(local)
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        current::leave(&self.0);
+    }
+}
+
+/// The mailbox of the loop that serves sockets which are made here and now.
+pub(crate) fn mailbox() -> Arc<Mailbox> {
+    match current::entered() {
+        Some(local) => local.mailbox.clone(),
+        None => shared::mailbox().clone(),
+    }
+}
+
+/// Runs a future on this thread until it is done, on a loop of its own: sockets
+/// that it makes are served by this thread while it waits.
+///
+/// ```
+/// use isosocket::WebSocket;
+///
+/// isosocket::run(async {
+///     let opened = WebSocket::open("ws://127.0.0.1:9/").await; // a port that is blocked (S13)
+///     assert!(opened.is_err());
+/// });
+/// ```
+///
+/// # Panics
+/// In a handler, a waker or a wake hook: these must not wait.
+pub fn run(future: impl Future<Output = ()>) {
+    assert!(!current::is_turn(), "{IN_HANDLER}");
+    // Inside another `run` its loop goes on, so that its sockets are served too.
+    if let Some(local) = current::entered() {
+        return local.block_on(future);
+    }
+    match EventLoop::new() {
+        Ok(mut event_loop) => event_loop.block_on(future),
+        // Without file descriptors for a loop there may be some for sockets later.
+        Err(_) => pollster::block_on(future),
+    }
+}
+
+/// An event loop on the program's own thread, to be driven by anything.
+///
+/// While a thread has [entered](Self::enter) a loop, the sockets that it makes
+/// belong to this loop. They are served only in [`turn`](Self::turn) and
+/// [`block_on`](Self::block_on), so nothing happens to them meanwhile: as on a
+/// page, the ready state changes, and the buffered amount falls, only while the
+/// program yields (S49, S68). Handles may be used on every thread.
+///
+/// Sockets that are made elsewhere belong to a thread that all of them share.
+/// When a loop is dropped, that thread takes over its sockets.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use isosocket::native::EventLoop;
+/// use isosocket::{ReadyState, WebSocket};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut event_loop = EventLoop::new()?;
+/// let socket = {
+///     let _entered = event_loop.enter();
+///     WebSocket::new("ws://127.0.0.1:9/")? // a port that is blocked (S13)
+/// };
+/// let mut frames = 0;
+/// while socket.ready_state() != ReadyState::Closed {
+///     frames += 1; // draw one here
+///     event_loop.turn(Some(Duration::from_millis(16)));
+/// }
+/// assert!(frames > 0);
+/// # Ok(())
+/// # }
+/// ```
+pub struct EventLoop {
+    local: Arc<Local>,
+}
+
+impl EventLoop {
+    /// Makes a loop. It starts no thread.
+    ///
+    /// ```
+    /// let event_loop = isosocket::native::EventLoop::new()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Where the system has no file descriptors left for it.
+    pub fn new() -> io::Result<Self> {
+        Ok(EventLoop {
+            local: Local::new()?,
+        })
+    }
+
+    /// Until the guard is dropped, sockets that this thread makes belong to the loop.
+    ///
+    /// ```
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::EventLoop;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let event_loop = EventLoop::new()?;
+    /// let entered = event_loop.enter();
+    /// let socket = WebSocket::new("ws://127.0.0.1:9/")?;
+    /// drop(entered);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.local.mailbox.set_owner();
+        EnterGuard {
+            _entered: Entered::new(self.local.clone()),
+            _loop: PhantomData,
+        }
+    }
+
+    /// Waits until there is something to do, but no longer than `timeout`, and
+    /// does a bounded amount of it: events are delivered here. `None` waits for
+    /// as long as it takes; [`Duration::ZERO`] does not wait.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let mut event_loop = isosocket::native::EventLoop::new()?;
+    /// event_loop.turn(Some(Duration::ZERO)); // once a frame, say
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn turn(&mut self, timeout: Option<Duration>) {
+        self.local.turn(timeout);
+    }
+
+    /// Runs a future on this thread until it is done, and the loop meanwhile.
+    ///
+    /// ```
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::EventLoop;
+    ///
+    /// let mut event_loop = EventLoop::new()?;
+    /// let opened = event_loop.block_on(WebSocket::open("ws://127.0.0.1:9/"));
+    /// assert!(opened.is_err()); // a port that is blocked (S13)
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// In a handler, a waker or a wake hook: these must not wait.
+    pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
+        assert!(!current::is_turn(), "{IN_HANDLER}");
+        self.local.block_on(future)
+    }
+
+    /// When the next [`turn`](Self::turn) has something to do although nothing
+    /// arrives. Whoever waits for the loop's file descriptor waits no longer
+    /// than that.
+    ///
+    /// ```
+    /// let mut event_loop = isosocket::native::EventLoop::new()?;
+    /// assert_eq!(event_loop.next_deadline(), None); // there is no socket
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn next_deadline(&mut self) -> Option<Instant> {
+        self.local
+            .reactor()
+            .and_then(|mut reactor| reactor.next_deadline())
+    }
+}
+
+impl Drop for EventLoop {
+    fn drop(&mut self) {
+        let connections = match self.local.reactor() {
+            Some(mut reactor) => {
+                reactor.release_held();
+                reactor.drain()
+            }
+            None => return,
+        };
+        self.local.mailbox.hand_over();
+        for connection in connections {
+            shared::mailbox().submit(Command::Adopt(connection));
+        }
+    }
+}
+
+impl fmt::Debug for EventLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventLoop").finish_non_exhaustive()
+    }
+}
+
+/// The loop's file descriptor is readable when a turn has something to do: because
+/// something arrived, or because another thread wants something.
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for EventLoop {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        let reactor = self.local.reactor().expect(IN_HANDLER);
+        reactor.poll().as_raw_fd()
+    }
+}
+
+/// Made by [`EventLoop::enter`].
+///
+/// ```
+/// use isosocket::native::{EnterGuard, EventLoop};
+///
+/// let event_loop = EventLoop::new()?;
+/// let entered: EnterGuard<'_> = event_loop.enter();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use = "sockets belong to the loop while the guard exists"]
+pub struct EnterGuard<'a> {
+    _entered: Entered,
+    /// It belongs to this thread and to this loop.
+    _loop: PhantomData<(&'a EventLoop, *const ())>,
+}
+
+impl fmt::Debug for EnterGuard<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EnterGuard")
+    }
+}

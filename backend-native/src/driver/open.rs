@@ -1,0 +1,611 @@
+//! The third phase: an established connection, until TCP has ended.
+//!
+//! It reads and writes; the engine's [`Session`] decides. No lock is held while
+//! it reports. Each visit is bounded in bytes and in time (S110).
+
+#![allow(
+    clippy::boxed_local,
+    reason = "phases are boxed, and become the next one by value"
+)]
+
+use std::io;
+use std::mem;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use isosocket_core::{Message, Report, Turn, logging};
+use mio::event::Event;
+
+use super::connection::{Connection, Next, Seat};
+use super::mailbox::Action;
+use super::opening::{Wire, share};
+use super::reactor::Context;
+use crate::Native;
+use crate::engine::closing::State;
+use crate::engine::handshake::Reply;
+use crate::engine::session::{ControlFrame, Facts, Life, Session, SessionOptions};
+use crate::handle::{Flushed, Handle, Packer};
+use crate::net::stream::Stream;
+use crate::wire::decoder::{Arena, Flow};
+
+/// How many bytes one visit reads, and how many it writes.
+const BUDGET: usize = 1 << 20;
+/// How long one visit hands messages to the program before other sockets have
+/// their turn.
+const TIME_BUDGET: Duration = Duration::from_millis(1);
+/// A handler that takes longer than this delays every other socket of its loop.
+const SLOW: Duration = Duration::from_millis(50);
+
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(super) seat: Seat,
+    stream: Arc<Stream>,
+    token: usize,
+    session: Session,
+    receive_limit: usize,
+    reading: Reading,
+    /// What was read, and not decoded before the budget was used up.
+    leftover: Vec<u8>,
+    /// What the network had taken when the deadline was set.
+    written: usize,
+}
+
+/// Whether what arrives is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    On,
+    /// A stream of the program is full.
+    Paused,
+    /// The system may have reported the end of the stream, and does not do so
+    /// again: a short read does not mean that there is nothing left.
+    ToTheEnd,
+}
+
+/// What one visit found.
+enum Found {
+    /// Nothing more for now.
+    Nothing,
+    /// The budget is used up.
+    More,
+    /// The connection has ended.
+    End,
+}
+
+impl Open {
+    /// A connection that was just established, and what its program learns first.
+    pub(super) fn establish(
+        seat: Seat,
+        wire: Wire,
+        reply: Reply,
+        options: &SessionOptions,
+    ) -> Established {
+        let Reply {
+            established,
+            agreed,
+        } = reply;
+        let inflater = agreed.as_ref().map(|agreed| agreed.inflater());
+        let packer = agreed.as_ref().map(Packer::new);
+        let (stream, token) = share(wire);
+        let session = Session::new(options, inflater, Instant::now());
+        seat.handle
+            .attach(stream.clone(), packer, session.keeps_alive());
+        let open = Box::new(Open {
+            seat,
+            stream,
+            token,
+            session,
+            receive_limit: options.receive_limit,
+            reading: Reading::ToTheEnd,
+            leftover: Vec::new(),
+            written: 0,
+        });
+        Established { open, established }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.session.deadline(self.reading == Reading::Paused)
+    }
+
+    pub(super) fn on_event(mut self: Box<Self>, context: &mut Context, event: &Event) -> Next {
+        let ended = event.is_read_closed() || event.is_error();
+        if ended && self.reading == Reading::On {
+            self.reading = Reading::ToTheEnd;
+        }
+        let reads = event.is_readable() || ended;
+        match event.is_writable() {
+            true => self.flush_and(context, reads),
+            false => self.read(context),
+        }
+    }
+
+    /// Another visit, for what was left to do.
+    pub(super) fn go_on(self: Box<Self>, context: &mut Context) -> Next {
+        match self.seat.handle.has_pending() {
+            true => self.flush_and(context, true),
+            false => self.read(context),
+        }
+    }
+
+    pub(super) fn act(mut self: Box<Self>, context: &mut Context, action: Action) -> Next {
+        match action {
+            // The name was resolved long ago.
+            Action::Resolved(_) => Next::Wait(Connection::Open(self)),
+            Action::Flush => self.flush_and(context, false),
+            Action::Close => {
+                self.session.close(Instant::now());
+                self.resume();
+                // What the network takes at once says nothing about the peer.
+                match self.flush_and(context, true) {
+                    Next::Wait(Connection::Open(mut open)) => {
+                        open.written = open.seat.handle.written();
+                        Next::Wait(Connection::Open(open))
+                    }
+                    next => next,
+                }
+            }
+            Action::Abort => {
+                let message = "the socket was closed before the connection was established";
+                let error = io::Error::new(io::ErrorKind::ConnectionAborted, message);
+                self.into_seat(context).fail(error)
+            }
+            Action::WriteFailed(error) => self.on_write_error(context, error),
+            Action::Resume => {
+                self.resume();
+                self.session.accepted(Instant::now());
+                self.read(context)
+            }
+            Action::Detach => {
+                self.seat.drop_link();
+                self.session.abandon(Instant::now());
+                Next::Wait(Connection::Open(self))
+            }
+        }
+    }
+
+    pub(super) fn expire(mut self: Box<Self>, context: &mut Context, now: Instant) -> Next {
+        if let Some(when) = self.seat.handle.last_write() {
+            self.session.accepted(when);
+        }
+        let written = self.seat.handle.written();
+        let progress = mem::replace(&mut self.written, written) != written;
+        let (life, queued) = self.with_facts(|session, facts| session.expire(progress, now, facts));
+        self.after(context, life, queued)
+    }
+
+    fn resume(&mut self) {
+        if self.reading == Reading::Paused {
+            // An end that came meanwhile is found by reading on.
+            self.reading = Reading::ToTheEnd;
+        }
+    }
+
+    /// Gives the session a turn to report in, outside of reading. Also returns
+    /// whether it queued anything.
+    fn with_facts<R>(
+        &mut self,
+        f: impl FnOnce(&mut Session, &mut TurnFacts<'_>) -> R,
+    ) -> (R, bool) {
+        let mut turn = self.seat.turn();
+        let mut facts = TurnFacts::new(&self.seat.handle, turn.as_mut());
+        let result = f(&mut self.session, &mut facts);
+        let queued = facts.queued;
+        drop(turn);
+        (result, queued)
+    }
+
+    /// Writes what a session queued, or ends.
+    fn after(mut self: Box<Self>, context: &mut Context, life: Life, queued: bool) -> Next {
+        match life {
+            Life::Over => self.finish(context),
+            Life::Alive => {
+                if self.session.is_reported() {
+                    self.seat.drop_link();
+                }
+                match queued {
+                    true => self.flush_and(context, false),
+                    false => Next::Wait(Connection::Open(self)),
+                }
+            }
+        }
+    }
+
+    /// The end, which was reported.
+    fn finish(self: Box<Self>, context: &mut Context) -> Next {
+        self.into_seat(context).drop_link();
+        Next::End
+    }
+
+    // Reading.
+
+    /// Reads what is there, up to the budget, and writes what that called for.
+    fn read(mut self: Box<Self>, context: &mut Context) -> Next {
+        if self.reading == Reading::Paused {
+            return Next::Wait(Connection::Open(self));
+        }
+        // The buffer is lent to this call: handlers cannot come back here.
+        let mut lent = mem::take(&mut context.buffer);
+        let mut turn = self.seat.turn();
+        let (found, queued) = {
+            let mut facts = TurnFacts::new(&self.seat.handle, turn.as_mut());
+            let found = Reader {
+                stream: &self.stream,
+                session: &mut self.session,
+                reading: &mut self.reading,
+                leftover: &mut self.leftover,
+                receive_limit: self.receive_limit,
+                arena: &mut context.arena,
+            }
+            .read(lent.as_mut_slice(), &mut facts);
+            facts.report_slow();
+            (found, facts.queued)
+        };
+        drop(turn);
+        context.buffer = lent;
+        let next = match found {
+            Found::Nothing => self.after(context, Life::Alive, queued),
+            Found::End => return self.finish(context),
+            Found::More => self.after(context, Life::Alive, queued),
+        };
+        match (next, found) {
+            (Next::Wait(connection), Found::More) => Next::GoOn(connection),
+            (next, _) => next,
+        }
+    }
+
+    // Writing.
+
+    /// Writes what is pending, up to the budget; and reads, if that is wanted.
+    fn flush_and(self: Box<Self>, context: &mut Context, read: bool) -> Next {
+        let flushed = self.seat.handle.flush(BUDGET);
+        self.seat.notify_drained();
+        let more = match flushed {
+            Flushed::More => true,
+            Flushed::Failed(error) => return self.on_write_error(context, error),
+            Flushed::Done => {
+                if self.session.state() == State::Failing {
+                    // Everything is said. The peer's own end is waited for, so
+                    // that what was written is not lost in a reset.
+                    self.stream.shutdown_write();
+                }
+                false
+            }
+            Flushed::Full | Flushed::Busy => false,
+        };
+        let next = match read {
+            true => self.read(context),
+            false => Next::Wait(Connection::Open(self)),
+        };
+        match next {
+            Next::Wait(connection) if more => Next::GoOn(connection),
+            next => next,
+        }
+    }
+
+    /// Writing failed. The peer may have said why before (S109).
+    fn on_write_error(mut self: Box<Self>, context: &mut Context, error: io::Error) -> Next {
+        let now = Instant::now();
+        let (life, _) = self.with_facts(|session, facts| session.on_write_error(error, now, facts));
+        match life {
+            Life::Over => self.finish(context),
+            Life::Alive => {
+                // The system does not tell again of what it told before.
+                self.reading = Reading::ToTheEnd;
+                self.read(context)
+            }
+        }
+    }
+
+    // Between loops.
+
+    pub(super) fn into_seat(self: Box<Self>, context: &mut Context) -> Seat {
+        context.release(self.token);
+        self.seat
+    }
+
+    pub(super) fn leave(self: Box<Self>, context: &mut Context) -> Box<Self> {
+        let token = self.token;
+        self.move_stream(|tcp| {
+            context.deregister(tcp, token)?;
+            Ok(token)
+        })
+    }
+
+    pub(super) fn adopt(mut self: Box<Self>, context: &mut Context, key: usize) -> Next {
+        self.seat.sit(key);
+        self = self.move_stream(|tcp| context.register(tcp, key));
+        self.resume_after_move(context)
+    }
+
+    fn resume_after_move(mut self: Box<Self>, context: &mut Context) -> Next {
+        if self.reading == Reading::On {
+            self.reading = Reading::ToTheEnd;
+        }
+        self.flush_and(context, true)
+    }
+
+    /// Calls `f` with the stream while no other thread uses it.
+    fn move_stream(
+        self: Box<Self>,
+        f: impl FnOnce(&mut mio::net::TcpStream) -> io::Result<usize>,
+    ) -> Box<Self> {
+        let Open {
+            seat,
+            mut stream,
+            mut token,
+            session,
+            receive_limit,
+            reading,
+            leftover,
+            written,
+        } = *self;
+        seat.handle.with_stream(|shared| {
+            *shared = None;
+            let moved = match Arc::get_mut(&mut stream) {
+                Some(stream) => f(stream.tcp_mut()),
+                None => Err(io::Error::other("another thread uses the stream")),
+            };
+            match moved {
+                Ok(new) => token = new,
+                // Without events the next write or deadline finds out.
+                Err(error) => {
+                    logging(|| log::error!("a socket cannot move to another loop: {error}"));
+                }
+            }
+            *shared = Some(stream.clone());
+        });
+        Box::new(Open {
+            seat,
+            stream,
+            token,
+            session,
+            receive_limit,
+            reading,
+            leftover,
+            written,
+        })
+    }
+}
+
+/// A connection that was just established.
+pub(super) struct Established {
+    open: Box<Open>,
+    established: Report,
+}
+
+impl Established {
+    /// Reports it, and takes in what came behind the reply (S36).
+    pub(super) fn begin(self, context: &mut Context, rest: &[u8]) -> Next {
+        let Established {
+            mut open,
+            established,
+        } = self;
+        let arena = &mut context.arena;
+        let mut unused = 0;
+        let (life, queued) = open.with_facts(|session, facts| {
+            facts.report(established);
+            let (used, life) = session.receive(rest, Instant::now(), arena, facts);
+            unused = rest.len() - used;
+            life
+        });
+        open.leftover = rest[rest.len() - unused..].to_vec();
+        match open.after(context, life, queued) {
+            Next::Wait(connection) => Next::GoOn(connection),
+            next => next,
+        }
+    }
+}
+
+/// One visit's reading.
+struct Reader<'a> {
+    stream: &'a Stream,
+    session: &'a mut Session,
+    reading: &'a mut Reading,
+    leftover: &'a mut Vec<u8>,
+    receive_limit: usize,
+    arena: &'a mut Arena,
+}
+
+impl Reader<'_> {
+    fn read(mut self, buffer: &mut [u8], facts: &mut TurnFacts<'_>) -> Found {
+        let mut budget = BUDGET;
+        if !self.leftover.is_empty() {
+            let bytes = mem::take(self.leftover);
+            if let Some(found) = self.receive(&bytes, facts) {
+                return found;
+            }
+            budget = budget.saturating_sub(bytes.len());
+        }
+        loop {
+            let room = match self.stream.can_append() {
+                true => self.session.room(),
+                false => None,
+            };
+            let in_place = room.is_some();
+            let (read, wanted) = match room {
+                Some((data, most)) => (self.stream.append(data, most), most),
+                None => (self.stream.read(buffer), buffer.len()),
+            };
+            let now = facts.pacer.now();
+            let read = match read {
+                Ok(0) => return found(self.session.on_end_of_stream(now, facts)),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // The end would have been found.
+                    *self.reading = Reading::On;
+                    return Found::Nothing;
+                }
+                Err(error) => return found(self.session.on_read_error(error, now, facts)),
+            };
+            facts.handle.restore_credit();
+            let stopped = match in_place {
+                true => match self.session.appended(read, now, facts) {
+                    Life::Over => Some(Found::End),
+                    Life::Alive => None,
+                },
+                false => self.receive(&buffer[..read], facts),
+            };
+            if let Some(found) = stopped {
+                return found;
+            }
+            if self.session.may_pause() && facts.is_backlogged(self.receive_limit) {
+                *self.reading = Reading::Paused;
+                return Found::Nothing;
+            }
+            let short = read < wanted && *self.reading == Reading::On;
+            if short && self.stream.short_read_means_empty() {
+                return Found::Nothing;
+            }
+            budget = budget.saturating_sub(read.max(self.arena.take_inflated()));
+            if budget == 0 || facts.pacer.is_over() {
+                return Found::More;
+            }
+        }
+    }
+
+    /// Hands bytes to the session. Returns what was found if this visit is over.
+    fn receive(&mut self, bytes: &[u8], facts: &mut TurnFacts<'_>) -> Option<Found> {
+        let now = facts.pacer.last;
+        let (used, life) = self.session.receive(bytes, now, self.arena, facts);
+        if life == Life::Over {
+            return Some(Found::End);
+        }
+        if used == bytes.len() {
+            return None;
+        }
+        *self.leftover = bytes[used..].to_vec();
+        if self.session.may_pause() && facts.is_backlogged(self.receive_limit) {
+            *self.reading = Reading::Paused;
+            return Some(Found::Nothing);
+        }
+        Some(Found::More)
+    }
+}
+
+fn found(life: Life) -> Found {
+    match life {
+        Life::Alive => Found::Nothing,
+        Life::Over => Found::End,
+    }
+}
+
+/// Passes facts on to the socket's turn and to its handle.
+struct TurnFacts<'a> {
+    handle: &'a Handle,
+    turn: Option<&'a mut Turn<Native>>,
+    pacer: Pacer,
+    /// A control frame was queued.
+    queued: bool,
+}
+
+impl<'a> TurnFacts<'a> {
+    fn new(handle: &'a Handle, turn: Option<&'a mut Turn<Native>>) -> Self {
+        TurnFacts {
+            handle,
+            turn,
+            pacer: Pacer::new(),
+            queued: false,
+        }
+    }
+
+    /// Whether a stream of the program holds more than it may.
+    fn is_backlogged(&mut self, limit: usize) -> bool {
+        let turn = self.turn.as_mut();
+        turn.is_some_and(|turn| turn.is_backlogged(limit))
+    }
+
+    /// Warns of a handler that delayed all other sockets.
+    fn report_slow(&self) {
+        let took = self.pacer.last.duration_since(self.pacer.began);
+        if took <= SLOW {
+            return;
+        }
+        let milliseconds = took.as_millis();
+        // Without the query, which may hold a token.
+        let url = self.turn.as_ref().map_or("", |turn| turn.url());
+        let url = url.split('?').next().unwrap_or_default();
+        logging(|| {
+            log::warn!(
+                "a handler of a socket ran for about {milliseconds} ms; meanwhile its \
+                 event loop served no other socket: {url}"
+            );
+        });
+    }
+}
+
+impl Facts for TurnFacts<'_> {
+    #[inline(always)]
+    fn message(&mut self, message: Message) -> Flow {
+        if let Some(turn) = &mut self.turn {
+            turn.message(message);
+        }
+        self.pacer.after_message()
+    }
+
+    fn report(&mut self, report: Report) {
+        if let Some(turn) = &mut self.turn {
+            turn.report(report);
+        }
+    }
+
+    fn queue(&mut self, frame: ControlFrame<'_>) {
+        self.handle.queue_control(frame);
+        self.queued = true;
+    }
+}
+
+/// Watches how long a visit takes. The clock is read seldom where handlers are
+/// quick, and after each message where they are slow.
+struct Pacer {
+    began: Instant,
+    last: Instant,
+    /// Messages until the clock is read again, and between two looks.
+    left: u32,
+    interval: u32,
+}
+
+impl Pacer {
+    /// At least once per this many messages the clock is read.
+    const MOST: u32 = 64;
+
+    fn new() -> Self {
+        let now = Instant::now();
+        Pacer {
+            began: now,
+            last: now,
+            left: 1,
+            interval: 1,
+        }
+    }
+
+    /// Reads the clock after a system call.
+    fn now(&mut self) -> Instant {
+        self.last = Instant::now();
+        self.last
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.now().duration_since(self.began) > TIME_BUDGET
+    }
+
+    #[inline(always)]
+    fn after_message(&mut self) -> Flow {
+        self.left -= 1;
+        match self.left {
+            0 => self.check(),
+            _ => Flow::GoOn,
+        }
+    }
+
+    #[inline(never)]
+    fn check(&mut self) -> Flow {
+        let now = self.now();
+        if now.duration_since(self.began) > TIME_BUDGET {
+            self.left = 1;
+            self.interval = 1;
+            return Flow::Stop;
+        }
+        self.interval = (self.interval * 2).min(Pacer::MOST);
+        self.left = self.interval;
+        Flow::GoOn
+    }
+}

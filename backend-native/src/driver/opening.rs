@@ -1,0 +1,235 @@
+//! The second phase: TCP is connected. A proxy's tunnel, TLS, and the opening
+//! handshake follow.
+
+#![allow(
+    clippy::boxed_local,
+    reason = "phases are boxed, and become the next one by value"
+)]
+
+use std::io;
+use std::mem;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::connection::{Connection, Next, Seat};
+use super::dialling::not_in_time;
+use super::open::Open;
+use super::reactor::Context;
+use crate::engine::opening::{self, Progress, Setup};
+use crate::engine::session::BoxError;
+use crate::net::dial::Attempt;
+use crate::net::stream::Stream;
+use crate::net::tls::Tls;
+use crate::random;
+
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(super) seat: Seat,
+    wire: Wire,
+    /// By value: each stage becomes the next one.
+    stage: opening::Opening,
+    deadline: Option<Instant>,
+    /// A write failed. What the peer said before that is still read (S109).
+    write_error: Option<io::Error>,
+}
+
+/// A stream that the loop knows by a token.
+#[derive(Debug)]
+pub(super) struct Wire {
+    pub(super) stream: Stream,
+    pub(super) token: usize,
+}
+
+/// What is known after the engine took in some bytes.
+enum Step {
+    /// Read on.
+    ReadOn(Box<Opening>),
+    /// The phase is over.
+    Next(Next),
+}
+
+impl Opening {
+    /// A connection attempt succeeded.
+    pub(super) fn start(
+        context: &mut Context,
+        seat: Seat,
+        mut setup: Setup,
+        attempt: Attempt,
+        deadline: Option<Instant>,
+    ) -> Next {
+        let Attempt { token, tcp } = attempt;
+        if let Err(error) = setup.native.set_up(&tcp) {
+            context.release(token);
+            return seat.fail(error);
+        }
+        let wire = Wire {
+            stream: Stream::new(tcp, None),
+            token,
+        };
+        let stage = match setup.native.proxy.take() {
+            Some(proxy) => Ok((wire, opening::Opening::tunnel(proxy, setup))),
+            None => greet_server(wire, setup),
+        };
+        match stage {
+            Ok((wire, stage)) => Box::new(Opening {
+                seat,
+                wire,
+                stage,
+                deadline,
+                write_error: None,
+            })
+            .advance(context),
+            Err(error) => {
+                context.release(token);
+                seat.fail(error)
+            }
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Writes and reads as far as that goes now.
+    pub(super) fn advance(mut self: Box<Self>, context: &mut Context) -> Next {
+        loop {
+            self.write();
+            let mut lent = mem::take(&mut context.buffer);
+            let buffer = lent.as_mut_slice();
+            let step = match self.wire.stream.read(buffer) {
+                Ok(0) => {
+                    let error = self.ended();
+                    Step::Next(self.into_seat(context).fail(error))
+                }
+                Ok(read) => self.receive(context, &buffer[..read]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    Step::Next(match self.write_error.take() {
+                        Some(error) => self.into_seat(context).fail(error),
+                        None => Next::Wait(Connection::Opening(self)),
+                    })
+                }
+                Err(error) => {
+                    let error = self.write_error.take().unwrap_or(error);
+                    Step::Next(self.into_seat(context).fail(error))
+                }
+            };
+            context.buffer = lent;
+            match step {
+                Step::ReadOn(opening) => self = opening,
+                // What came behind the reply is in the connection's hands now.
+                Step::Next(Next::GoOn(Connection::Open(open))) => return open.go_on(context),
+                Step::Next(next) => return next,
+            }
+        }
+    }
+
+    fn write(&mut self) {
+        while self.write_error.is_none() && !self.stage.outgoing().is_empty() {
+            match self.wire.stream.write(self.stage.outgoing()) {
+                Ok(written) => self.stage.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => self.write_error = Some(error),
+            }
+        }
+        match self.wire.stream.flush_tls() {
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
+                self.write_error.get_or_insert(error);
+            }
+            _ => {}
+        }
+    }
+
+    fn ended(&mut self) -> io::Error {
+        self.write_error
+            .take()
+            .unwrap_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, self.stage.ended_by()))
+    }
+
+    fn receive(self: Box<Self>, context: &mut Context, bytes: &[u8]) -> Step {
+        let Opening {
+            seat,
+            wire,
+            stage,
+            deadline,
+            write_error,
+        } = *self;
+        let token = wire.token;
+        let progress = match stage.receive(bytes) {
+            Ok(Progress::TunnelIsOpen(setup)) => greet_server(wire, *setup),
+            Ok(Progress::More(stage)) => Ok((wire, stage)),
+            Ok(Progress::Established {
+                reply,
+                used,
+                session,
+            }) => {
+                let rest = &bytes[used..];
+                let open = Open::establish(seat, wire, reply, &session);
+                return Step::Next(open.begin(context, rest));
+            }
+            Err(error) => Err(error),
+        };
+        match progress {
+            Ok((wire, stage)) => Step::ReadOn(Box::new(Opening {
+                seat,
+                wire,
+                stage,
+                deadline,
+                write_error,
+            })),
+            Err(error) => {
+                context.release(token);
+                Step::Next(seat.fail(error))
+            }
+        }
+    }
+
+    pub(super) fn expire(self: Box<Self>, context: &mut Context, now: Instant) -> Next {
+        match self.deadline {
+            Some(deadline) if deadline <= now => self.into_seat(context).fail(not_in_time()),
+            _ => Next::Wait(Connection::Opening(self)),
+        }
+    }
+
+    pub(super) fn into_seat(self: Box<Self>, context: &mut Context) -> Seat {
+        context.release(self.wire.token);
+        self.seat
+    }
+
+    pub(super) fn leave(mut self: Box<Self>, context: &mut Context) -> Box<Self> {
+        let token = self.wire.token;
+        if let Err(error) = context.deregister(self.wire.stream.tcp_mut(), token) {
+            self.write_error.get_or_insert(error);
+        }
+        self
+    }
+
+    pub(super) fn adopt(mut self: Box<Self>, context: &mut Context, key: usize) -> Next {
+        self.seat.sit(key);
+        match context.register(self.wire.stream.tcp_mut(), key) {
+            Ok(token) => {
+                self.wire.token = token;
+                self.advance(context)
+            }
+            Err(error) => self.seat.fail(error),
+        }
+    }
+}
+
+/// Begins the opening handshake, through TLS if the URL says so.
+fn greet_server(wire: Wire, setup: Setup) -> Result<(Wire, opening::Opening), BoxError> {
+    let Wire { stream, token } = wire;
+    let stream = match setup.target.is_secure() {
+        false => stream,
+        true => {
+            let tls = Tls::new(setup.native.tls.clone(), setup.target.host())?;
+            Stream::new(stream.into_tcp(), Some(tls))
+        }
+    };
+    let stage = opening::Opening::handshake(setup, random::bytes());
+    Ok((Wire { stream, token }, stage))
+}
+
+/// The stream of an established connection, which other threads write to.
+pub(super) fn share(wire: Wire) -> (Arc<Stream>, usize) {
+    (Arc::new(wire.stream), wire.token)
+}

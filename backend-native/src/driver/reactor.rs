@@ -1,0 +1,434 @@
+//! One event loop's connections, and the turns in which they are served.
+//!
+//! A turn does one batch of commands, then events, then those that have more to
+//! do, then deadlines (S106: a deadline is judged only after everything that had
+//! arrived by then was handled). Each visit of a connection is bounded, and each
+//! connection has at most one place among those that have more to do (S110).
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use isosocket_core::{guard, logging};
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token, Waker};
+use slab::Slab;
+
+use super::connection::{Connection, Next};
+use super::current::{self, Driving, InTurn};
+use super::fork;
+use super::mailbox::{Command, Mailbox};
+use super::timers::Timers;
+use crate::wire::decoder::Arena;
+
+/// How much one read takes, in bytes. One buffer serves the reads of all sockets.
+const BUFFER: usize = 128 << 10;
+/// The waker's token: no slab has so many entries.
+const WAKER: Token = Token(usize::MAX);
+/// How many events are taken from the system at a time.
+const EVENTS: usize = 256;
+
+/// What connections use of the loop they live in.
+pub(super) struct Context {
+    pub(super) buffer: Buffer,
+    pub(super) arena: Arena,
+    poll: Poll,
+    /// Which slot a mio token belongs to.
+    tokens: Slab<usize>,
+}
+
+impl Context {
+    /// Makes a stream known, for the connection in slot `key`.
+    pub(super) fn register(&mut self, tcp: &mut TcpStream, key: usize) -> io::Result<usize> {
+        let entry = self.tokens.vacant_entry();
+        let token = entry.key();
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(tcp, Token(token), interest)?;
+        entry.insert(key);
+        Ok(token)
+    }
+
+    /// Forgets a token. Its stream is dropped by the caller.
+    pub(super) fn release(&mut self, token: usize) {
+        self.tokens.try_remove(token);
+    }
+
+    /// Forgets a stream that another loop is to serve.
+    pub(super) fn deregister(&mut self, tcp: &mut TcpStream, token: usize) -> io::Result<()> {
+        self.release(token);
+        self.poll.registry().deregister(tcp)
+    }
+}
+
+/// Memory to read into. It begins with a page: a large vector would begin a
+/// few bytes behind that, where the kernel copies at half the speed.
+#[derive(Default)]
+pub(super) struct Buffer {
+    memory: Box<[u8]>,
+    start: usize,
+}
+
+impl Buffer {
+    fn new() -> Self {
+        const PAGE: usize = 4096;
+        let memory = vec![0; BUFFER + PAGE].into_boxed_slice();
+        // Where alignment is unknown, the beginning does as well.
+        let start = memory.as_ptr().align_offset(PAGE).min(PAGE);
+        Buffer { memory, start }
+    }
+
+    pub(super) fn as_mut_slice(&mut self) -> &mut [u8] {
+        &mut self.memory[self.start..self.start + BUFFER]
+    }
+}
+
+/// A place for one connection.
+struct Slot {
+    /// `None` during a visit.
+    connection: Option<Connection>,
+    /// Tells connections apart that had the same slot, one after the other.
+    serial: u64,
+    /// It has a place among those that have more to do.
+    queued: bool,
+    /// When its entry in the timers is due.
+    scheduled: Option<Instant>,
+}
+
+pub(super) struct Reactor {
+    mailbox: Arc<Mailbox>,
+    context: Context,
+    slots: Slab<Slot>,
+    serial: u64,
+    /// Connections that have more to do, after the others had their turn.
+    queued: VecDeque<(usize, u64)>,
+    timers: Timers,
+    events: Events,
+    /// A batch of commands that are being done.
+    commands: VecDeque<Command>,
+    generation: u32,
+}
+
+/// A poll, and what wakes it.
+pub(super) fn poll() -> io::Result<(Poll, Arc<Waker>)> {
+    let poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), WAKER)?;
+    Ok((poll, Arc::new(waker)))
+}
+
+impl Reactor {
+    pub(super) fn new(poll: Poll, mailbox: Arc<Mailbox>) -> Self {
+        Reactor {
+            mailbox,
+            context: Context {
+                buffer: Buffer::new(),
+                arena: Arena::default(),
+                poll,
+                tokens: Slab::new(),
+            },
+            slots: Slab::new(),
+            serial: 0,
+            queued: VecDeque::new(),
+            timers: Timers::default(),
+            events: Events::with_capacity(EVENTS),
+            commands: VecDeque::new(),
+            generation: fork::generation(),
+        }
+    }
+
+    pub(super) fn poll(&self) -> &Poll {
+        &self.context.poll
+    }
+
+    /// Whether there is no connection.
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// Serves everything once, after waiting for at most `timeout` until there is
+    /// something to serve.
+    pub(super) fn turn(&mut self, timeout: Option<Duration>) {
+        let _driving = Driving::new(&self.mailbox);
+        let _turn = InTurn::new();
+        if self.generation != fork::generation() {
+            self.after_fork();
+        }
+        // In this order: a wake-up from here on keeps the turn from waiting.
+        let performed = self.perform_commands();
+        self.release_held();
+        let (mut timeout, judged) = self.timeout(timeout);
+        if performed && self.slots.is_empty() {
+            // The shared thread may have nothing left to wait for.
+            timeout = Some(Duration::ZERO);
+        }
+        let polled = self.context.poll.poll(&mut self.events, timeout);
+        match polled {
+            Ok(()) => self.dispatch(),
+            // Whatever interrupted us: the next turn waits again.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => logging(|| log::error!("waiting for events failed: {error}")),
+        }
+        for _ in 0..self.queued.len() {
+            let Some((key, serial)) = self.queued.pop_front() else {
+                break;
+            };
+            if self.unqueue(key, serial) {
+                self.visit(key, Connection::go_on);
+            }
+        }
+        if let Some(judged) = judged {
+            self.expire(judged);
+        }
+    }
+
+    /// When the next turn is due, if nothing happens before.
+    pub(super) fn next_deadline(&mut self) -> Option<Instant> {
+        if !self.queued.is_empty() || self.mailbox.has_mail() {
+            return Some(Instant::now());
+        }
+        let first = self.first_deadline();
+        [first, self.mailbox.first_call()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// How long to wait; and up to which time deadlines may be judged after
+    /// that: what arrived before then is found by this poll.
+    fn timeout(&mut self, most: Option<Duration>) -> (Option<Duration>, Option<Instant>) {
+        let deadline = self.next_deadline();
+        let now = deadline.map(|_| Instant::now());
+        let wait = deadline.zip(now);
+        let wait = wait.map(|(deadline, now)| deadline.saturating_duration_since(now));
+        let timeout = [wait, most].into_iter().flatten().min();
+        (timeout, now)
+    }
+
+    /// Shows the program what the network has taken since the last turn (S49).
+    pub(super) fn release_held(&mut self) {
+        for handle in current::take_held(&self.mailbox) {
+            handle.release_held();
+            if let Some(key) = handle.key() {
+                self.visit(key, |connection, _| connection.notify_drained());
+            }
+        }
+    }
+
+    /// Does one batch of commands: those that come meanwhile are for the next turn.
+    /// Returns whether there was one.
+    fn perform_commands(&mut self) -> bool {
+        self.mailbox.take_commands(&mut self.commands);
+        let any = !self.commands.is_empty();
+        while let Some(command) = self.commands.pop_front() {
+            self.perform(command);
+        }
+        if self.commands.capacity() > 1024 {
+            self.commands = VecDeque::new();
+        }
+        any
+    }
+
+    fn perform(&mut self, command: Command) {
+        match command {
+            Command::Start(dialling) => {
+                let key = self.insert();
+                self.visit_with(
+                    key,
+                    Connection::Dialling(dialling),
+                    |connection, context| connection.start(context, key),
+                );
+            }
+            Command::Adopt(connection) => {
+                let key = self.insert();
+                self.visit_with(key, connection, |connection, context| {
+                    connection.adopt(context, key)
+                });
+            }
+            Command::Act(handle, action) => {
+                if let Some(key) = handle.key() {
+                    self.visit(key, |connection, context| connection.act(context, action));
+                }
+            }
+            Command::Turn(link) => {
+                guard("a turn", || drop(link.turn()));
+            }
+            Command::Call(call) => call.run(),
+            #[cfg(test)]
+            Command::Panic => panic!("on purpose: the thread ends"),
+        }
+    }
+
+    /// Hands each event to its connection.
+    fn dispatch(&mut self) {
+        let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        for event in &events {
+            let Token(token) = event.token();
+            if event.token() == WAKER {
+                self.mailbox.awake();
+            } else if let Some(&key) = self.context.tokens.get(token) {
+                self.visit(key, |connection, context| {
+                    connection.on_event(context, token, event)
+                });
+            }
+        }
+        self.events = events;
+    }
+
+    fn insert(&mut self) -> usize {
+        self.serial += 1;
+        self.slots.insert(Slot {
+            connection: None,
+            serial: self.serial,
+            queued: false,
+            scheduled: None,
+        })
+    }
+
+    /// Lets a connection work.
+    fn visit(&mut self, key: usize, work: impl FnOnce(Connection, &mut Context) -> Next) {
+        let slot = self.slots.get_mut(key);
+        let Some(connection) = slot.and_then(|slot| slot.connection.take()) else {
+            return;
+        };
+        self.visit_with(key, connection, work);
+    }
+
+    fn visit_with(
+        &mut self,
+        key: usize,
+        connection: Connection,
+        work: impl FnOnce(Connection, &mut Context) -> Next,
+    ) {
+        let next = work(connection, &mut self.context);
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        let (connection, more) = match next {
+            Next::Wait(connection) => (connection, false),
+            Next::GoOn(connection) => (connection, true),
+            Next::End => {
+                self.slots.remove(key);
+                if self.slots.is_empty() {
+                    self.slots.shrink_to_fit();
+                    self.queued.shrink_to(64);
+                }
+                return;
+            }
+        };
+        if more && !slot.queued {
+            slot.queued = true;
+            self.queued.push_back((key, slot.serial));
+        }
+        if let Some(deadline) = connection.deadline() {
+            // A later deadline is found when the entry is due.
+            if slot.scheduled.is_none_or(|scheduled| deadline < scheduled) {
+                slot.scheduled = Some(deadline);
+                self.timers.push((deadline, key, slot.serial));
+            }
+        }
+        slot.connection = Some(connection);
+    }
+
+    /// Takes away a connection's place among those that have more to do; whether
+    /// it is still that connection.
+    fn unqueue(&mut self, key: usize, serial: u64) -> bool {
+        match self.slots.get_mut(key) {
+            Some(slot) if slot.serial == serial => {
+                slot.queued = false;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The earliest deadline that still stands. Stale entries are dropped, and
+    /// those of deadlines that were moved are set again.
+    fn first_deadline(&mut self) -> Option<Instant> {
+        while let Some((when, key, serial)) = self.timers.first() {
+            let slot = self.slots.get_mut(key);
+            let slot = slot.filter(|slot| slot.serial == serial && slot.scheduled == Some(when));
+            let Some(slot) = slot else {
+                self.timers.pop();
+                continue;
+            };
+            let deadline = slot.connection.as_ref().and_then(Connection::deadline);
+            if deadline == Some(when) {
+                return Some(when);
+            }
+            self.timers.pop();
+            slot.scheduled = deadline;
+            if let Some(deadline) = deadline {
+                self.timers.push((deadline, key, serial));
+            }
+        }
+        None
+    }
+
+    /// Judges the deadlines and makes the calls that were due at `judged`.
+    fn expire(&mut self, judged: Instant) {
+        while let Some(when) = self.first_deadline() {
+            if when > judged {
+                break;
+            }
+            let Some((_, key, _)) = self.timers.first() else {
+                break;
+            };
+            self.timers.pop();
+            let Some(slot) = self.slots.get_mut(key) else {
+                continue;
+            };
+            slot.scheduled = None;
+            // What has arrived is not all read: after the next visit.
+            if !slot.queued {
+                self.visit(key, |connection, context| {
+                    connection.expire(context, judged)
+                });
+            }
+        }
+        // One at a time, as one may cancel another.
+        while let Some(call) = self.mailbox.take_call(judged) {
+            call.run();
+        }
+    }
+
+    /// The commands of a batch that was not finished.
+    pub(super) fn undone(&mut self) -> VecDeque<Command> {
+        std::mem::take(&mut self.commands)
+    }
+
+    /// Gives all connections to the caller, who hands them to another loop.
+    pub(super) fn drain(&mut self) -> Vec<Connection> {
+        let slots = std::mem::take(&mut self.slots);
+        let connections = slots.into_iter().filter_map(|(_, slot)| slot.connection);
+        connections
+            .map(|connection| connection.leave(&mut self.context))
+            .collect()
+    }
+
+    /// This process was forked while it drove the loop. The connections are the
+    /// parent's, and so is what the system knows of them (S114).
+    fn after_fork(&mut self) {
+        self.generation = fork::generation();
+        let inherited = std::mem::take(&mut self.slots);
+        self.queued.clear();
+        self.timers = Timers::default();
+        self.context.tokens = Slab::new();
+        let waker = match poll() {
+            Ok((poll, waker)) => {
+                self.context.poll = poll;
+                Some(waker)
+            }
+            Err(error) => {
+                logging(|| log::error!("there is no event loop after the fork: {error}"));
+                None
+            }
+        };
+        let asked = self.mailbox.after_fork(waker);
+        for (_, slot) in inherited {
+            if let Some(connection) = slot.connection {
+                connection.disown();
+            }
+        }
+        guard("what was asked of the event loop", || drop(asked));
+    }
+}

@@ -1,0 +1,135 @@
+//! Keep-alive: pings to a silent peer, and when a peer counts as dead (S107).
+//!
+//! A byte that arrives and a byte that the network accepts are both signs of
+//! life. So a slow network is never taken for a dead peer.
+
+use std::time::{Duration, Instant};
+
+/// When to ping, and how long to wait for a sign of life after that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeepAliveTimes {
+    /// How long the connection may be silent before a ping is sent.
+    pub(crate) interval: Duration,
+    /// How long it may stay silent after the ping.
+    pub(crate) timeout: Duration,
+}
+
+/// What is to be done at a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing yet.
+    Wait,
+    /// Send a ping.
+    Ping,
+    /// The peer is dead.
+    Dead,
+}
+
+/// Keep-alive of one connection.
+#[derive(Debug)]
+pub(crate) struct KeepAlive {
+    times: KeepAliveTimes,
+    /// When a byte last arrived or was accepted by the network.
+    last_life: Instant,
+    /// When the ping was sent that is not answered yet.
+    pinged: Option<Instant>,
+}
+
+impl KeepAlive {
+    pub(crate) fn new(times: KeepAliveTimes, now: Instant) -> Self {
+        KeepAlive {
+            times,
+            last_life: now,
+            pinged: None,
+        }
+    }
+
+    /// There was a sign of life at this time.
+    pub(crate) fn alive(&mut self, when: Instant) {
+        if when > self.last_life {
+            self.last_life = when;
+        }
+    }
+
+    /// A byte arrived: whatever was asked is answered.
+    pub(crate) fn heard(&mut self, now: Instant) {
+        self.alive(now);
+        self.pinged = None;
+    }
+
+    /// When to look again; `None` for a time beyond the clock's range.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self.pinged {
+            None => self.last_life.checked_add(self.times.interval),
+            Some(pinged) => self.last_life.max(pinged).checked_add(self.times.timeout),
+        }
+    }
+
+    /// Decides what to do now.
+    pub(crate) fn judge(&mut self, now: Instant) -> Verdict {
+        if self.deadline().is_none_or(|deadline| deadline > now) {
+            return Verdict::Wait;
+        }
+        match self.pinged {
+            Some(_) => Verdict::Dead,
+            None => {
+                self.pinged = Some(now);
+                Verdict::Ping
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const TIMES: KeepAliveTimes = KeepAliveTimes {
+        interval: Duration::from_secs(30),
+        timeout: Duration::from_secs(10),
+    };
+
+    #[test]
+    fn a_silent_peer_is_pinged_and_then_dead() {
+        let start = Instant::now();
+        let mut keep_alive = KeepAlive::new(TIMES, start);
+        assert_eq!(keep_alive.judge(start + 29 * SECOND), Verdict::Wait);
+        assert_eq!(keep_alive.judge(start + 30 * SECOND), Verdict::Ping);
+        assert_eq!(keep_alive.deadline(), Some(start + 40 * SECOND));
+        assert_eq!(keep_alive.judge(start + 39 * SECOND), Verdict::Wait);
+        assert_eq!(keep_alive.judge(start + 40 * SECOND), Verdict::Dead);
+    }
+
+    #[test]
+    fn a_byte_that_arrives_answers_the_ping() {
+        let start = Instant::now();
+        let mut keep_alive = KeepAlive::new(TIMES, start);
+        assert_eq!(keep_alive.judge(start + 30 * SECOND), Verdict::Ping);
+        keep_alive.heard(start + 35 * SECOND);
+        assert_eq!(keep_alive.deadline(), Some(start + 65 * SECOND));
+        assert_eq!(keep_alive.judge(start + 65 * SECOND), Verdict::Ping);
+    }
+
+    #[test]
+    fn a_slow_upload_is_alive_while_the_network_accepts_bytes() {
+        let start = Instant::now();
+        let mut keep_alive = KeepAlive::new(TIMES, start);
+        assert_eq!(keep_alive.judge(start + 30 * SECOND), Verdict::Ping);
+        // The ping waits behind our own data, of which a little goes out at a time.
+        for second in (31..200).step_by(9) {
+            keep_alive.alive(start + second * SECOND);
+            let late = start + (second + 9) * SECOND;
+            assert_eq!(keep_alive.judge(late), Verdict::Wait);
+        }
+    }
+
+    #[test]
+    fn a_time_beyond_the_clock_never_comes() {
+        let times = KeepAliveTimes {
+            interval: Duration::MAX,
+            timeout: SECOND,
+        };
+        assert_eq!(KeepAlive::new(times, Instant::now()).deadline(), None);
+    }
+}

@@ -1,0 +1,391 @@
+//! What a program's threads and the event loop share of one connection: the send
+//! queue, the write token, and the amounts.
+//!
+//! - The queue's lock is short: it is never held across a system call or a large
+//!   copy.
+//! - The write token is tried and never waited for. Its holder writes. When it
+//!   gives the token back, it looks whether somebody tried it meanwhile.
+//! - A socket of another process is dead: a forked child neither writes to its
+//!   parent's connections nor reads from them (S114).
+
+mod amounts;
+mod packer;
+mod sending;
+mod spares;
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::time::Instant;
+
+use self::amounts::Amounts;
+pub(crate) use self::packer::Packer;
+pub(crate) use self::spares::free_spares;
+use self::spares::{recycle, spare};
+use crate::driver::fork;
+use crate::driver::mailbox::{Action, Command, Mailbox};
+use crate::engine::send::{Outgoing, SendQueue, Taken};
+use crate::engine::session::ControlFrame;
+use crate::net::stream::Stream;
+use crate::random;
+
+/// How many messages in a row are written inline.
+const INLINE_BURST: u8 = 8;
+
+/// In place of a slot's key: the loop has not begun the connection, or it has ended.
+const NOT_BEGUN: usize = usize::MAX;
+const ENDED: usize = usize::MAX - 1;
+/// In place of a drain mark: nobody waits.
+const NO_MARK: usize = usize::MAX;
+
+/// What a call wants of the event loop.
+#[derive(Debug)]
+pub(crate) enum Follow {
+    /// Nothing: it is written, or the loop writes already.
+    Nothing,
+    /// Write what is pending.
+    Flush,
+    /// The loop writes what is pending, and it is much: yield to it.
+    Yield,
+    /// Writing failed: see what the peer had to say, and end.
+    Failed(io::Error),
+}
+
+/// What became of a flush.
+#[derive(Debug)]
+pub(crate) enum Flushed {
+    /// Everything is written.
+    Done,
+    /// The network takes nothing now. The loop hears when it does again.
+    Full,
+    /// The budget is used up, or more was queued meanwhile.
+    More,
+    /// Another thread writes. It asks for another flush when it is done.
+    Busy,
+    /// Writing failed.
+    Failed(io::Error),
+}
+
+/// The part of a connection that every thread may use.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    mailbox: Arc<Mailbox>,
+    /// The connection's slot in its event loop.
+    key: AtomicUsize,
+    /// The process that made the socket, among those that forked from each other.
+    generation: u32,
+    queue: Mutex<Queue>,
+    /// The write token, and what only its holder touches.
+    writer: Mutex<Writer>,
+    /// Somebody tried the token in vain.
+    wanted: AtomicBool,
+    /// The network takes nothing now.
+    full: AtomicBool,
+    /// How many messages may still be written inline in this burst.
+    credit: AtomicU8,
+    amounts: Amounts,
+    /// The highest amount that somebody waits for, or [`NO_MARK`].
+    drain_mark: AtomicUsize,
+    send_limit: usize,
+    /// There once compression was agreed on.
+    packer: OnceLock<Box<Packer>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    frames: SendQueue,
+    /// The loop was asked to flush and has not come yet.
+    asked: bool,
+    /// How many bytes were queued since the sender last yielded.
+    ahead: usize,
+    last_send: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Writer {
+    /// There while the connection is established.
+    stream: Option<Arc<Stream>>,
+    /// What was taken out of the queue and is not all written.
+    outgoing: Option<Box<Outgoing>>,
+}
+
+impl Handle {
+    pub(crate) fn new(mailbox: Arc<Mailbox>, send_limit: usize) -> Self {
+        Handle {
+            mailbox,
+            key: AtomicUsize::new(NOT_BEGUN),
+            generation: fork::generation(),
+            queue: Mutex::default(),
+            writer: Mutex::default(),
+            wanted: AtomicBool::new(false),
+            full: AtomicBool::new(false),
+            credit: AtomicU8::new(INLINE_BURST),
+            amounts: Amounts::default(),
+            drain_mark: AtomicUsize::new(NO_MARK),
+            send_limit,
+            packer: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn mailbox(&self) -> &Arc<Mailbox> {
+        &self.mailbox
+    }
+
+    /// Whether this process has inherited the socket by a fork.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.generation != fork::generation()
+    }
+
+    /// The connection's slot, while it has one.
+    pub(crate) fn key(&self) -> Option<usize> {
+        Some(self.key.load(Ordering::Acquire)).filter(|&key| key < ENDED)
+    }
+
+    pub(crate) fn set_key(&self, key: usize) {
+        self.key.store(key, Ordering::Release);
+    }
+
+    /// Has the event loop do something, unless the connection has ended.
+    pub(crate) fn act(self: &Arc<Self>, action: Action) {
+        if self.key.load(Ordering::Acquire) != ENDED {
+            self.mailbox.submit(Command::Act(self.clone(), action));
+        }
+    }
+
+    /// The connection is established.
+    pub(crate) fn attach(&self, stream: Arc<Stream>, packer: Option<Packer>, keeps_alive: bool) {
+        if let Some(packer) = packer {
+            self.packer.get_or_init(|| Box::new(packer));
+        }
+        if keeps_alive {
+            self.amounts.note_writes();
+        }
+        self.lock_writer().stream = Some(stream);
+    }
+
+    /// Calls `f` with the stream while no thread writes.
+    pub(crate) fn with_stream(&self, f: impl FnOnce(&mut Option<Arc<Stream>>)) {
+        f(&mut self.lock_writer().stream);
+    }
+
+    /// The connection is over: nothing more is written, and memory is freed.
+    pub(crate) fn detach(&self) {
+        self.key.store(ENDED, Ordering::SeqCst);
+        self.stop_writing();
+        if let Some(packer) = self.packer.get() {
+            packer.release();
+        }
+    }
+
+    /// Nothing can be written any more. What was queued stays in the amounts (S51).
+    fn stop_writing(&self) {
+        let waiting = self.lock_queue().frames.shut();
+        drop(waiting);
+        // Another thread that holds the token drops the rest when it is done.
+        if let Some(mut writer) = self.try_token() {
+            let before = std::mem::take(&mut *writer);
+            drop(writer);
+            drop(before);
+        }
+    }
+
+    /// Called by a program's thread after it gave the token back.
+    fn after_write(&self) -> Follow {
+        if self.key.load(Ordering::SeqCst) == ENDED {
+            self.stop_writing();
+        }
+        match self.take_wanted() {
+            true => Follow::Flush,
+            false => Follow::Nothing,
+        }
+    }
+
+    /// Something was received: this is a conversation and not a burst.
+    #[inline]
+    pub(crate) fn restore_credit(&self) {
+        self.credit.store(INLINE_BURST, Ordering::Relaxed);
+    }
+
+    /// Queues a control frame. The next flush writes it.
+    pub(crate) fn queue_control(&self, frame: ControlFrame<'_>) {
+        let mask = random::bytes();
+        self.lock_queue().frames.control(frame, mask, spare);
+    }
+
+    /// Writes what is pending, about `budget` bytes at most. For the event loop.
+    pub(crate) fn flush(&self, budget: usize) -> Flushed {
+        let Some(mut writer) = self.try_writer() else {
+            return Flushed::Busy;
+        };
+        self.full.store(false, Ordering::Relaxed);
+        let mut budget = budget;
+        let flushed = self.write_pending(&mut writer, &mut budget);
+        drop(writer);
+        let flushed = match flushed {
+            Ok(flushed) => flushed,
+            Err(error) => {
+                self.stop_writing();
+                return Flushed::Failed(error);
+            }
+        };
+        match (self.take_wanted(), flushed) {
+            (true, Flushed::Done) => Flushed::More,
+            (_, flushed) => flushed,
+        }
+    }
+
+    /// Writes what waits in the queue and what was taken out of it before.
+    fn write_pending(&self, writer: &mut Writer, budget: &mut usize) -> io::Result<Flushed> {
+        let Some(stream) = writer.stream.clone() else {
+            return Ok(Flushed::Done);
+        };
+        let mut last = None;
+        loop {
+            {
+                let mut queue = self.lock_queue();
+                queue.asked = false;
+                match &mut writer.outgoing {
+                    Some(outgoing) => outgoing.take_urgent(&mut queue.frames, random::bytes()),
+                    none => *none = Outgoing::take(&mut queue.frames),
+                }
+            }
+            let Some(outgoing) = &mut writer.outgoing else {
+                break;
+            };
+            if outgoing.front().is_empty() {
+                if let Some(outgoing) = writer.outgoing.take() {
+                    outgoing.give_back(&mut self.lock_queue().frames, last.take());
+                }
+                continue;
+            }
+            if *budget == 0 {
+                return Ok(Flushed::More);
+            }
+            match self.write_front(&stream, outgoing)? {
+                None => return Ok(Flushed::Full),
+                Some((written, chunk)) => {
+                    *budget = budget.saturating_sub(written);
+                    if let Some(chunk) = chunk {
+                        if let Some(before) = last.replace(chunk) {
+                            recycle(before);
+                        }
+                    }
+                }
+            }
+        }
+        if let Some(chunk) = last {
+            recycle(chunk);
+        }
+        match stream.flush_tls() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Flushed::Full),
+            Err(error) => Err(error),
+            Ok(()) => Ok(Flushed::Done),
+        }
+    }
+
+    /// Writes once. Returns how much was written, and a chunk that is not needed
+    /// any more; `None` if the stream is full.
+    fn write_front(
+        &self,
+        stream: &Stream,
+        outgoing: &mut Outgoing,
+    ) -> io::Result<Option<(usize, Option<Vec<u8>>)>> {
+        match stream.write(outgoing.front()) {
+            Ok(written) => {
+                let mut taken = Taken::default();
+                let chunk = outgoing.advance(written, &mut taken);
+                self.amounts.take(taken, written);
+                Ok(Some((written, chunk)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                outgoing.stick();
+                self.full.store(true, Ordering::Relaxed);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The write token, unless another thread has it. That thread then learns
+    /// that somebody wanted it.
+    fn try_writer(&self) -> Option<MutexGuard<'_, Writer>> {
+        self.try_token().or_else(|| {
+            self.wanted.store(true, Ordering::SeqCst);
+            // The holder may have looked just before.
+            self.try_token()
+        })
+    }
+
+    fn try_token(&self) -> Option<MutexGuard<'_, Writer>> {
+        match self.writer.try_lock() {
+            Ok(writer) => Some(writer),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Whether somebody tried the token in vain. Called after it was given back.
+    fn take_wanted(&self) -> bool {
+        self.wanted.load(Ordering::SeqCst) && self.wanted.swap(false, Ordering::SeqCst)
+    }
+
+    /// Whether anything waits to be written.
+    pub(crate) fn has_pending(&self) -> bool {
+        if self.lock_queue().frames.has_frames() {
+            return true;
+        }
+        self.try_token()
+            .is_none_or(|writer| writer.outgoing.is_some())
+    }
+
+    /// All bytes that the network has taken.
+    pub(crate) fn written(&self) -> usize {
+        self.amounts.written()
+    }
+
+    /// When the network last took bytes, if keep-alive needs to know.
+    pub(crate) fn last_write(&self) -> Option<Instant> {
+        self.amounts.last_write()
+    }
+
+    /// The payload bytes that a program sees as buffered (S48, S49).
+    pub(crate) fn buffered_amount(&self) -> usize {
+        self.amounts.visible()
+    }
+
+    /// Shows the program what the network has taken, since it has yielded (S49).
+    pub(crate) fn release_held(&self) {
+        self.amounts.release_held();
+    }
+
+    /// Notes that somebody waits until at most `mark` bytes are buffered. Returns
+    /// whether that is so already.
+    pub(crate) fn watch_drain(&self, mark: usize) -> bool {
+        let highest = |known| match known {
+            NO_MARK => Some(mark),
+            // As the amount falls, the highest mark is reached first.
+            known => Some(mark.max(known)),
+        };
+        let order = Ordering::SeqCst;
+        let _ = self.drain_mark.fetch_update(order, order, highest);
+        // After the mark is set: the writer stores the amount first, and then
+        // looks for a mark. So at least one of the two sees the other.
+        self.amounts.visible() <= mark
+    }
+
+    /// Whether those who wait for the amount to fall are to be woken now.
+    pub(crate) fn take_drained(&self) -> bool {
+        let mark = self.drain_mark.load(Ordering::SeqCst);
+        mark != NO_MARK
+            && self.amounts.visible() <= mark
+            && self.drain_mark.swap(NO_MARK, Ordering::SeqCst) != NO_MARK
+    }
+
+    fn lock_queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,88 @@
+//! Compression on the way to the send queue, on the thread of whoever sends.
+//!
+//! Invariant: messages are queued in the order in which they were compressed.
+//! An event loop never waits for another thread's compression.
+
+use std::cell::Cell;
+use std::sync::{Mutex, PoisonError, TryLockError};
+
+use isosocket_core::{MessageRef, Refusal};
+
+use super::Follow;
+use super::sending::Step;
+use crate::driver::current;
+use crate::wire::deflate::{Agreed, Compressor};
+
+/// How many bytes the buffer for compressed messages may keep.
+const KEPT_CAPACITY: usize = 64 << 10;
+
+thread_local! {
+    /// Where messages are compressed to.
+    static PACKED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// The sending side of a connection that has agreed on compression.
+#[derive(Debug)]
+pub(crate) struct Packer {
+    min_size: usize,
+    compressor: Mutex<Compressor>,
+}
+
+impl Packer {
+    pub(crate) fn new(agreed: &Agreed) -> Self {
+        let compressor = agreed.compressor();
+        Packer {
+            min_size: compressor.min_size(),
+            compressor: Mutex::new(compressor),
+        }
+    }
+
+    /// Sends a message, compressed if that makes it smaller.
+    pub(super) fn send(
+        &self,
+        message: MessageRef<'_>,
+        mut step: impl FnMut(Step<'_>) -> Result<Follow, Refusal>,
+    ) -> Result<Follow, Refusal> {
+        if message.as_bytes().len() < self.min_size {
+            return step(Step::Send(None));
+        }
+        let mut compressor = match self.compressor.try_lock() {
+            Ok(compressor) => compressor,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            // Another thread compresses. Any message may go out as it is.
+            Err(TryLockError::WouldBlock) if current::is_turn() => {
+                return step(Step::Send(None));
+            }
+            Err(TryLockError::WouldBlock) => {
+                let waited = self.compressor.lock();
+                waited.unwrap_or_else(PoisonError::into_inner)
+            }
+        };
+        // A message that is refused is not compressed first.
+        step(Step::Check)?;
+        let mut packed = PACKED.try_with(Cell::take).unwrap_or_default();
+        let sent = match compressor.compress(message, &mut packed) {
+            true => step(Step::Send(Some(&packed))),
+            false => step(Step::Send(None)),
+        };
+        if sent.is_err() {
+            // The socket was closed between the two steps: the peer does not
+            // know what was compressed.
+            compressor.forget();
+        }
+        if packed.capacity() <= KEPT_CAPACITY {
+            let _ = PACKED.try_with(|place| place.set(packed));
+        }
+        sent
+    }
+
+    /// Gives back the memory: the connection is over.
+    pub(crate) fn release(&self) {
+        match self.compressor.try_lock() {
+            Ok(mut compressor) => compressor.release(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().release(),
+            // Somebody is sending; it goes with the socket's last handle.
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What core asks of a native connection, on the program's threads.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, Transport};
+
+use crate::driver::Dialling;
+use crate::driver::current;
+use crate::driver::host::NativeHost;
+use crate::driver::local;
+use crate::driver::mailbox::{Action, Command, Reservation};
+use crate::engine::opening::Setup;
+use crate::engine::session::SessionOptions;
+use crate::handle::{Follow, Handle};
+use crate::options::NativeOptions;
+use crate::options::target::Target;
+
+/// A native connection: the transport behind `isosocket::WebSocket`.
+#[derive(Debug)]
+pub struct Native {
+    handle: Arc<Handle>,
+    /// There until it starts. Boxed, because it lives much shorter than this.
+    unstarted: Mutex<Option<Box<Unstarted>>>,
+}
+
+#[derive(Debug)]
+struct Unstarted {
+    setup: Setup,
+    connect_timeout: Option<std::time::Duration>,
+    reservation: Reservation,
+}
+
+impl Native {
+    /// Whether this process has the socket from the one that forked it.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.handle.is_inherited()
+    }
+
+    fn follow(&self, follow: Follow) {
+        match follow {
+            Follow::Nothing => {}
+            Follow::Flush => self.handle.act(Action::Flush),
+            // Without waiting: what is runnable and wants this core has its turn,
+            // which is the shared thread or the peer, if there is but this core.
+            Follow::Yield if self.handle.mailbox().is_shared() && !current::is_turn() => {
+                std::thread::yield_now();
+            }
+            Follow::Yield => {}
+            Follow::Failed(error) => self.handle.act(Action::WriteFailed(error)),
+        }
+    }
+}
+
+impl Transport for Native {
+    type Options = NativeOptions;
+    type Host = NativeHost;
+
+    fn host() -> NativeHost {
+        NativeHost::default()
+    }
+
+    fn supported() -> bool {
+        true
+    }
+
+    fn new(mut request: Request<NativeOptions>) -> Result<(Self, String), NewError> {
+        let target = Target::parse(&request.url)?;
+        request.native.settle(&target)?;
+        let mailbox = local::mailbox();
+        let reservation = Reservation::new(mailbox.clone())
+            .map_err(|error| NewError::Resources(error.to_string()))?;
+        let url = target.serialized().to_owned();
+        let options = &request.options;
+        let handle = Handle::new(mailbox, options.send_limit);
+        let session = SessionOptions {
+            max_message_size: options.max_message_size,
+            close_timeout: options.close_timeout,
+            keep_alive: request.native.keep_alive,
+            receive_limit: request.native.receive_limit,
+        };
+        let unstarted = Unstarted {
+            connect_timeout: options.connect_timeout,
+            setup: Setup {
+                target,
+                subprotocols: request.subprotocols,
+                native: request.native,
+                session,
+            },
+            reservation,
+        };
+        let native = Native {
+            handle: Arc::new(handle),
+            unstarted: Mutex::new(Some(Box::new(unstarted))),
+        };
+        Ok((native, url))
+    }
+
+    fn start(&self, link: Link<Self>) {
+        let unstarted = {
+            let mut unstarted = self
+                .unstarted
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            unstarted.take()
+        };
+        if let Some(unstarted) = unstarted {
+            let Unstarted {
+                setup,
+                connect_timeout,
+                reservation,
+            } = *unstarted;
+            let dialling = Dialling::new(self.handle.clone(), link, setup, connect_timeout);
+            let command = Command::Start(Box::new(dialling));
+            self.handle.mailbox().submit(command);
+            drop(reservation);
+        }
+    }
+
+    fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
+        let follow = self.handle.send(message)?;
+        self.follow(follow);
+        Ok(())
+    }
+
+    fn abort(&self) {
+        self.handle.act(Action::Abort);
+    }
+
+    fn close(&self, frame: Option<(u16, &str)>) {
+        self.handle.close(frame);
+        self.handle.act(Action::Close);
+    }
+
+    fn buffered_amount(&self) -> usize {
+        self.handle.buffered_amount()
+    }
+
+    fn schedule(&self, link: Link<Self>) {
+        self.handle.mailbox().submit(Command::Turn(link));
+    }
+
+    fn watch_drain(&self, link: Link<Self>, mark: usize) {
+        if self.handle.watch_drain(mark) {
+            link.drained();
+        }
+    }
+
+    fn resume(&self) {
+        self.handle.act(Action::Resume);
+    }
+
+    fn detach(&self) {
+        self.handle.act(Action::Detach);
+    }
+}
