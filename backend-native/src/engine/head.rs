@@ -321,4 +321,65 @@ mod tests {
         let interim = endless("", "HTTP/1.1 100 x\r\n\r\n".to_owned());
         assert!(matches!(interim, HeadError::TooManyLines(_)), "{interim}");
     }
+
+    #[test]
+    fn any_bytes_in_any_pieces_give_the_same() {
+        // A linear congruential generator: the same bytes on every run.
+        let mut state = 1_u32;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) as usize % below
+        };
+        let words: [&[u8]; 14] = [
+            b"HTTP/1.1 101 x\r\n",
+            b"HTTP/1.1 100\n",
+            b"\r\n",
+            b"\n",
+            b"\r",
+            b"HT",
+            b"TP ",
+            b" ",
+            b":",
+            b"\0",
+            b"X: y\r\n",
+            b"a",
+            b"101",
+            b"\xff",
+        ];
+        let (mut heads, mut refused) = (0, 0);
+        for _ in 0..5_000 {
+            // Mostly a good beginning, then anything.
+            let first = random(20).min(words.len() - 1);
+            let first = if first > 3 { 0 } else { first };
+            let mut bytes = words[first].to_vec();
+            for _ in 0..random(20) {
+                bytes.extend(words[random(words.len())]);
+            }
+            let whole = HeadReader::default().read(&bytes);
+            let mut reader = HeadReader::default();
+            let (mut read, mut pieces) = (0, Ok(None));
+            while read < bytes.len() && matches!(pieces, Ok(None)) {
+                let size = (1 + random(3)).min(bytes.len() - read);
+                pieces = reader.read(&bytes[read..read + size]);
+                if let Ok(Some((_, used))) = &mut pieces {
+                    *used += read;
+                }
+                read += size;
+            }
+            match (whole, pieces) {
+                (Ok(None), Ok(None)) => {}
+                (Ok(Some((whole, used))), Ok(Some((pieces, same)))) => {
+                    assert_eq!((whole.status, used), (pieces.status, same));
+                    assert_eq!(whole.lines, pieces.lines);
+                    heads += 1;
+                }
+                (Err(whole), Err(pieces)) => {
+                    assert_eq!(mem::discriminant(&whole), mem::discriminant(&pieces));
+                    refused += 1;
+                }
+                other => panic!("{:?}: {other:?}", bytes.escape_ascii().to_string()),
+            }
+        }
+        assert!(heads > 500 && refused > 500, "{heads} {refused}");
+    }
 }
