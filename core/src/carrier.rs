@@ -108,6 +108,13 @@ impl<T: Transport> Carrier<T> {
 
 /// Whether sockets of transport `T` can be made here and now (S103): also where
 /// only a mock network makes it possible.
+///
+/// ```
+/// let network = isosocket::mock::Network::new();
+/// assert!(isosocket_core::supported::<isosocket_core::Unsupported>());
+/// drop(network);
+/// assert!(!isosocket_core::supported::<isosocket_core::Unsupported>());
+/// ```
 pub fn supported<T: Transport>() -> bool {
     #[cfg(feature = "mock")]
     if T::MOCKABLE && Mock::supported() {

@@ -61,6 +61,24 @@ pub trait Socket: Bind + Clone + Debug + Eq + Hash + Send + Sync {
     /// [`SendError`], which keeps the message.
     fn send<D: Data>(&self, data: D) -> Result<(), SendError>;
 
+    /// Sends a value as JSON, in a text message: see [`WebSocket::send_json`].
+    ///
+    /// ```
+    /// use isosocket::{SendJsonError, Socket};
+    ///
+    /// fn vote(socket: &impl Socket, numbers: &[u32]) -> Result<(), SendJsonError> {
+    ///     socket.send_json(numbers)
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SendJsonError`](crate::SendJsonError).
+    #[cfg(feature = "json")]
+    fn send_json<V: serde::Serialize + ?Sized>(
+        &self,
+        value: &V,
+    ) -> Result<(), crate::SendJsonError>;
+
     /// Starts the closing handshake: see [`WebSocket::close`].
     ///
     /// ```
@@ -210,6 +228,14 @@ impl<T: Transport> Socket for WebSocket<T> {
 
     fn send<D: Data>(&self, data: D) -> Result<(), SendError> {
         WebSocket::send(self, data)
+    }
+
+    #[cfg(feature = "json")]
+    fn send_json<V: serde::Serialize + ?Sized>(
+        &self,
+        value: &V,
+    ) -> Result<(), crate::SendJsonError> {
+        WebSocket::send_json(self, value)
     }
 
     fn close(&self) {

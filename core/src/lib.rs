@@ -30,6 +30,8 @@ mod handlers;
 mod host;
 mod interface;
 mod into_url;
+#[cfg(feature = "json")]
+mod json;
 mod line;
 mod link;
 mod machine;
@@ -65,6 +67,8 @@ pub use guard::{drop_each, drop_guarded, guard, logging};
 pub use host::Host;
 pub use interface::Socket;
 pub use into_url::IntoUrl;
+#[cfg(feature = "json")]
+pub use json::{JsonError, JsonEvents, SendJsonError};
 pub use link::{Link, Turn};
 pub use machine::ReadyState;
 pub use maybe_send::{Home, MaybeSend};

@@ -142,6 +142,8 @@ pub use isosocket_core::{
     IntoUrl, Loss, MaybeSend, Message, MessageRef, NewError, NotText, OpenError, ReadyState, Retry,
     SendError, SendReady, Socket, Status, Statuses, SyntaxError, Text, UnknownEvent,
 };
+#[cfg(feature = "json")]
+pub use isosocket_core::{JsonError, JsonEvents, SendJsonError};
 #[allow(unused_imports, reason = "a backend may have nothing of its own")]
 pub use sys::*;
 
