@@ -180,6 +180,38 @@ impl<T: Transport> Builder<T> {
         self
     }
 
+    /// How many bytes of messages are kept while nobody listens for messages: no
+    /// handler, and no stream (S101). Default: 64 MiB.
+    ///
+    /// What comes beyond that is dropped, with a line in the log. Who listens first then
+    /// gets the kept messages, and after them the socket fails, with an error that says
+    /// how many were dropped: nothing is ever missing in silence. A program that never
+    /// listens for messages notices nothing.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").send(vec![0; 900]).send(vec![0; 900]).send(vec![0; 900]);
+    /// use isosocket::{Event, WebSocket};
+    ///
+    /// let socket = WebSocket::builder("ws://peer/").backlog_limit(2000).connect()?;
+    /// # network.run();
+    /// // .. when more has come:
+    /// let mut events = socket.events();
+    /// # network.run();
+    /// while let Some(event) = events.try_next() {
+    ///     match event {
+    ///         Event::Message(message) => println!("{} bytes", message.len()), // two of them
+    ///         Event::Error(error) => println!("{error:#}"), // .. 1 messages were dropped ..
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    pub fn backlog_limit(mut self, bytes: usize) -> Self {
+        self.options.backlog_limit = bytes;
+        self
+    }
+
     /// Calls `handler` for each event of this kind; see [`Bind`](crate::Bind).
     ///
     /// ```

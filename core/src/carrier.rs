@@ -6,7 +6,7 @@
 
 #[cfg(feature = "mock")]
 use crate::mock::{Mock, Stand};
-use crate::{Link, MessageRef, NewError, Refusal, Request, Transport};
+use crate::{ErrorEvent, Link, MessageRef, NewError, Refusal, Request, Transport, WebSocket};
 
 /// The transport of one socket, or what stands in for it.
 pub(crate) enum Carrier<T: Transport> {
@@ -95,6 +95,15 @@ impl<T: Transport> Carrier<T> {
 
     pub(crate) fn resume(&self) {
         on_either!(self, carrier => carrier.resume());
+    }
+
+    /// See [`Transport::failing`].
+    pub(crate) fn failing(&self, socket: &WebSocket<T>, error: &ErrorEvent) {
+        match self {
+            Carrier::Real(transport) => transport.failing(socket, error),
+            #[cfg(feature = "mock")]
+            Carrier::Mock(_) => {}
+        }
     }
 
     pub(crate) fn detach(&self) {

@@ -13,11 +13,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::guard::{drop_guarded, guard, logging};
 use crate::line::Relay;
 use crate::thin::Thin;
-use crate::{Event, EventKind, MaybeSend};
+use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend};
 
-/// Messages that wait for a first listener, in bytes, beyond which they are
-/// dropped as a browser drops what nobody listens for.
-const BACKLOG_LIMIT: usize = 1 << 20;
+/// A socket whose events are kept while nobody listens.
+pub(crate) trait Keeps {
+    /// How many bytes of messages are kept.
+    fn backlog_limit(&self) -> usize;
+}
 
 /// Who gets events of sockets of type `S`: a bound function, or a stream, which
 /// gathers what comes in a turn.
@@ -98,7 +100,6 @@ pub(crate) struct Delivery<S> {
     listeners: Listeners<S>,
     /// Boxed, and there while events wait for somebody to listen.
     backlog: Option<Box<Backlog>>,
-    told_of_loss: bool,
     told_of_pause: bool,
     /// Of a connection inside another transport: where its reports go.
     pub(crate) relay: Option<Box<dyn Relay>>,
@@ -111,6 +112,8 @@ pub(crate) struct Delivery<S> {
 struct Backlog {
     events: VecDeque<Event>,
     bytes: usize,
+    /// How many messages came after these and were dropped.
+    dropped: usize,
 }
 
 /// A list for each kind of events, and the last for those who want all: what
@@ -192,7 +195,6 @@ impl<S> Default for Delivery<S> {
         Delivery {
             listeners: Listeners::default(),
             backlog: None,
-            told_of_loss: false,
             told_of_pause: false,
             relay: None,
             ended: false,
@@ -200,7 +202,7 @@ impl<S> Default for Delivery<S> {
     }
 }
 
-impl<S> Delivery<S> {
+impl<S: Keeps> Delivery<S> {
     /// Takes in new listeners and lets go of the ones that left.
     pub(crate) fn absorb(&mut self, mail: Mail<S>) {
         for (wish, mut slot) in mail {
@@ -225,7 +227,7 @@ impl<S> Delivery<S> {
     pub(crate) fn deliver(&mut self, socket: &S, event: &mut Event) {
         let kind = event.kind();
         if !self.listeners.want(kind) {
-            return self.keep(mem::replace(event, Event::Open));
+            return self.keep(socket, mem::replace(event, Event::Open));
         }
         self.ended |= kind == EventKind::Close;
         for slot in self.listeners.list(kind as usize) {
@@ -267,7 +269,7 @@ impl<S> Delivery<S> {
             for event in passed.into_iter().rev() {
                 backlog.events.push_front(event);
             }
-            if backlog.events.is_empty() {
+            if backlog.events.is_empty() && backlog.dropped == 0 {
                 self.backlog = None;
             }
         }
@@ -335,20 +337,45 @@ impl<S> Delivery<S> {
         }
     }
 
-    fn keep(&mut self, event: Event) {
+    #[cold]
+    fn keep(&mut self, socket: &S, event: Event) {
         let weight = event.weight();
-        let before = self.backlog.as_ref().map_or(0, |backlog| backlog.bytes);
-        let bytes = before + weight;
-        // Only messages can be too much.
-        if bytes > BACKLOG_LIMIT && weight > 0 {
-            if !mem::replace(&mut self.told_of_loss, true) {
+        let backlog = self.backlog.get_or_insert_default();
+        let bytes = backlog.bytes.saturating_add(weight);
+        // Only messages can be too much. After the first that is dropped all are, so
+        // that those which are kept have no gap.
+        if weight > 0 && (backlog.dropped > 0 || bytes > socket.backlog_limit()) {
+            backlog.dropped += 1;
+            if backlog.dropped == 1 {
                 logging(|| log::warn!("nobody listens for messages: dropping them from now on"));
             }
             return;
         }
-        let backlog = self.backlog.get_or_insert_default();
         backlog.bytes = bytes;
         backlog.events.push_back(event);
+    }
+
+    /// How many messages were dropped, once somebody listens for messages. The socket
+    /// then fails.
+    pub(crate) fn take_dropped(&mut self) -> Option<usize> {
+        if !self.listeners.want(EventKind::Message) {
+            return None;
+        }
+        let dropped = mem::take(&mut self.backlog.as_mut()?.dropped);
+        (dropped > 0).then_some(dropped)
+    }
+
+    /// Has the socket's failure follow the kept messages, in place of an end that
+    /// nobody has seen yet.
+    pub(crate) fn fail_after_kept(&mut self, error: ErrorEvent) {
+        let ended = self.ended;
+        let events = &mut self.backlog.get_or_insert_default().events;
+        events.retain(|event| matches!(event, Event::Open | Event::Message(_)));
+        events.push_back(Event::Error(error));
+        // If `Close` was delivered, there is no second one (S97).
+        if !ended {
+            events.push_back(Event::Close(CloseEvent::abnormal()));
+        }
     }
 }
 

@@ -47,7 +47,7 @@ impl<T: Transport> Line<T> {
         }
         let (carrier, url) = Carrier::new(request)?;
         // Nobody asks the inner socket for its own URL or limit.
-        let shared = Shared::new(carrier, String::new(), usize::MAX, Vec::new());
+        let shared = Shared::new(carrier, String::new(), None, Vec::new());
         Ok((Line(Arc::new(shared)), url))
     }
 

@@ -8,6 +8,8 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use thiserror::Error;
+
 use crate::delivery::Delivery;
 use crate::guard::logging;
 use crate::line::Relay;
@@ -275,6 +277,11 @@ impl<T: Transport> Turn<T> {
                 shared.abandon();
             }
             delivery.absorb(shared.mail.with(Thin::take));
+            if let Some(dropped) = delivery.take_dropped() {
+                let error = ErrorEvent::new(Dropped(dropped));
+                self.changed |= fail(&self.socket, &error);
+                delivery.fail_after_kept(error);
+            }
             delivery.deliver_kept(&self.socket, &shared.dirty);
             if shared.abandoned.load(Ordering::Acquire) && !delivery.abandon() {
                 shared.carrier.detach();
@@ -301,6 +308,35 @@ impl<T: Transport> Turn<T> {
         !(kept && shared.dirty.load(Ordering::SeqCst))
     }
 }
+
+/// Fails a socket that somebody listens to after messages were dropped (S101).
+/// Gives whether it had not ended already.
+#[cold]
+fn fail<T: Transport>(socket: &WebSocket<T>, error: &ErrorEvent) -> bool {
+    let shared = &socket.shared;
+    let (before, decision) = shared.step_from(Input::Failed);
+    if decision != Decision::Fail {
+        return false;
+    }
+    shared.set_end(Some(error.clone()), CloseEvent::abnormal());
+    shared.carrier.failing(socket, error);
+    match before {
+        ReadyState::Connecting => shared.carrier.abort(),
+        ReadyState::Open => shared.carrier.close(None),
+        ReadyState::Closing | ReadyState::Closed => {}
+    }
+    // Nothing more of the connection is delivered, so it ends alone.
+    shared.carrier.detach();
+    true
+}
+
+/// Messages came while nobody listened, more than are kept.
+#[derive(Debug, Error)]
+#[error(
+    "{0} messages were dropped: nobody listened, and more arrived than the backlog limit; \
+     listen earlier, or raise `backlog_limit`"
+)]
+struct Dropped(usize);
 
 impl<T: Transport> Drop for Turn<T> {
     fn drop(&mut self) {

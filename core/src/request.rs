@@ -22,6 +22,9 @@ pub struct Options {
     /// One message is always accepted when nothing is buffered, however large
     /// it is. Default: 64 MiB.
     pub send_limit: usize,
+    /// How many bytes of messages are kept while nobody listens for messages
+    /// (S101). Default: 64 MiB.
+    pub backlog_limit: usize,
 }
 
 impl Default for Options {
@@ -31,6 +34,7 @@ impl Default for Options {
             close_timeout: Some(Duration::from_secs(10)),
             max_message_size: 64 << 20,
             send_limit: 64 << 20,
+            backlog_limit: 64 << 20,
         }
     }
 }

@@ -14,12 +14,37 @@ use crate::delivery::{Delivery, Listener, Mail, Mailbox, Slot, Wish};
 use crate::machine::{Decision, Input, step};
 use crate::request::Shown;
 use crate::wake::Waiters;
-use crate::{CloseEvent, ErrorEvent, Home, Link, ReadyState, Transport, WebSocket};
+use crate::{CloseEvent, ErrorEvent, Home, Link, Options, ReadyState, Transport, WebSocket};
 
 /// How a socket ended.
 pub(crate) struct End {
     pub(crate) error: Option<ErrorEvent>,
     pub(crate) close: CloseEvent,
+}
+
+/// How many bytes may wait in a socket.
+#[derive(PartialEq)]
+pub(crate) struct Limits {
+    /// Of messages to be sent (S54).
+    pub(crate) send: usize,
+    /// Of messages that nobody listens for (S101).
+    pub(crate) backlog: usize,
+}
+
+impl Limits {
+    const USUAL: Limits = Limits {
+        send: 64 << 20,
+        backlog: 64 << 20,
+    };
+
+    /// `None` if they are as usual.
+    pub(crate) fn of(options: &Options) -> Option<Box<Self>> {
+        let limits = Limits {
+            send: options.send_limit,
+            backlog: options.backlog_limit,
+        };
+        (limits != Limits::USUAL).then(|| Box::new(limits))
+    }
 }
 
 /// What handles, streams and the backend's link share.
@@ -29,7 +54,8 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) url: Box<str>,
     pub(crate) accepted: Accepted,
     end: OnceBox<End>,
-    pub(crate) send_limit: usize,
+    /// `None` for the usual limits, as most sockets have them.
+    limits: Option<Box<Limits>>,
     /// The length of the message that was refused last, because the send buffer
     /// was full; 0 once one was accepted.
     pub(crate) refused: AtomicUsize,
@@ -57,7 +83,7 @@ impl<T: Transport> Shared<T> {
     pub(crate) fn new(
         carrier: Carrier<T>,
         url: String,
-        send_limit: usize,
+        limits: Option<Box<Limits>>,
         mail: Mail<WebSocket<T>>,
     ) -> Self {
         Shared {
@@ -66,7 +92,7 @@ impl<T: Transport> Shared<T> {
             url: url.into(),
             accepted: Accepted::default(),
             end: OnceBox::new(),
-            send_limit,
+            limits,
             refused: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
             handles: AtomicUsize::new(1),
@@ -100,18 +126,28 @@ impl<T: Transport> Shared<T> {
         self.state() != ReadyState::Connecting && self.accepted.get().is_some()
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        self.limits.as_deref().unwrap_or(&Limits::USUAL)
+    }
+
     pub(crate) fn step(&self, input: Input) -> Decision {
+        self.step_from(input).1
+    }
+
+    /// The same, which also gives the state before.
+    pub(crate) fn step_from(&self, input: Input) -> (ReadyState, Decision) {
         let mut current = self.state.load(Ordering::Acquire);
         loop {
             let (next, decision) = step(ReadyState::from_u8(current), input);
             let swapped = self.state.compare_exchange_weak(
                 current,
                 next as u8,
-                Ordering::AcqRel,
+                // See `post`.
+                Ordering::SeqCst,
                 Ordering::Acquire,
             );
             match swapped {
-                Ok(_) => return decision,
+                Ok(before) => return (ReadyState::from_u8(before), decision),
                 Err(changed) => current = changed,
             }
         }
@@ -153,8 +189,14 @@ impl<T: Transport> Shared<T> {
     ) {
         let slot = Slot { live, listener };
         self.mail.with(|mailbox| mailbox.push((wish, slot)));
+        // This thread stores `dirty` and then loads the state and `kept`. The delivering
+        // thread stores the state or `kept` and then loads `dirty`. Were these only
+        // acquire and release, both could load what was there before: the mail would
+        // wait for ever. In one order that all threads agree on (SeqCst), at least one
+        // of the two sees the other's store.
         self.dirty.store(true, Ordering::SeqCst);
-        if self.kept.load(Ordering::SeqCst) || self.state() == ReadyState::Closed {
+        let is_closed = || self.state.load(Ordering::SeqCst) == ReadyState::Closed as u8;
+        if self.kept.load(Ordering::SeqCst) || is_closed() {
             self.carrier.schedule(Link(self.clone()));
         }
     }

@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 
 use crate::bind::Sweep;
 use crate::carrier::Carrier;
-use crate::delivery::{Listener, Mail, Wish};
-use crate::shared::Shared;
+use crate::delivery::{Keeps, Listener, Mail, Wish};
+use crate::shared::{Limits, Shared};
 use crate::wake::Place;
 use crate::{
     Bind, Binding, Builder, CloseError, CloseEvent, Closed, Data, Event, EventKind, Events,
@@ -123,9 +123,9 @@ impl<T: Transport> WebSocket<T> {
         request: Request<T::Options>,
         handlers: Mail<Self>,
     ) -> Result<Self, NewError> {
-        let send_limit = request.options.send_limit;
+        let limits = Limits::of(&request.options);
         let (carrier, url) = Carrier::new(request)?;
-        let shared = Arc::new(Shared::new(carrier, url, send_limit, handlers));
+        let shared = Arc::new(Shared::new(carrier, url, limits, handlers));
         let socket = WebSocket {
             shared: shared.clone(),
         };
@@ -446,7 +446,7 @@ impl<T: Transport> WebSocket<T> {
 
     /// How little must be buffered for the next message to be welcome.
     pub(crate) fn room_mark(&self) -> usize {
-        let limit = self.shared.send_limit;
+        let limit = self.shared.limits().send;
         let mark = match self.shared.refused.load(Ordering::Relaxed) {
             0 => limit / 2,
             length => limit.saturating_sub(length),
@@ -494,6 +494,12 @@ impl<T: Transport> WebSocket<T> {
     /// The socket, as far as a binding knows it.
     pub(crate) fn downgrade(&self) -> Weak<dyn Sweep> {
         Arc::<Shared<T>>::downgrade(&self.shared)
+    }
+}
+
+impl<T: Transport> Keeps for WebSocket<T> {
+    fn backlog_limit(&self) -> usize {
+        self.shared.limits().backlog
     }
 }
 

@@ -1,6 +1,8 @@
 //! The contract between core and a backend.
 
-use crate::{CloseEvent, ErrorEvent, Host, Link, Message, MessageRef, NewError, Request};
+use crate::{
+    CloseEvent, ErrorEvent, Host, Link, Message, MessageRef, NewError, Request, WebSocket,
+};
 
 /// One connection of a backend, owned by the socket that uses it.
 ///
@@ -191,6 +193,11 @@ pub trait Transport: Sized + Send + Sync + 'static {
 
     /// Reads on, after a turn ended with [`Turn::is_backlogged`](crate::Turn::is_backlogged).
     fn resume(&self) {}
+
+    /// Core fails the socket by itself (S101). It closes and detaches the transport
+    /// after this. Only a transport that tells the program more than events do needs it.
+    #[doc(hidden)]
+    fn failing(&self, _socket: &WebSocket<Self>, _error: &ErrorEvent) {}
 
     /// Nobody listens any more: let go of the link now and finish the closing
     /// handshake alone.

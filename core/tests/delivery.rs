@@ -269,21 +269,146 @@ fn the_first_stream_gets_what_nobody_has_seen_and_ends_after_close() {
     }
 }
 
+/// A socket that keeps a MiB of messages while nobody listens.
+fn keeping() -> (WebSocket<Script>, Log) {
+    let log = Log::default();
+    let mut builder = WebSocket::<Script>::builder("ws://peer/").backlog_limit(1 << 20);
+    *builder.native_mut() = log.clone();
+    (builder.connect().unwrap(), log)
+}
+
+/// More messages than it keeps: the third and all after it are dropped.
+fn too_many() -> [Report; 4] {
+    let large = || Report::Message(vec![0; 400 << 10].into());
+    [large(), large(), large(), message("small")]
+}
+
+fn dropped_two() -> Event {
+    let cause = "2 messages were dropped: nobody listened, and more arrived than the backlog \
+                 limit; listen earlier, or raise `backlog_limit`";
+    Event::Error(ErrorEvent::new(cause))
+}
+
+/// S101: never a gap that nobody reports.
 #[test]
-fn unheard_messages_are_kept_up_to_a_limit() {
-    let (socket, log) = socket();
+fn who_listens_too_late_gets_what_was_kept_and_a_failure() {
+    let (socket, log) = keeping();
     log.report([established()]);
-    let large = || Report::Message(vec![0; 300 << 10].into());
-    log.report([large(), large(), large(), large(), message("small")]);
+    log.report(too_many());
+    assert_eq!(socket.ready_state(), ReadyState::Open);
+    assert_eq!(log.calls(), [""; 0]);
     let mut events = socket.events();
     log.run();
-    let sizes: Vec<_> = std::iter::from_fn(|| events.try_next())
-        .filter_map(|event| match event {
-            Event::Message(message) => Some(message.len() >> 10),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(sizes, [300, 300, 300, 0]);
+    assert_eq!(socket.ready_state(), ReadyState::Closed);
+    assert_eq!(log.calls(), ["close None", "detach"]);
+    let mut seen: Vec<_> = std::iter::from_fn(|| events.try_next()).collect();
+    let end = seen.split_off(3);
+    assert_eq!(end, [dropped_two(), Event::Close(CloseEvent::abnormal())]);
+    assert_eq!(seen[0], Event::Open);
+    assert!(
+        seen[1..]
+            .iter()
+            .all(|event| event.kind() == EventKind::Message)
+    );
+    assert!(events.is_terminated());
+    assert_eq!(socket.close_event(), Some(&CloseEvent::abnormal()));
+}
+
+/// S101: the failure waits for its own handlers, like any event.
+#[test]
+fn a_failure_for_dropped_messages_is_kept_as_well() {
+    let (socket, log) = keeping();
+    log.report([established()]);
+    log.report(too_many());
+    let seen = Seen::default();
+    seen.bind(&socket, &[EventKind::Open]);
+    log.run();
+    assert_eq!(seen.take(), ["open 1"], "nobody listens for messages yet");
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = count.clone();
+    socket.on_message(move |_, _| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    });
+    log.run();
+    assert_eq!(count.load(Ordering::Relaxed), 2);
+    seen.bind(&socket, &[EventKind::Error, EventKind::Close]);
+    log.run();
+    assert_eq!(seen.take(), ["error 3", "close 3"]);
+}
+
+/// S101: it stands in for an end that nobody has seen.
+#[test]
+fn who_listens_after_the_end_hears_of_dropped_messages() {
+    let (socket, log) = keeping();
+    log.report([established()]);
+    log.report(too_many());
+    log.report([closed()]);
+    let mut events = socket.events();
+    log.run();
+    let seen: Vec<_> = std::iter::from_fn(|| events.try_next()).skip(3).collect();
+    assert_eq!(seen, [dropped_two(), Event::Close(CloseEvent::abnormal())]);
+    assert_eq!(log.calls(), [""; 0]);
+}
+
+/// S101: a program that never listens for messages notices nothing.
+#[test]
+fn who_never_listens_for_messages_notices_nothing() {
+    let (socket, log) = keeping();
+    let seen = Seen::default();
+    let kinds = [EventKind::Open, EventKind::Error, EventKind::Close];
+    seen.bind(&socket, &kinds);
+    log.report([established()]);
+    log.report(too_many());
+    socket.send("still open").unwrap();
+    log.report([closed()]);
+    assert_eq!(seen.take(), ["open 1", "close 3"]);
+}
+
+/// S101: what is listened for is freed, so there is room for more.
+#[test]
+fn a_listener_makes_room_for_more() {
+    let (socket, log) = keeping();
+    log.report([established()]);
+    for _ in 0..10 {
+        let large = || Report::Message(vec![0; 400 << 10].into());
+        log.report([large(), large()]);
+        let mut events = socket.events();
+        log.run();
+        let heard = std::iter::from_fn(|| events.try_next());
+        assert_eq!(
+            heard
+                .filter(|event| event.kind() == EventKind::Message)
+                .count(),
+            2
+        );
+        drop(events);
+        log.run();
+    }
+    assert_eq!(socket.ready_state(), ReadyState::Open);
+}
+
+/// What waits for somebody to listen is looked at again before the turn ends.
+#[test]
+fn the_end_of_a_turn_sees_what_was_bound_in_it() {
+    struct BindsLate(Option<WebSocket<Script>>, Seen);
+
+    impl Drop for BindsLate {
+        fn drop(&mut self) {
+            if let Some(socket) = self.0.take() {
+                self.1.bind(&socket, &[EventKind::Close]);
+            }
+        }
+    }
+
+    let (socket, log) = socket();
+    let seen = Seen::default();
+    let late = BindsLate(Some(socket.clone()), seen.clone());
+    socket.on_open(move |_| {
+        let _ = &late;
+    });
+    // No handler is left after the end, so this one is dropped, which binds another.
+    log.report([established(), closed()]);
+    assert_eq!(seen.take(), ["close 3"], "in the same turn");
 }
 
 #[test]

@@ -279,13 +279,17 @@ fn empty_messages_cannot_fill_the_memory() {
     for _ in 0..100_000 {
         peer.send("");
     }
-    let socket = Socket::new(URL).unwrap();
+    let socket = Socket::builder(URL)
+        .backlog_limit(1 << 20)
+        .connect()
+        .unwrap();
     network.run();
     assert!(peer.is_done());
     let mut events = socket.events();
     network.run();
     let kept = std::iter::from_fn(|| events.try_next()).count();
     assert!((1000..50_000).contains(&kept), "{kept}");
+    assert_eq!(socket.ready_state(), ReadyState::Closed, "S101");
 }
 
 #[test]

@@ -357,6 +357,8 @@ list! {
         M always::what_came_before_its_handler_is_delivered over LATE;
         M always::a_late_stream_gets_everything;
         M always::what_was_delivered_is_not_kept;
+        M always::who_listens_too_late_gets_what_was_kept_and_a_failure;
+        M always::who_never_listens_for_messages_notices_nothing;
         M always::open_is_delivered_after_awaiting_open;
         M interfaces::a_frame_loop_that_wakes_by_its_hook_sees_everything;
         M interfaces::a_cancelled_wait_loses_nothing;

@@ -18,7 +18,7 @@ use crate::guard::{Owned, logging};
 use crate::line::{OuterTurn, Relay};
 use crate::request::without_secrets;
 use crate::shared::Shared;
-use crate::{CloseEvent, ErrorEvent, Host, Link, Message, Report, Transport, Turn};
+use crate::{CloseEvent, ErrorEvent, Host, Link, Message, Report, Transport, Turn, WebSocket};
 
 /// A URL that is asked for: for which attempt, and the provider's future. It is
 /// taken out while it is polled.
@@ -443,18 +443,52 @@ pub(crate) fn retry<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     begin(link, serial);
 }
 
+/// The socket fails, whatever its connection does: there will be no other.
+pub(crate) fn give_up<T: Transport>(socket: &WebSocket<Reconnect<T>>, error: &ErrorEvent) {
+    let link = Link(socket.shared.clone());
+    let reconnect = link.transport();
+    let before = {
+        let mut state = reconnect.state();
+        if matches!(state.phase, Phase::Ended(_)) {
+            return;
+        }
+        let mut loss = Loss::new(CloseEvent::abnormal());
+        loss.error = Some(error.clone());
+        loss.attempt = state.attempt;
+        loss.was_open = matches!(state.phase, Phase::Open(..));
+        reconnect.next_serial();
+        state.queue.discard();
+        state.course.set(Status::GaveUp(loss));
+        let line = state.phase.line().cloned();
+        mem::replace(&mut state.phase, Phase::Ended(line))
+    };
+    match &before {
+        Phase::Open(line, _) => line.carrier().close(None),
+        Phase::Connecting(line) => line.carrier().abort(),
+        _ => {}
+    }
+    // Timers and futures are dropped here, outside the lock.
+    drop(before);
+    drop(reconnect.asking.with(Option::take));
+    tell_to(socket);
+}
+
 /// Tells what was not told of the socket's course.
 pub(crate) fn tell<T: Transport>(turn: &mut Turn<Reconnect<T>>) {
-    let link = turn.link();
+    tell_to(turn.socket());
+}
+
+fn tell_to<T: Transport>(socket: &WebSocket<Reconnect<T>>) {
+    let link = Link(socket.shared.clone());
     let reconnect = link.transport();
     loop {
         let next = reconnect.state().course.next();
         let Some(told) = next else { return };
-        log(turn.socket().url(), &told.status);
+        log(socket.url(), &told.status);
         for stream in &told.streams {
             stream.announce();
         }
-        reconnect.hooks.listeners.call(turn.socket(), &told.status);
+        reconnect.hooks.listeners.call(socket, &told.status);
     }
 }
 

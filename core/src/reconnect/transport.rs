@@ -16,8 +16,8 @@ use crate::carrier::{HostOf, host, supported};
 use crate::line::Line;
 use crate::maybe_send::Lock;
 use crate::{
-    CloseEvent, Home, Host, Link, MessageRef, NewError, Options, Refusal, Report, Request,
-    Transport,
+    CloseEvent, ErrorEvent, Home, Host, Link, MessageRef, NewError, Options, Refusal, Report,
+    Request, Transport, WebSocket,
 };
 
 type Timer<T> = <HostOf<T> as Host>::Timer;
@@ -121,7 +121,7 @@ impl<T: Transport> Wait<T> {
 }
 
 impl<T: Transport> Phase<T> {
-    fn line(&self) -> Option<&Line<T>> {
+    pub(crate) fn line(&self) -> Option<&Line<T>> {
         match self {
             Phase::Connecting(line) | Phase::Open(line, _) | Phase::Closing(line) => Some(line),
             Phase::Ended(line) => line.as_ref(),
@@ -365,6 +365,10 @@ impl<T: Transport> Transport for Reconnect<T> {
         if let Some(line) = line {
             line.carrier().resume();
         }
+    }
+
+    fn failing(&self, socket: &WebSocket<Self>, error: &ErrorEvent) {
+        attempt::give_up(socket, error);
     }
 
     fn detach(&self) {

@@ -200,3 +200,35 @@ fn the_stream_of_events_goes_on_over_connections_and_ends_once() {
     assert_eq!(kinds, ["open", "message", "open", "message", "close"]);
     network.finish();
 }
+
+/// R4, S101: one that was listened to too late gives up.
+#[test]
+fn a_socket_that_was_listened_to_too_late_gives_up() {
+    let network = network();
+    let peer = network.peer(URL);
+    for _ in 0..3 {
+        peer.send(vec![0; 400 << 10]);
+    }
+    peer.expect_close();
+    let socket = Socket::builder(URL)
+        .backlog_limit(1 << 20)
+        .connect()
+        .unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = told.clone();
+    socket.on_status(move |_, status| log.lock().unwrap().push(status.clone()));
+    network.run();
+    let mut statuses = socket.statuses();
+    let mut events = socket.events();
+    network.advance(60 * SECOND);
+    let kinds: Vec<_> = std::iter::from_fn(|| events.try_next())
+        .map(|event| event.kind().name())
+        .collect();
+    assert_eq!(kinds, ["open", "message", "message", "error", "close"]);
+    assert_eq!(statuses.try_next(), Some(Status::Open));
+    let last = statuses.try_next().unwrap();
+    assert!(matches!(&last, Status::GaveUp(loss) if loss.was_open && loss.error.is_some()));
+    assert_eq!(told.lock().unwrap().last(), Some(&last));
+    assert_eq!((Arc::strong_count(&told), network.timers()), (1, 0));
+    network.finish();
+}

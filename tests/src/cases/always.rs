@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use isosocket::{Event, EventKind, SendError, WebSocket};
+use isosocket::{Builder, CloseEvent, Event, EventKind, SendError, WebSocket};
 
 use crate::probe::{Log, Probe, Via, check_sequence, fresh_id, trace, url, with_id};
 use crate::record::{ports, record};
@@ -305,16 +305,21 @@ pub async fn a_handler_bound_in_a_handler_is_in_time() -> Seen {
 /// A socket that nobody listens to, whose life is over. Where it opens, the
 /// peer waits for a word from it before it goes on.
 async fn unheard(path: &str) -> Result<WebSocket, String> {
+    unheard_with(path, |builder| builder).await
+}
+
+async fn unheard_with(path: &str, configure: fn(Builder) -> Builder) -> Result<WebSocket, String> {
     let id = fresh_id();
     let address = url(&with_id(path, &id));
     let socket = if path.contains("wait:message") {
-        let socket = WebSocket::open(&address).await;
+        let socket = configure(WebSocket::builder(&address)).open().await;
         let socket = socket.map_err(|error| error.to_string())?;
         let sent = socket.send("go on");
         sent.map_err(|error| error.to_string())?;
         socket
     } else {
-        WebSocket::new(&address).map_err(|error| error.to_string())?
+        let socket = configure(WebSocket::builder(&address)).connect();
+        socket.map_err(|error| error.to_string())?
     };
     // By now the client has answered the peer's last word.
     record(&id).await?;
@@ -420,6 +425,54 @@ pub async fn what_was_delivered_is_not_kept() -> Seen {
     settle().await?;
     ensure_eq!(notes.take(), ["message", "close"], "the second handler");
     Ok(seen)
+}
+
+/// A hundred messages of 64 bytes, of which a kilobyte is kept.
+const FLOOD: &str = "/script?do=wait:message;repeat:100;binary:*64;next;close:4000:bye";
+
+/// There is no gap that nobody reports.
+pub async fn who_listens_too_late_gets_what_was_kept_and_a_failure() -> Seen {
+    let socket = unheard_with(FLOOD, |builder| builder.backlog_limit(1000)).await?;
+    let mut events = call(|| socket.events());
+    let mut seen = Vec::new();
+    while let Some(event) = events.next().await {
+        seen.push(event);
+    }
+    check_sequence(&seen)?;
+    let kept = seen
+        .iter()
+        .filter(|event| event.kind() == EventKind::Message)
+        .count();
+    ensure!((1..=15).contains(&kept), "{kept} messages were kept");
+    let [.., Event::Error(error), Event::Close(close)] = &seen[..] else {
+        return Err(format!("no failure at the end: {}", trace(&seen)));
+    };
+    let missing = 100 - kept;
+    let text = format!("{error:#}");
+    ensure!(text.contains(&format!("{missing} messages")), "{text}");
+    ensure_eq!(close, &CloseEvent::abnormal(), "the end");
+    Ok("what was kept, and a failure".into())
+}
+
+/// Whoever does not listen for messages is not disturbed by them.
+pub async fn who_never_listens_for_messages_notices_nothing() -> Seen {
+    let socket = unheard_with(FLOOD, |builder| builder.backlog_limit(1000)).await?;
+    let log = Arc::new(Log::default());
+    for kind in [EventKind::Open, EventKind::Error, EventKind::Close] {
+        let inner = log.clone();
+        call(|| {
+            socket.bind(kind, move |socket, event| {
+                inner.push(event.clone(), socket.ready_state());
+            })
+        });
+    }
+    let mut seen = Vec::new();
+    while !matches!(seen.last(), Some(Event::Close(_))) {
+        seen.push(log.next_with_state().await.0);
+    }
+    let expected = r#"open close(4000 "bye" clean)"#;
+    ensure_eq!(trace(&seen), expected, "the events");
+    Ok(trace(&seen))
 }
 
 /// The state was Open when it was awaited; the event is still delivered.
