@@ -11,7 +11,7 @@
 //!         let _ = socket.send("hello");
 //!     });
 //!     socket.on_message(|_, message| println!("{message:?}"));
-//!     socket.on_error(|_, error| println!("{error}"));
+//!     socket.on_error(|_, error| println!("{error:#}"));
 //!     socket.on_close(|_, close| println!("{close}"));
 //!     Ok(socket) // keep it: when the last handle is dropped, the socket closes
 //! }
@@ -20,11 +20,8 @@
 //!     isosocket::run(async {
 //!         match feed() {
 //!             // To the end. A program with a loop of its own keeps the socket there.
-//!             Ok(socket) => {
-//!                 let mut events = socket.events();
-//!                 while events.next().await.is_some() {}
-//!             }
-//!             Err(error) => println!("{error}"),
+//!             Ok(socket) => drop(socket.closed().await),
+//!             Err(error) => println!("{error:#}"),
 //!         }
 //!     });
 //! }
@@ -147,7 +144,20 @@ pub use isosocket_core::{JsonError, JsonEvents, SendJsonError};
 #[allow(unused_imports, reason = "a backend may have nothing of its own")]
 pub use sys::*;
 
-/// A WebSocket: see [`isosocket_core::WebSocket`].
+/// A WebSocket, as the browser's standard has it: a socket of this target's backend.
+///
+/// A value is a handle. Clones are handles of the same socket, are usable on any
+/// thread, and are equal. When the last one is dropped, the socket closes.
+///
+/// | to | there is |
+/// | --- | --- |
+/// | open it | [`new`](WebSocket::new) at once, [`open`](WebSocket::open) and wait, [`builder`](WebSocket::builder) with options |
+/// | send | [`send`](WebSocket::send) text and bytes, [`send_ready`](WebSocket::send_ready) for room, [`sender`](WebSocket::sender) as a sink |
+/// | receive | [`on_message`](WebSocket::on_message), [`on_open`](WebSocket::on_open), [`on_error`](WebSocket::on_error), [`on_close`](WebSocket::on_close), [`bind`](WebSocket::bind), or [`events`](WebSocket::events) as a stream |
+/// | end it | [`close`](WebSocket::close), [`close_with`](WebSocket::close_with) a code, [`closed`](WebSocket::closed) and wait, [`close_event`](WebSocket::close_event) |
+/// | ask it | [`ready_state`](WebSocket::ready_state), [`buffered_amount`](WebSocket::buffered_amount), [`url`](WebSocket::url), [`protocol`](WebSocket::protocol), [`extensions`](WebSocket::extensions) |
+///
+/// [`Socket`] has the same for programs that are generic.
 ///
 /// ```no_run
 /// use isosocket::WebSocket;
@@ -160,7 +170,11 @@ pub use sys::*;
 /// ```
 pub type WebSocket = isosocket_core::WebSocket<Backend>;
 
-/// A socket to be opened: see [`isosocket_core::Builder`].
+/// A socket to be opened, with its subprotocols, options and handlers.
+///
+/// It is made by [`WebSocket::builder`]. [`connect`](Builder::connect) and
+/// [`open`](Builder::open) end it. Natively `isosocket::native::BuilderExt` has more
+/// options.
 ///
 /// ```no_run
 /// use isosocket::{Builder, WebSocket};
@@ -178,7 +192,11 @@ pub type WebSocket = isosocket_core::WebSocket<Backend>;
 /// ```
 pub type Builder = isosocket_core::Builder<Backend>;
 
-/// A socket's events as a stream: see [`isosocket_core::Events`].
+/// A socket's events as a stream, made by [`WebSocket::events`].
+///
+/// [`next`](Events::next) waits, [`try_next`](Events::try_next) does not. Read it or
+/// drop it: a stream that nobody reads stops reading from the network once it is full,
+/// for handlers too. To wait for the end alone there is [`WebSocket::closed`].
 ///
 /// ```no_run
 /// use isosocket::{Events, WebSocket};
@@ -195,7 +213,8 @@ pub type Builder = isosocket_core::Builder<Backend>;
 /// ```
 pub type Events = isosocket_core::Events<Backend>;
 
-/// A socket as a `Sink` of messages: see [`isosocket_core::Sender`].
+/// A socket as a `Sink` of messages, made by [`WebSocket::sender`]: it waits for room,
+/// and may [close with a code](Sender::closing_with).
 ///
 /// ```no_run
 /// use isosocket::{Events, Sender, WebSocket};
@@ -209,8 +228,12 @@ pub type Events = isosocket_core::Events<Backend>;
 /// ```
 pub type Sender = isosocket_core::Sender<Backend>;
 
-/// A WebSocket that connects again when its connection is lost: see
-/// [`isosocket_core::Reconnect`].
+/// A WebSocket that connects again when its connection is lost.
+///
+/// It has everything that [`WebSocket`] has. Its `Open` comes once for each
+/// connection, its `Close` once, at the very end. What it does between says
+/// [`status`](Reconnecting::status), [`on_status`](Reconnecting::on_status) and
+/// [`statuses`](Reconnecting::statuses).
 ///
 /// ```no_run
 /// use isosocket::Reconnecting;

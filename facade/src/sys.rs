@@ -8,21 +8,43 @@ cfg_if::cfg_if! {
         not(all(target_family = "wasm", target_os = "unknown"))
     ))] {
         pub(crate) use isosocket_native::{Native as Backend, run};
-        /// What only native sockets have: [`BuilderExt`](native::BuilderExt) for
-        /// their options, [`EventsExt`](native::EventsExt) for threads that wait, and
-        /// [`EventLoop`](native::EventLoop) for programs with a loop of their own.
-        pub mod native {
-            #[doc(inline)]
-            pub use isosocket_native::{BuilderExt, EnterGuard, EventLoop, EventsExt, Proxy, RecvError};
-            #[cfg(feature = "deflate")]
-            #[doc(inline)]
-            pub use isosocket_native::Deflate;
-            #[cfg(feature = "native-tls")]
-            pub use isosocket_native::native_tls;
-            #[cfg(any(feature = "tls", feature = "webpki-roots"))]
-            pub use isosocket_native::rustls;
-        }
     } else {
         pub(crate) use isosocket_core::{Unsupported as Backend, run_unsupported as run};
     }
 }
+
+/// What only native sockets have: [`BuilderExt`](native::BuilderExt) for
+/// their options, [`EventsExt`](native::EventsExt) for threads that wait, and
+/// [`EventLoop`](native::EventLoop) for programs with a loop of their own.
+#[cfg(all(
+    feature = "native",
+    not(all(target_family = "wasm", target_os = "unknown"))
+))]
+pub mod native {
+    #[cfg(feature = "deflate")]
+    #[doc(inline)]
+    pub use isosocket_native::Deflate;
+    #[cfg(feature = "native-tls")]
+    pub use isosocket_native::native_tls;
+    #[cfg(any(feature = "tls", feature = "webpki-roots"))]
+    pub use isosocket_native::rustls;
+    #[doc(inline)]
+    pub use isosocket_native::{BuilderExt, EnterGuard, EventLoop, EventsExt, Proxy, RecvError};
+}
+
+// The other target's module is empty, and has a name that the compiler's message
+// about what is missing in it shows.
+
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+#[doc(hidden)]
+pub mod this_module_is_for_native_targets_only {}
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+#[doc(hidden)]
+pub use this_module_is_for_native_targets_only as native;
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+#[doc(hidden)]
+pub mod this_module_is_for_the_web_only {}
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+#[doc(hidden)]
+pub use this_module_is_for_the_web_only as web;

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use isosocket::ReadyState;
 
-use crate::app::{App, Kind, Screen, reasons};
+use crate::app::{App, Kind, Screen};
 use crate::texts::{Form, Texts};
 
 /// What the main thread waits for.
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
     };
     let mut app = App::new(terminal, texts);
     if let Err(error) = app.open(&url) {
-        return fail(&reasons(&error));
+        return fail(&format!("{error:#}"));
     }
     if io::stdin().is_terminal() {
         print(texts.hint);

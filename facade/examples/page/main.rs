@@ -19,7 +19,7 @@ use wasm_bindgen::prelude::Closure;
 use web_sys::{Document, Event, HtmlButtonElement, HtmlElement, HtmlInputElement};
 use web_sys::{UrlSearchParams, Window};
 
-use crate::app::{App, Kind, Screen, reasons};
+use crate::app::{App, Kind, Screen};
 use crate::texts::{Form, PAGES, Texts};
 
 /// The page's elements, and what they say.
@@ -201,7 +201,7 @@ fn main() {
         event.prevent_default();
         let url = screen.value("url");
         if let Err(error) = opener.borrow_mut().open(&url) {
-            screen.log(Kind::Error, &reasons(&error));
+            screen.log(Kind::Error, &format!("{error:#}"));
         }
     });
 
@@ -215,7 +215,7 @@ fn main() {
                 let url = screen.value("url");
                 if let Err(error) = sender.borrow_mut().open_and_send(&url, &text) {
                     // What was typed stays, for another try.
-                    return screen.log(Kind::Error, &reasons(&error));
+                    return screen.log(Kind::Error, &format!("{error:#}"));
                 }
             }
         }

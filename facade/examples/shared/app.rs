@@ -3,8 +3,6 @@
 //!
 //! Only reading a line and drawing differ; see `Screen`.
 
-use std::error::Error;
-
 use isosocket::{MaybeSend, NewError, ReadyState, WebSocket};
 
 use crate::texts::Texts;
@@ -99,7 +97,7 @@ impl<S: Screen> App<S> {
             screen.log(Kind::Message, &line);
         });
         let screen = self.screen.clone();
-        socket.on_error(move |_, error| screen.log(Kind::Error, &reasons(error)));
+        socket.on_error(move |_, error| screen.log(Kind::Error, &format!("{error:#}")));
         let (screen, closed) = (self.screen.clone(), self.texts.closed);
         socket.on_close(move |_, close| {
             let line = match &*close.reason {
@@ -124,16 +122,4 @@ fn send(socket: &WebSocket, text: &str, texts: &Texts, screen: &impl Screen) {
         (Ok(()), None) => {}
         (Err(error), _) => screen.log(Kind::Error, &error.to_string()),
     }
-}
-
-/// What went wrong, in one line, with its causes as far as the target reports
-/// them.
-pub fn reasons(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
