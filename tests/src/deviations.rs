@@ -1,8 +1,8 @@
-//! Where a host is known to break a rule that holds everywhere else, and that
-//! no library can mend: the host keeps to itself what would be needed.
+//! The known places where a host breaks a rule that holds everywhere else. No
+//! library can repair these, because the host does not give it what it needs.
 //!
 //! Such a case runs all the same. If it fails, it is reported as a deviation
-//! with the reason that stands here; if it passes, the entry has had its day.
+//! with the reason given here. If it passes, the entry is no longer needed.
 
 use crate::harness;
 

@@ -1,4 +1,4 @@
-//! What the suite needs of the target it runs on: a test to be, a clock, the
+//! What the suite needs from its target: a way to define tests, a clock, the
 //! peer's address, plain HTTP. The only file of the suite that knows targets.
 //!
 //! Invariant: nothing here uses the library under test, but for

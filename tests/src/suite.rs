@@ -1,8 +1,7 @@
-//! What a case is, how one is run and bounded in time, and how its outcome is
-//! judged and reported.
+//! Defines a case, runs it under a time limit, judges its outcome and reports it.
 //!
-//! Invariant: no case is skipped in silence. What does not apply says why, in
-//! the list and in the report.
+//! Invariant: no case is skipped silently. If a case does not apply, the list and
+//! the report say why.
 
 use std::future::Future;
 use std::pin::{Pin, pin};

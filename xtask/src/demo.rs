@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: the example's page, built, served, with an echo server.
+//! `cargo xtask demo` builds the example's pages and serves them, with an echo
+//! server.
 //!
 //! Invariant: page and echo server are reachable from this machine only.
 

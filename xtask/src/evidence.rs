@@ -1,5 +1,4 @@
-//! What a host left behind when its cases had run, a log and reports, turned
-//! into its row.
+//! Makes a host's row from the log and the reports that its cases wrote.
 //!
 //! Invariant: a case that reports in a way that is not understood fails the
 //! row that it belongs to.

@@ -1,4 +1,4 @@
-//! Several jobs at a time: hosts wait far more than they compute.
+//! Runs several jobs at a time, because hosts wait far more than they compute.
 //!
 //! Invariant: results come to the caller's thread one by one, and every job
 //! has one.

@@ -1,4 +1,4 @@
-//! What a row's log tells: which tests ran, how each ended, how many.
+//! Reads a row's log: which tests ran, how each ended, how many there were.
 //!
 //! Invariant: nothing counts as passed that did not say so itself.
 

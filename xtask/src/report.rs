@@ -1,7 +1,7 @@
-//! What a run amounts to: the verdict on each row, the table, the JSON file.
+//! The result of a run: the verdict on each row, the table, the JSON file.
 //!
 //! Invariant: a row in which nothing ran is a failure, and a row that fails
-//! counts at least one failure, so that the sum over a run tells.
+//! counts at least one failure, so that the sum over a run shows it.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! S15 to S20: which subprotocols can be asked for, and how they are.
+//! S15 to S20: which subprotocols a program can offer, and how they are sent.
 
 use isosocket::{NewError, ReadyState, SyntaxError, WebSocket};
 

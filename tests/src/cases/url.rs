@@ -1,4 +1,4 @@
-//! S1 to S14: what a URL is, checked in the constructor.
+//! S1 to S14: the constructor checks the URL.
 
 use isosocket::{NewError, ReadyState, WebSocket};
 

@@ -1,7 +1,7 @@
 //! How large a minimal page's program is with each client, wasm and JavaScript.
 //!
-//! Invariant: all are built alike, for size, and told less a program that does
-//! nothing.
+//! Invariant: all are built in the same way, for size. The size of a program that
+//! does nothing is subtracted.
 
 use std::fmt::Write;
 use std::fs;

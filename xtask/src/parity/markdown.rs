@@ -23,8 +23,8 @@ disagree, and what happens is recorded.
 ";
 
 const LEGEND: &str = "\
-✓ holds · = recorded, as natively · ≠ otherwise than natively (told below) ·
-– not applicable (told below) · ✗ fails · ? not reported. A browser's column
+✓ holds · = recorded, as natively · ≠ differs from native (listed below) ·
+– not applicable (listed below) · ✗ fails · ? not reported. A browser's column
 stands for its window, dedicated, shared and service worker; where they differ,
 the worst is shown.
 ";
