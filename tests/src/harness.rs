@@ -15,7 +15,7 @@ macro_rules! mount {
     ($name:ident, $case:expr) => {
         #[test]
         fn $name() {
-            $crate::blocking::block_on($crate::suite::run($case));
+            $crate::harness::block_on($crate::suite::run($case));
         }
     };
 }
@@ -46,7 +46,7 @@ mod executors;
 mod native {
     use std::io::{Read, Write};
     use std::net::TcpStream;
-    use std::sync::{Arc, LazyLock, OnceLock, mpsc};
+    use std::sync::{Arc, LazyLock, Mutex, OnceLock, mpsc};
     use std::task::{Poll, Waker};
     use std::thread;
     use std::time::{Duration, Instant};
@@ -61,9 +61,25 @@ mod native {
         cfg!(feature = "native")
     }
 
+    /// Whether each case runs inside `isosocket::run`, whose loop serves its
+    /// sockets on the case's own thread. Otherwise the shared thread does.
+    pub fn own_thread() -> bool {
+        std::env::var_os("ISOSOCKET_RUN").is_some()
+    }
+
+    /// Runs a case to its end.
+    #[cfg(test)]
+    pub fn block_on(case: impl Future<Output = ()> + 'static) {
+        match own_thread() {
+            true => isosocket::run(case),
+            false => crate::blocking::block_on(case),
+        }
+    }
+
     /// The name of this run in reports, if anybody reads them.
     pub fn reporter() -> Option<String> {
-        std::env::var_os("ISOSOCKET_PEER").map(|_| "native".to_owned())
+        let name = if own_thread() { "native-run" } else { "native" };
+        std::env::var_os("ISOSOCKET_PEER").map(|_| name.to_owned())
     }
 
     /// Shows a line to whoever runs the suite.
@@ -94,8 +110,40 @@ mod native {
         }
     }
 
-    /// The body of what the peer answers to a GET.
+    /// The body of what the peer answers to a GET. Another thread waits for it,
+    /// because this one may have to drive its sockets meanwhile.
     pub async fn get(path: &str) -> Result<String, String> {
+        let (path, waiting) = (path.to_owned(), Arc::new(Mutex::new(Waiting::default())));
+        let answered = waiting.clone();
+        let ask = move || {
+            let body = wait_for(&path);
+            let mut waiting = answered.lock().expect("nobody panics with it");
+            waiting.body = Some(body);
+            if let Some(waker) = waiting.waker.take() {
+                waker.wake();
+            }
+        };
+        let thread = thread::Builder::new().name(TIMER.to_owned());
+        thread.spawn(ask).expect("there is room for a thread");
+        std::future::poll_fn(|context| {
+            let mut waiting = waiting.lock().expect("nobody panics with it");
+            if let Some(body) = waiting.body.take() {
+                return Poll::Ready(body);
+            }
+            waiting.waker = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// An answer that is awaited.
+    #[derive(Default)]
+    struct Waiting {
+        body: Option<Result<String, String>>,
+        waker: Option<Waker>,
+    }
+
+    fn wait_for(path: &str) -> Result<String, String> {
         let text = |error: std::io::Error| format!("GET {path}: {error}");
         let mut stream = TcpStream::connect(peer()).map_err(text)?;
         stream
@@ -126,7 +174,7 @@ mod native {
         START.elapsed().as_secs_f64() * 1000.0
     }
 
-    /// How the threads behind [`sleep`] are called.
+    /// How the threads behind [`sleep`] and [`get`] are called.
     const TIMER: &str = "suite-timer";
 
     /// Waits so many milliseconds. For deadlines, not for results.
@@ -256,6 +304,11 @@ mod web {
 
     /// Whether this is the web, where N rules are recorded and not asserted.
     pub const WEB: bool = true;
+
+    /// A page's sockets live on the page's own thread.
+    pub fn own_thread() -> bool {
+        true
+    }
 
     /// Whether there should be a WebSocket, asked independently of the library.
     pub fn has_web_socket() -> bool {

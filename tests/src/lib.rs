@@ -379,7 +379,7 @@ list! {
             except no_counts "threads and file descriptors cannot be counted";
         M reconnecting::dropping_a_socket_that_waits_frees_everything;
         M reconnecting::a_wait_that_is_over_leaves_neither_thread_nor_descriptor
-            except no_counts "threads and file descriptors cannot be counted";
+            except no_thread_to_count "threads cannot be counted, or the case's own thread serves its sockets";
     }
     S103 {
         M support::supported_tells_whether_there_is_a_websocket;

@@ -131,6 +131,12 @@ pub fn web() -> bool {
     harness::WEB
 }
 
+/// For the list: threads cannot be counted, or none is started, because the
+/// case's own thread serves its sockets.
+pub fn no_thread_to_count() -> bool {
+    no_counts() || harness::own_thread()
+}
+
 /// For the list: there is no way to count threads and file descriptors.
 pub fn no_counts() -> bool {
     harness::resources().0 == 0

@@ -132,6 +132,21 @@ pub static HOSTS: &[Host] = &[
         websocket: true,
         engine: None,
     },
+    // The same suite, each case inside `isosocket::run`.
+    Host {
+        id: "native-run",
+        name: "native, in run",
+        set: Set::Core,
+        kind: Kind::Native {
+            builds: &[&["test", "--no-run", "-p", "isosocket-tests"]],
+            run: &["test", "--no-fail-fast", "-p", "isosocket-tests"],
+        },
+        needs: &[],
+        environment: &[Env::Set("ISOSOCKET_RUN", "1")],
+        wrapper: &[],
+        websocket: true,
+        engine: None,
+    },
     // Core's tests, which have the mock compiled in: apart from the suite,
     // which is to run on what programs get.
     Host {

@@ -214,12 +214,12 @@ const KERNEL: usize = 7 << 20;
 /// A peer that does not read for a while, so that what is sent stays.
 const STALLED: &str = "rcvbuf:262144;delay:300;wait:message:48;text:done;wait:close;answer";
 
-/// Natively what the kernel took is not buffered any more; on the web nothing
-/// is taken before the caller yields. `start` is when the peer cannot have
-/// begun to wait yet.
+/// A socket of another thread shows what the kernel took as sent. A socket of the
+/// program's own thread shows nothing of that before the program yields, as on
+/// a page. `start` is when the peer cannot have begun to wait yet.
 fn check_amount(amount: usize, queued: usize, start: f64) -> Result<(), String> {
     let stalled = harness::now() - start < 300.0;
-    let least = match (harness::WEB, stalled) {
+    let least = match (harness::own_thread(), stalled) {
         (true, _) => queued,
         (false, true) => queued.saturating_sub(KERNEL),
         (false, false) => 0,

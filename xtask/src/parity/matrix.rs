@@ -108,7 +108,7 @@ impl<'a> Matrix<'a> {
         if all.len() > 1 && all == indices {
             return "every host".to_owned();
         }
-        let is_native = |index: &usize| self.hosts[*index].host.id == "native";
+        let is_native = |index: &usize| self.hosts[*index].host.family() == "native";
         let foreign: Vec<usize> = all.into_iter().filter(|index| !is_native(index)).collect();
         if foreign.len() > 1 && foreign == indices {
             return "every JavaScript host".to_owned();
