@@ -38,6 +38,8 @@ enum Repr {
 struct Words([u8; INLINE], [Unit; 0]);
 
 impl Binary {
+    pub(crate) const EMPTY: Binary = Binary(Repr::Inline(0, Words([0; INLINE], [])));
+
     /// The data as [`Bytes`]. At most 32 bytes are copied; more are shared.
     ///
     /// ```

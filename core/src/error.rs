@@ -6,7 +6,7 @@ use std::fmt;
 use thiserror::Error;
 
 use crate::message::Count;
-use crate::{ErrorEvent, Message};
+use crate::{Binary, ErrorEvent, Message};
 
 /// Why a socket could not be constructed.
 ///
@@ -175,10 +175,16 @@ pub enum SendError {
     /// `send_ready`, then send again.
     #[error("the send buffer is full")]
     Full(Message),
+    /// The socket ended before so many bytes were sent, of messages that it had taken.
+    /// Only `flush` and `close` of a [`Sender`](crate::Sender) tell it.
+    #[error("the socket ended before the last {0} bytes were sent")]
+    Unsent(usize),
 }
 
+static NOTHING: Message = Message::Binary(Binary::EMPTY);
+
 impl SendError {
-    /// The message that was not sent.
+    /// The message that was not sent. It is empty for [`Unsent`](SendError::Unsent).
     ///
     /// ```
     /// use isosocket::{Message, SendError};
@@ -191,14 +197,17 @@ impl SendError {
     /// assert_eq!(report(&error), "5 bytes not sent: the socket is closed");
     /// ```
     pub fn message(&self) -> &Message {
-        let (SendError::Connecting(message)
-        | SendError::Closing(message)
-        | SendError::Closed(message)
-        | SendError::Full(message)) = self;
-        message
+        match self {
+            SendError::Connecting(message)
+            | SendError::Closing(message)
+            | SendError::Closed(message)
+            | SendError::Full(message) => message,
+            SendError::Unsent(_) => &NOTHING,
+        }
     }
 
-    /// The message that was not sent, to keep.
+    /// The message that was not sent, to keep. It is empty for
+    /// [`Unsent`](SendError::Unsent).
     ///
     /// ```
     /// use isosocket::{Message, SendError};
@@ -208,11 +217,13 @@ impl SendError {
     /// assert_eq!(again, Message::from("hello"));
     /// ```
     pub fn into_message(self) -> Message {
-        let (SendError::Connecting(message)
-        | SendError::Closing(message)
-        | SendError::Closed(message)
-        | SendError::Full(message)) = self;
-        message
+        match self {
+            SendError::Connecting(message)
+            | SendError::Closing(message)
+            | SendError::Closed(message)
+            | SendError::Full(message) => message,
+            SendError::Unsent(_) => NOTHING.clone(),
+        }
     }
 }
 

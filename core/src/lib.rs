@@ -72,6 +72,8 @@ pub use json::{JsonError, JsonEvents, SendJsonError};
 pub use link::{Link, Turn};
 pub use machine::ReadyState;
 pub use maybe_send::{Home, MaybeSend};
+#[doc(hidden)]
+pub use message::weight;
 pub use message::{Message, MessageRef};
 pub use open::Open;
 pub use reconnect::{Loss, Reconnect, ReconnectOptions, Retry, Status, Statuses};

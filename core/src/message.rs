@@ -6,7 +6,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::{Binary, Data, Event, NotText, Text};
+use crate::{Binary, Data, NotText, Text};
 
 /// At most this many bytes of a payload are shown by `Debug`.
 const SHOWN: usize = 64;
@@ -138,10 +138,9 @@ impl Message {
         self.as_bytes().len()
     }
 
-    /// What it counts for where messages wait, in bytes: its payload, and the
-    /// event it comes in, as a peer may send any number of empty ones.
+    /// What it counts for where messages wait; see [`weight`].
     pub(crate) fn weight(&self) -> usize {
-        self.len() + size_of::<Event>()
+        weight(self.len())
     }
 
     /// Whether the payload is empty. Empty messages are messages (S44).
@@ -155,6 +154,16 @@ impl Message {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// What a message of so many payload bytes counts for in every limit of waiting
+/// messages. A short one occupies memory as well, so each counts for at least 64 bytes:
+/// otherwise any number of empty messages would fit.
+#[doc(hidden)]
+#[inline]
+pub const fn weight(payload: usize) -> usize {
+    const LEAST: usize = 64;
+    if payload < LEAST { LEAST } else { payload }
 }
 
 /// A borrowed message.

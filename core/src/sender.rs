@@ -19,8 +19,9 @@ use crate::{CloseError, Message, ReadyState, SendError, Transport, WebSocket};
 /// - *Ready* means what [`send_ready`](WebSocket::send_ready) means: open, and
 ///   little buffered. [`SendError::Full`] does not happen here: what does not
 ///   fit waits.
-/// - *Flushed* means that all is handed to the network, or that the socket is
-///   not open any more; its events tell why.
+/// - *Flushed* means that all is handed to the network. If the socket ends before,
+///   it is an error, [`SendError::Unsent`]; the socket's events tell why. (What a
+///   connection of a reconnecting socket had taken and lost is not counted.)
 /// - *Closed* means flushed, and [closed](WebSocket::close), with the closing
 ///   handshake or without. Which code and reason the peer gets says
 ///   [`closing_with`](Sender::closing_with).
@@ -165,6 +166,20 @@ impl<T: Transport> Sender<T> {
     }
 }
 
+/// How many bytes the network has not taken of what the socket has.
+fn unsent<T: Transport>(socket: &WebSocket<T>) -> usize {
+    socket.shared().carrier.buffered_amount()
+}
+
+fn all_sent<T: Transport>(socket: &WebSocket<T>) -> Result<(), SendError> {
+    match unsent(socket) {
+        0 => Ok(()),
+        // A moment ago there was nothing, and another handle has sent something since.
+        _ if socket.ready_state() != ReadyState::Closed => Ok(()),
+        bytes => Err(SendError::Unsent(bytes)),
+    }
+}
+
 impl<T: Transport> Sink<Message> for Sender<T> {
     type Error = SendError;
 
@@ -187,12 +202,11 @@ impl<T: Transport> Sink<Message> for Sender<T> {
             ready!(sender.poll_room(context))?;
         }
         let socket = &sender.socket;
-        let is_flushed =
-            || socket.ready_state() >= ReadyState::Closing || socket.buffered_amount() == 0;
+        // Not `buffered_amount`: that counts messages that were refused, too.
+        let is_flushed = || socket.ready_state() == ReadyState::Closed || unsent(socket) == 0;
         let place = &mut sender.place;
-        socket
-            .poll_until(place, context, Some(0), is_flushed)
-            .map(Ok)
+        ready!(socket.poll_until(place, context, Some(0), is_flushed));
+        Poll::Ready(all_sent(socket))
     }
 
     fn poll_close(
@@ -212,7 +226,8 @@ impl<T: Transport> Sink<Message> for Sender<T> {
         let frame = frame.map(|(code, reason)| (*code, &**reason));
         socket.shared().close(frame);
         let is_closed = || socket.ready_state() == ReadyState::Closed;
-        socket.poll_until(place, context, None, is_closed).map(Ok)
+        ready!(socket.poll_until(place, context, None, is_closed));
+        Poll::Ready(all_sent(socket))
     }
 }
 

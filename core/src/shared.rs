@@ -56,8 +56,8 @@ pub(crate) struct Shared<T: Transport> {
     end: OnceBox<End>,
     /// `None` for the usual limits, as most sockets have them.
     limits: Option<Box<Limits>>,
-    /// The length of the message that was refused last, because the send buffer
-    /// was full; 0 once one was accepted.
+    /// One more than may be buffered for the message to be welcome that was refused
+    /// last, because the send buffer was full; 0 once one was accepted.
     pub(crate) refused: AtomicUsize,
     /// Payload bytes refused because the socket was closing or closed.
     pub(crate) unsent: AtomicUsize,

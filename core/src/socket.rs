@@ -171,7 +171,16 @@ impl<T: Transport> WebSocket<T> {
                     }
                     Err(Refusal::Full) => {
                         let message = data.into_message();
-                        shared.refused.store(message.len(), Ordering::Relaxed);
+                        // Until it fits; and until less is buffered than now, as short
+                        // messages count for more than their payload.
+                        let fits = shared.limits().send.saturating_sub(message.len());
+                        let less = match self.ready_state() {
+                            ReadyState::Open => shared.carrier.buffered_amount().saturating_sub(1),
+                            // A queue that is full is emptied by the next connection.
+                            _ => usize::MAX,
+                        };
+                        let mark = fits.min(less).saturating_add(1);
+                        shared.refused.store(mark, Ordering::Relaxed);
                         return Err(SendError::Full(message));
                     }
                     Err(Refusal::Connecting) => {
@@ -449,7 +458,7 @@ impl<T: Transport> WebSocket<T> {
         let limit = self.shared.limits().send;
         let mark = match self.shared.refused.load(Ordering::Relaxed) {
             0 => limit / 2,
-            length => limit.saturating_sub(length),
+            mark => mark - 1,
         };
         mark.min(HIGH_WATER_MARK)
     }

@@ -756,7 +756,12 @@ fn a_sender_gives_back_what_it_held_when_the_socket_ends() {
     log.report([closed()]);
     let refused = Err(SendError::Closed(vec![1; 80].into()));
     assert_eq!(sender.as_mut().poll_close(context), Poll::Ready(refused));
-    assert_eq!(sender.as_mut().poll_close(context), Poll::Ready(Ok(())));
+    let unsent = Err(SendError::Unsent(50));
+    assert_eq!(
+        sender.as_mut().poll_flush(context),
+        Poll::Ready(unsent.clone())
+    );
+    assert_eq!(sender.as_mut().poll_close(context), Poll::Ready(unsent));
     let refused = sender.start_send("late".into());
     assert_eq!(refused, Err(SendError::Closed("late".into())));
 }

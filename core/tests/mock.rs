@@ -428,3 +428,41 @@ fn block_on_says_when_nothing_comes_of_it() {
         std::task::Poll::<()>::Pending
     }));
 }
+
+/// S54: short messages occupy memory, too.
+#[test]
+fn the_send_limit_counts_empty_messages() {
+    let network = Network::new();
+    network.peer(URL).accept().stall();
+    let opening = Socket::builder(URL).send_limit(1000).open();
+    let socket = network.block_on(opening).unwrap();
+    let taken = (0..1000).filter(|_| socket.send("").is_ok()).count();
+    assert!((1..100).contains(&taken), "{taken}");
+}
+
+/// A sink does not report success for what was lost.
+#[test]
+fn a_sink_tells_what_was_not_sent() {
+    use futures::SinkExt;
+
+    for closing in [false, true] {
+        let network = Network::new();
+        network
+            .peer(URL)
+            .accept()
+            .stall()
+            .delay(SECOND)
+            .drop_connection();
+        let socket = network.block_on(Socket::open(URL)).unwrap();
+        let mut sender = socket.sender();
+        let sent = network.block_on(async {
+            sender.feed(vec![0; 1000].into()).await?;
+            match closing {
+                true => sender.close().await,
+                false => sender.flush().await,
+            }
+        });
+        assert_eq!(sent, Err(SendError::Unsent(1000)));
+        assert_eq!(sent.unwrap_err().into_message().len(), 0);
+    }
+}

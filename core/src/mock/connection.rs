@@ -41,6 +41,8 @@ pub(super) struct Inner {
     pub(super) outgoing: VecDeque<Sent>,
     pub(super) inbox: VecDeque<Sent>,
     pub(super) buffered: usize,
+    /// What the messages count for that the network has not taken.
+    pub(super) queued_weight: usize,
     /// Somebody waits until no more than this is buffered.
     pub(super) mark: Option<usize>,
     /// The connect timeout's timer, later the close timeout's.
@@ -85,6 +87,7 @@ impl Connection {
             outgoing: VecDeque::new(),
             inbox: VecDeque::new(),
             buffered: 0,
+            queued_weight: 0,
             mark: None,
             deadline: None,
             expired: false,
@@ -215,6 +218,7 @@ impl Inner {
         if !self.stalled && !self.outgoing.is_empty() {
             self.inbox.append(&mut self.outgoing);
             self.buffered = 0;
+            self.queued_weight = 0;
             return Act::Drained(self.mark.take().and(self.link.clone()));
         }
         if self.hanging {

@@ -8,6 +8,7 @@ use super::connection::{Connection, Phase};
 use super::script::Sent;
 use super::url::normalize;
 use super::world::{MockHost, World};
+use crate::message::weight;
 use crate::{Link, MessageRef, NewError, Refusal, Request, Transport};
 
 /// A connection to a scripted peer: the transport of tests.
@@ -59,11 +60,12 @@ impl Transport for Mock {
                 return Err(Refusal::Closing);
             }
             let length = message.as_bytes().len();
-            let buffered = inner.buffered.saturating_add(length);
-            if inner.buffered > 0 && buffered > inner.options.send_limit {
+            let queued = inner.queued_weight.saturating_add(weight(length));
+            if inner.queued_weight > 0 && queued > inner.options.send_limit {
                 return Err(Refusal::Full); // S54
             }
-            inner.buffered = buffered;
+            inner.queued_weight = queued;
+            inner.buffered = inner.buffered.saturating_add(length);
             let message = message.to_message();
             inner.outgoing.push_back(Sent::Message(message));
         }

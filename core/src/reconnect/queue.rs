@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::Data;
 use crate::carrier::Carrier;
+use crate::message::weight;
 use crate::{Message, MessageRef, Refusal, Transport};
 
 /// Messages in their order, bounded in bytes.
@@ -11,6 +12,8 @@ use crate::{Message, MessageRef, Refusal, Transport};
 pub(crate) struct Queue {
     messages: VecDeque<Message>,
     bytes: usize,
+    /// What they count for, as a short message occupies memory as well.
+    weight: usize,
 }
 
 impl Queue {
@@ -30,9 +33,12 @@ impl Queue {
     ) -> Result<(), Refusal> {
         let limit = limit.ok_or(Refusal::Connecting)?;
         let bytes = self.bytes.saturating_add(message.as_bytes().len());
-        if bytes > limit {
+        let weight = self.weight.saturating_add(weight(message.as_bytes().len()));
+        // The first message counts for its payload only, however low the limit is.
+        if bytes > limit || (weight > limit && !self.is_empty()) {
             return Err(Refusal::Full);
         }
+        self.weight = weight;
         self.bytes = bytes;
         self.messages.push_back(message.to_message());
         Ok(())
@@ -46,6 +52,7 @@ impl Queue {
                 return;
             }
             self.bytes -= message.len();
+            self.weight -= message.weight();
             self.messages.pop_front();
         }
     }

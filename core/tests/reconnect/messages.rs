@@ -53,10 +53,18 @@ fn what_a_lost_connection_took_is_not_sent_again() {
 fn the_queue_is_bounded_or_there_is_none() {
     let network = network();
     network.peer(URL).hang();
-    let socket = Socket::builder(URL).queue_limit(5).connect().unwrap();
-    socket.send("abc").unwrap();
-    assert_eq!(socket.send("def"), Err(SendError::Full("def".into())));
-    socket.send("de").unwrap();
+    let socket = Socket::builder(URL).queue_limit(300).connect().unwrap();
+    let (part, much) = ("x".repeat(100), "x".repeat(201));
+    socket.send(&part).unwrap();
+    assert_eq!(socket.send(&much), Err(SendError::Full(much.into())));
+    socket.send(&part).unwrap();
+    socket.send(&part).unwrap();
+    assert!(matches!(socket.send(""), Err(SendError::Full(_))));
+
+    // Short messages occupy memory, too.
+    let socket = Socket::builder(URL).queue_limit(1000).connect().unwrap();
+    let kept = (0..1000).filter(|_| socket.send("").is_ok()).count();
+    assert!((1..100).contains(&kept), "{kept}");
 
     let socket = Socket::builder(URL).send_limit(2).connect().unwrap();
     assert_eq!(socket.send("abc"), Err(SendError::Full("abc".into())));
