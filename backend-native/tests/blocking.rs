@@ -85,3 +85,17 @@ fn a_handler_that_waits_is_told_that_it_cannot() {
         Ok(Err(RecvError::InHandler))
     );
 }
+
+#[test]
+fn a_program_of_handlers_waits_for_the_end() {
+    let (_peer, url) = peer();
+    let socket = WebSocket::new(&url).unwrap();
+    socket.on_open(|socket| socket.send("hello").unwrap());
+    socket.on_message(|socket, _| socket.close_with(4000, "done").unwrap());
+    let expected = Ok(CloseEvent::new(4000, "done", true));
+    let mut events = socket.events();
+    assert_eq!(events.recv_closed(), expected);
+    // Also when the end has been seen, by this stream or before it began.
+    assert_eq!(events.recv_closed(), expected);
+    assert_eq!(socket.events().recv_closed(), expected);
+}

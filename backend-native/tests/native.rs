@@ -463,3 +463,33 @@ fn the_send_limit_refuses_and_send_ready_waits_for_room() {
     let sent: u32 = result.recv_timeout(Duration::from_secs(60)).unwrap();
     assert!(sent >= 4, "{sent} MiB were taken before it was full");
 }
+
+// Ports.
+
+/// A listener on a port that browsers block, whichever is free here.
+fn blocked_listener() -> TcpListener {
+    let ports = [
+        10080, 6669, 6668, 6665, 6679, 6697, 6566, 5061, 4190, 4045, 3659,
+    ];
+    let bound = ports.map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+    bound
+        .into_iter()
+        .flatten()
+        .next()
+        .expect("one of the ports is free")
+}
+
+/// S13: a blocked port fails as in a page, unless the program allows it.
+#[test]
+fn a_blocked_port_is_reached_where_the_program_allows_it() {
+    let listener = blocked_listener();
+    let port = listener.local_addr().unwrap().port();
+    let url = format!("ws://127.0.0.1:{port}/");
+    let (_socket, events) = connect(WebSocket::builder(&url));
+    assert_eq!(cause(&events), format!("port {port} is blocked; "));
+    let (_socket, _events) = connect(WebSocket::builder(&url).allow_blocked_ports());
+    let (mut stream, _) = listener.accept().expect("it connects");
+    let mut request = [0; 3];
+    stream.read_exact(&mut request).expect("it asks");
+    assert_eq!(&request, b"GET");
+}

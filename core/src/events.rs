@@ -19,7 +19,7 @@ use crate::delivery::{Listener, Wish};
 use crate::maybe_send::Lock;
 use crate::shared::Shared;
 use crate::wake::{StoredWaker, WakeHook};
-use crate::{Event, MaybeSend, Transport, WebSocket};
+use crate::{CloseEvent, Event, MaybeSend, Transport, WebSocket};
 
 /// How many events are few.
 const FEW: usize = 4;
@@ -179,6 +179,23 @@ impl<T: Transport> Events<T> {
     /// ```
     pub fn is_of(&self, socket: &WebSocket<T>) -> bool {
         Arc::ptr_eq(&self.shared, &socket.shared)
+    }
+
+    /// How the socket ended; `None` before: as
+    /// [`WebSocket::close_event`](crate::WebSocket::close_event).
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").close_with(1001, "");
+    /// let socket = isosocket::WebSocket::new("ws://peer/")?;
+    /// let events = socket.events();
+    /// # network.run();
+    /// // .. once it is closed:
+    /// assert_eq!(events.close_event().map(|close| close.code), Some(1001));
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    pub fn close_event(&self) -> Option<&CloseEvent> {
+        self.shared.end().map(|end| &end.close)
     }
 
     /// Waits for the next event; `None` after `Close`.

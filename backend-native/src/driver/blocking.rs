@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use isosocket_core::{Event, Events, Transport};
+use isosocket_core::{CloseEvent, Event, Events, Transport};
 use thiserror::Error;
 
 use super::current;
@@ -103,6 +103,28 @@ pub trait EventsExt: sealed::Sealed {
     /// # Errors
     /// As for [`recv_timeout`](Self::recv_timeout).
     fn recv_deadline(&mut self, deadline: Instant) -> Result<Event, RecvError>;
+
+    /// Blocks this thread until the socket is closed, and says how it ended. The
+    /// events until then are dropped: it is for programs of handlers, whose `main`
+    /// waits for the end. Await [`closed`](isosocket_core::WebSocket::closed) in async
+    /// code.
+    ///
+    /// ```
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::EventsExt;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let socket = WebSocket::new("ws://127.0.0.1:9/")?; // a port that is blocked (S13)
+    /// socket.on_message(|_, message| println!("{message}"));
+    /// let close = socket.events().recv_closed()?;
+    /// assert_eq!(close.code, 1006);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`RecvError::InHandler`] in a handler.
+    fn recv_closed(&mut self) -> Result<CloseEvent, RecvError>;
 }
 
 /// Why there is no event.
@@ -146,6 +168,18 @@ impl<T: Transport> EventsExt for Events<T> {
 
     fn recv_deadline(&mut self, deadline: Instant) -> Result<Event, RecvError> {
         receive(self, Some(deadline))
+    }
+
+    fn recv_closed(&mut self) -> Result<CloseEvent, RecvError> {
+        loop {
+            match (receive(self, None), self.close_event()) {
+                (Ok(Event::Close(close)), _) => return Ok(close),
+                // A stream that began, or was read, after the end.
+                (Err(RecvError::Ended), Some(close)) => return Ok(close.clone()),
+                (Err(error), _) => return Err(error),
+                (Ok(_), _) => {}
+            }
+        }
     }
 }
 

@@ -59,7 +59,7 @@ impl Dialling {
     pub(super) fn start(mut self: Box<Self>, context: &mut Context, key: usize) -> Next {
         self.seat.sit(key);
         let Setup { target, native, .. } = &self.setup;
-        if target.is_blocked() {
+        if target.is_blocked() && !native.allow_blocked_ports {
             let message = format!("port {} is blocked", target.port());
             let error = io::Error::new(io::ErrorKind::PermissionDenied, message);
             return self.into_seat(context).fail(error);

@@ -34,6 +34,7 @@ pub struct NativeOptions {
     pub(crate) receive_limit: usize,
     pub(crate) deflate: Deflate,
     pub(crate) keep_alive: Option<KeepAliveTimes>,
+    pub(crate) allow_blocked_ports: bool,
     pub(crate) proxy: Option<Proxy>,
     proxy_from_environment: bool,
     tcp: TcpOptions,
@@ -55,6 +56,7 @@ impl Default for NativeOptions {
             receive_limit: 4 << 20,
             deflate: Deflate::default(),
             keep_alive: None,
+            allow_blocked_ports: false,
             proxy: None,
             proxy_from_environment: false,
             tcp: TcpOptions::default(),
@@ -206,6 +208,19 @@ pub trait BuilderExt: Sized {
     /// ```
     fn keep_alive(self, interval: Duration, timeout: Duration) -> Self;
 
+    /// Connects also to the ports that browsers block, such as 5060, 6000, 6667 and
+    /// 10080 (the "bad ports" of the WHATWG Fetch standard). Without this the socket
+    /// fails there, as it would in a page, and the error's cause says "port 6000 is
+    /// blocked".
+    ///
+    /// ```
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::BuilderExt;
+    ///
+    /// let builder = WebSocket::builder("ws://192.168.0.7:6000/").allow_blocked_ports();
+    /// ```
+    fn allow_blocked_ports(self) -> Self;
+
     /// How many bytes of messages may wait in a stream that nobody drains
     /// before the socket stops reading; each message counts for some 48 more
     /// than its payload has. Default: 4 MiB.
@@ -350,6 +365,11 @@ where
 
     fn keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
         self.native_mut().as_mut().keep_alive = Some(KeepAliveTimes { interval, timeout });
+        self
+    }
+
+    fn allow_blocked_ports(mut self) -> Self {
+        self.native_mut().as_mut().allow_blocked_ports = true;
         self
     }
 
