@@ -6,19 +6,20 @@
 //! be reported after that is the end.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use isosocket_core::{
     Binary, CloseEvent, Data, ErrorEvent, Event, Link, Message, MessageRef, Options, Refusal,
-    Report,
+    Report, Turn, logging,
 };
-use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::*;
 
 use crate::Web;
 use crate::drain::Drain;
-use crate::js::{self, Listener, Object, Socket};
+use crate::js::{self, Listener, Object, Payload, Promise, Socket};
 use crate::microtask::{self, Job};
-use crate::receive::{self, Tools};
+use crate::receive::{self, Received, Tools};
 use crate::threads::{self, Outbox};
 use crate::timer::{Timer, milliseconds};
 
@@ -34,8 +35,16 @@ pub(crate) struct Connection {
     /// The connection was established, and `close` not called before.
     established: Cell<bool>,
     closing: Cell<bool>,
-    /// A call of the transport is under way, in which no turn may be taken.
+    /// A call of the host is under way, in which no turn may be taken.
     in_call: Cell<bool>,
+    /// There are events in `late`, or a `Blob` is being read, so that the next
+    /// event has to wait, too.
+    is_late: Cell<bool>,
+    late: RefCell<VecDeque<(Kind, Object)>>,
+    /// A `Blob` is being read, before which nothing is delivered.
+    reading: Cell<bool>,
+    /// The host copies what `send` is given.
+    copies: bool,
     /// At least as much as is buffered: what was sent since the host was asked.
     queued: Cell<usize>,
     /// What other threads sent.
@@ -45,17 +54,41 @@ pub(crate) struct Connection {
 /// What there is until the end.
 pub(crate) struct Live {
     link: Link<Web>,
-    _listeners: [Listener; 2],
+    _listeners: [Listener; 4],
+    /// What is called with the bytes of a `Blob`.
+    blob: Option<Listener>,
     /// The connect timeout's timer, later the close timeout's.
     deadline: Option<Timer>,
     pub(crate) drain: Option<Drain>,
 }
+
+/// The kinds of events, in the order of a connection's listeners. Each listener
+/// knows its own: a stand-in's events need not say it.
+#[derive(Clone, Copy)]
+enum Kind {
+    Message,
+    Open,
+    Error,
+    Close,
+}
+
+const KINDS: [(Kind, &str); 4] = [
+    (Kind::Message, "onmessage"),
+    (Kind::Open, "onopen"),
+    (Kind::Error, "onerror"),
+    (Kind::Close, "onclose"),
+];
+
+/// How often a deadline that has passed lets the host's loop go round before it is
+/// judged.
+const ROUNDS: u32 = 2;
 
 impl Connection {
     pub(crate) fn new(socket: Option<Socket>, options: Options, outbox: Outbox) -> Self {
         if let Some(socket) = &socket {
             socket.set("binaryType", &js::parse("\"arraybuffer\""));
         }
+        let copies = socket.as_ref().is_some_and(js::copies);
         Connection {
             socket,
             options,
@@ -64,6 +97,10 @@ impl Connection {
             established: Cell::new(false),
             closing: Cell::new(false),
             in_call: Cell::new(false),
+            is_late: Cell::new(false),
+            late: RefCell::default(),
+            reading: Cell::new(false),
+            copies,
             queued: Cell::new(0),
             outbox,
         }
@@ -76,14 +113,16 @@ impl Connection {
             let failed = Report::Failed(ErrorEvent::unknown());
             return microtask::push(Job::turn(link, Some(failed)));
         };
-        let connection = self.clone();
-        let message = Listener::new(move |event: &Object| connection.on_message(event));
-        let connection = self.clone();
-        let other = Listener::new(move |event: &Object| connection.on_event(event));
-        set_listeners(socket, message.as_ref(), other.as_ref());
+        let listeners = KINDS.map(|(kind, name)| {
+            let connection = self.clone();
+            let listener = js::listener(move |event| connection.on(kind, event));
+            socket.set(name, listener.as_ref());
+            listener
+        });
         let live = Box::new(Live {
             link,
-            _listeners: [message, other],
+            _listeners: listeners,
+            blob: None,
             deadline: None,
             drain: None,
         });
@@ -91,7 +130,7 @@ impl Connection {
             *place = Some(live);
         }
         if let Some(delay) = milliseconds(self.options.connect_timeout) {
-            self.set_deadline(delay);
+            self.set_deadline(delay, ROUNDS);
         }
     }
 
@@ -112,7 +151,7 @@ impl Connection {
                 return Err(Refusal::Full);
             }
         }
-        transmit(socket, message)?;
+        self.transmit(socket, message)?;
         self.queued.set(queued);
         Ok(())
     }
@@ -120,8 +159,20 @@ impl Connection {
     /// Sends what other threads sent; whether the host had room for all of it.
     #[inline]
     pub(crate) fn flush(&self) -> bool {
-        let send = |message: &Message| transmit(self.open_socket()?, message.as_message());
+        let send = |message: &Message| self.transmit(self.open_socket()?, message.as_message());
         self.outbox.drain(send)
+    }
+
+    fn transmit(&self, socket: &Socket, message: MessageRef<'_>) -> Result<(), Refusal> {
+        // A stand-in may answer before `send` returns.
+        self.in_call.set(true);
+        let sent = match message {
+            MessageRef::Text(text) => socket.send_text(text),
+            MessageRef::Binary(data) => threads::send_binary(socket, data, self.copies),
+        };
+        self.in_call.set(false);
+        // A host throws where it has no memory for the message.
+        sent.map_err(|_| Refusal::Full)
     }
 
     fn open_socket(&self) -> Result<&Socket, Refusal> {
@@ -148,7 +199,7 @@ impl Connection {
             return;
         }
         if let Some(delay) = milliseconds(self.options.close_timeout) {
-            self.set_deadline(delay);
+            self.set_deadline(delay, ROUNDS);
         }
         // Node fires `error` inside `close`, while connecting.
         self.in_call.set(true);
@@ -187,9 +238,12 @@ impl Connection {
         let live = self.live.try_borrow_mut().ok()?.take()?;
         let link = live.link.clone();
         if let Some(socket) = &self.socket {
-            set_listeners(socket, &JsValue::NULL, &JsValue::NULL);
+            for (_, name) in KINDS {
+                socket.set(name, &JsValue::NULL);
+            }
         }
         self.outbox.discard();
+        self.late.take();
         if live.drain.is_some() {
             link.drained();
         }
@@ -207,7 +261,53 @@ impl Connection {
         live.as_mut().map(|live| f(live))
     }
 
-    fn on_message(&self, event: &Object) {
+    /// An event of the host.
+    fn on(self: &Rc<Self>, kind: Kind, event: &Object) {
+        let Some(link) = self.link() else { return };
+        // S98: not inside a call, nor inside the turn of another event. What
+        // comes after such an event must not overtake it.
+        if !(self.in_call.get() || self.is_late.get()) {
+            if let Some(turn) = link.turn() {
+                return self.serve(kind, event, turn);
+            }
+        }
+        if let Ok(mut late) = self.late.try_borrow_mut() {
+            late.push_back((
+                kind,
+                AsRef::<JsValue>::as_ref(event).clone().unchecked_into(),
+            ));
+        }
+        if !self.is_late.replace(true) {
+            microtask::push(Job::late(link));
+        }
+    }
+
+    /// Serves the events that came too early, in their order.
+    pub(crate) fn serve_late(self: &Rc<Self>) {
+        while !self.reading.get() {
+            let next = self.late.try_borrow_mut().ok();
+            let next = next.and_then(|mut late| late.pop_front());
+            let (Some((kind, event)), Some(link)) = (next, self.link()) else {
+                return self.is_late.set(false);
+            };
+            // Nothing else is under way in a job of its own.
+            if let Some(turn) = link.into_turn() {
+                self.serve(kind, &event, turn);
+            }
+        }
+    }
+
+    fn serve(self: &Rc<Self>, kind: Kind, event: &Object, turn: Turn<Web>) {
+        match kind {
+            Kind::Message => self.on_message(&event.data(), turn),
+            Kind::Open => self.on_open(turn),
+            Kind::Error => self.on_error(event, turn),
+            Kind::Close => self.on_close(event, turn),
+        }
+    }
+
+    #[inline]
+    fn on_message(self: &Rc<Self>, data: &Payload, mut turn: Turn<Web>) {
         // S60: what would not be delivered is not copied.
         if self.closing.get() {
             return;
@@ -217,67 +317,88 @@ impl Connection {
         }
         let limit = self.options.max_message_size;
         let mut message = Event::Message(Message::Binary(Binary::default()));
-        if !receive::message(&event.data(), limit, &self.tools, &mut message) {
-            return self.give_up(); // S62
-        }
-        if let Some(mut turn) = self.link().and_then(Link::into_turn) {
-            turn.message_in(&mut message);
-        }
-    }
-
-    /// `open`, `error` or `close`.
-    fn on_event(&self, event: &Object) {
-        match event.get("type").as_deref() {
-            Some("open") => self.on_open(),
-            Some("error") => self.on_error(event),
-            _ => self.on_close(event),
+        match receive::message(data, limit, &self.tools, &mut message) {
+            Received::Message => turn.message_in(&mut message),
+            Received::Later(bytes) => self.read(&bytes),
+            // S62
+            Received::TooLarge => self.fail(turn),
+            Received::Unreadable => {
+                logging(|| log::error!("a message is neither text nor bytes"));
+                self.fail(turn);
+            }
         }
     }
 
-    fn on_open(&self) {
+    /// Waits for the bytes of a `Blob`, and with all later events until then.
+    fn read(self: &Rc<Self>, bytes: &Promise) {
+        // Weak: the connection owns the listener.
+        let weak = Rc::downgrade(self);
+        let listener = js::listener(move |bytes| {
+            let Some(connection) = weak.upgrade() else {
+                return;
+            };
+            connection.reading.set(false);
+            if let Some(turn) = connection.link().and_then(Link::into_turn) {
+                connection.on_message(bytes.unchecked_ref(), turn);
+            }
+            connection.serve_late();
+        });
+        self.reading.set(true);
+        self.is_late.set(true);
+        bytes.settled(listener.as_ref(), listener.as_ref());
+        self.with(|live| live.blob = Some(listener));
+    }
+
+    fn on_open(&self, mut turn: Turn<Web>) {
         // S68: a handshake that was given up is not established any more.
         if self.closing.get() {
             return;
         }
         self.established.set(true);
         self.with(|live| live.deadline = None);
-        if let (Some(socket), Some(link)) = (&self.socket, self.link()) {
-            let report = Report::Established {
+        if let Some(socket) = &self.socket {
+            turn.report(Report::Established {
                 protocol: socket.get("protocol").unwrap_or_default(),
                 extensions: socket.get("extensions").unwrap_or_default(),
-            };
-            if let Some(mut turn) = link.turn() {
-                turn.report(report);
-            }
+            });
         }
     }
 
-    fn on_error(&self, event: &Object) {
+    fn on_error(&self, event: &Object, turn: Turn<Web>) {
         // S75, S96: Deno alone has an error event for it; `close` follows.
         let dropped = || event.get("message").as_deref() == Some(DENO_END_OF_FILE);
         if !(self.established.get() && dropped()) {
-            self.end(Report::Failed(ErrorEvent::unknown()));
+            self.end(Report::Failed(ErrorEvent::unknown()), turn);
         }
     }
 
-    fn on_close(&self, event: &Object) {
-        let close = match event.code() {
-            // So Deno calls a connection that was dropped.
+    fn on_close(&self, event: &Object, turn: Turn<Web>) {
+        let code = event.member("code").as_f64().unwrap_or_default() as u16;
+        let was_clean = event.member("wasClean").is_truthy();
+        let close = match code {
+            // So Playwright's routed socket calls a Close frame without a code,
+            0 if was_clean => CloseEvent::new(1005, String::new(), true),
+            // and Deno a connection that was dropped.
             0 => CloseEvent::abnormal(),
             // A code that can be sent came in the peer's Close frame. Chromium
             // calls that unclean where data was still to be sent (S87).
             code => {
-                let clean = event.was_clean() || !matches!(code, 1006 | 1015);
+                let clean = was_clean || !matches!(code, 1006 | 1015);
                 CloseEvent::new(code, event.get("reason").unwrap_or_default(), clean)
             }
         };
-        self.end(self.closed(close));
+        self.end(self.closed(close), turn);
     }
 
     /// The connect or the close timeout ran out (S37, S76).
-    fn on_deadline(&self) {
+    fn on_deadline(self: &Rc<Self>, rounds: u32) {
+        // S106: the page may have been busy, and what has arrived meanwhile may
+        // come after the timer. It gets its turn first.
+        if let Some(rounds) = rounds.checked_sub(1) {
+            return self.set_deadline(0.0, rounds);
+        }
         if self.closing.get() {
-            self.end(self.closed(CloseEvent::abnormal()));
+            tell(self.release(), self.closed(CloseEvent::abnormal()));
         } else {
             self.give_up();
         }
@@ -296,11 +417,21 @@ impl Connection {
     pub(crate) fn give_up(&self) {
         let link = self.release();
         self.close_socket(None);
-        tell(link, Report::Failed(ErrorEvent::unknown()), false);
+        tell(link, Report::Failed(ErrorEvent::unknown()));
     }
 
-    fn end(&self, report: Report) {
-        tell(self.release(), report, self.in_call.get());
+    /// The same in a turn.
+    #[cold]
+    fn fail(&self, mut turn: Turn<Web>) {
+        let link = self.release();
+        self.close_socket(None);
+        turn.report(Report::Failed(ErrorEvent::unknown()));
+        drop(link);
+    }
+
+    fn end(&self, report: Report, mut turn: Turn<Web>) {
+        drop(self.release());
+        turn.report(report);
     }
 
     fn close_socket(&self, frame: Option<(u16, &str)>) {
@@ -311,12 +442,12 @@ impl Connection {
         }
     }
 
-    fn set_deadline(self: &Rc<Self>, delay: f64) {
+    fn set_deadline(self: &Rc<Self>, delay: f64, rounds: u32) {
         // Weak: the connection owns the timer.
         let weak = Rc::downgrade(self);
         let expire = move || {
             if let Some(connection) = weak.upgrade() {
-                connection.on_deadline();
+                connection.on_deadline(rounds);
             }
         };
         let timer = Timer::after(delay, expire);
@@ -324,30 +455,11 @@ impl Connection {
     }
 }
 
-fn transmit(socket: &Socket, message: MessageRef<'_>) -> Result<(), Refusal> {
-    let sent = match message {
-        MessageRef::Text(text) => socket.send_text(text),
-        MessageRef::Binary(data) => threads::send_binary(socket, data),
-    };
-    // A host throws where it has no memory for the message.
-    sent.map_err(|_| Refusal::Full)
-}
-
-/// Reports the end: now, or after the call or the handler in which the host
-/// fired its event (S98).
-fn tell(link: Option<Link<Web>>, report: Report, in_call: bool) {
+/// Reports the end: now, or after the handler in which it came.
+fn tell(link: Option<Link<Web>>, report: Report) {
     let Some(link) = link else { return };
-    if !in_call {
-        if let Some(mut turn) = link.turn() {
-            return turn.report(report);
-        }
-    }
-    microtask::push(Job::turn(link, Some(report)));
-}
-
-fn set_listeners(socket: &Socket, message: &JsValue, other: &JsValue) {
-    socket.set("onmessage", message);
-    for name in ["onopen", "onerror", "onclose"] {
-        socket.set(name, other);
+    match link.turn() {
+        Some(mut turn) => turn.report(report),
+        None => microtask::push(Job::turn(link, Some(report))),
     }
 }

@@ -12,23 +12,26 @@ use wasm_bindgen::prelude::*;
 /// is lent to it, which costs less than to give it a place of its own.
 pub(crate) type Listener = Closure<dyn Fn(&Object)>;
 
+/// A listener. What it calls of the program is guarded, so a panic leaves nothing
+/// half done; the plain constructor does not compile with `-Cpanic=unwind`.
+pub(crate) fn listener(f: impl Fn(&Object) + 'static) -> Listener {
+    Closure::own_assert_unwind_safe(f)
+}
+
 #[wasm_bindgen]
 extern "C" {
     /// Any object of the host: an event, an `Error` that was thrown.
     pub(crate) type Object;
 
-    #[wasm_bindgen(method, structural, indexing_getter)]
-    pub(crate) fn member(this: &Object, name: &str) -> JsValue;
-    #[wasm_bindgen(method, structural, indexing_setter)]
-    fn set_member(this: &Object, name: &str, value: &JsValue);
+    // `null` and `undefined` have no members, and stand-ins throw and pass them.
+    #[wasm_bindgen(method, structural, indexing_getter, catch)]
+    fn try_member(this: &Object, name: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, structural, indexing_setter, catch)]
+    fn set_member(this: &Object, name: &str, value: &JsValue) -> Result<(), JsValue>;
 
-    // Of the events. What a kind does not have is undefined.
+    // Of a message's event.
     #[wasm_bindgen(method, getter)]
     pub(crate) fn data(this: &Object) -> Payload;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn code(this: &Object) -> u16;
-    #[wasm_bindgen(method, getter, js_name = wasClean)]
-    pub(crate) fn was_clean(this: &Object) -> bool;
 
     #[wasm_bindgen(js_name = globalThis)]
     type Global;
@@ -36,15 +39,47 @@ extern "C" {
     // Read each time, not bound as a static: a polyfill may come later.
     #[wasm_bindgen(static_method_of = Global, js_class = globalThis, getter, js_name = WebSocket)]
     fn web_socket() -> JsValue;
+
+    // Calls a function without an argument.
+    #[wasm_bindgen(method, catch, js_name = call)]
+    fn call_it(this: &Object) -> Result<(), Object>;
+
+    // As text; a function's is its source, or says that it is the host's own.
+    #[wasm_bindgen(js_name = String, catch)]
+    fn text_of(value: &JsValue) -> Result<String, JsValue>;
+
+    #[wasm_bindgen(js_name = reportError, catch)]
+    fn report_error(thrown: &JsValue) -> Result<(), JsValue>;
+    #[wasm_bindgen(js_namespace = console, js_name = error, catch)]
+    fn log_error(thrown: &JsValue) -> Result<(), JsValue>;
+}
+
+/// Calls a function without an argument; what it threw.
+pub(crate) fn call(function: &JsValue) -> Result<(), Object> {
+    function.unchecked_ref::<Object>().call_it()
+}
+
+/// Tells the host of an exception that was caught, as it is told of one that a
+/// listener lets through. Node has no such function; its console shows it.
+pub(crate) fn report(thrown: &Object) {
+    if report_error(thrown).is_err() {
+        let _ = log_error(thrown);
+    }
 }
 
 impl Object {
+    /// A member; undefined where there is none, or reading it throws.
+    pub(crate) fn member(&self, name: &str) -> JsValue {
+        self.try_member(name).unwrap_or_default()
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         self.member(name).as_string()
     }
 
     pub(crate) fn set(&self, name: &str, value: &JsValue) {
-        self.set_member(name, value);
+        // A stand-in without this member goes on without it.
+        let _ = self.set_member(name, value);
     }
 }
 
@@ -84,6 +119,15 @@ extern "C" {
 /// `WebSocket.OPEN`.
 pub(crate) const OPEN: u16 = 1;
 
+/// Whether the socket's `send` is certain to copy what it is given before it
+/// returns: browsers' own does. A function that JavaScript defines never calls
+/// itself native code together with its name.
+pub(crate) fn copies(socket: &Socket) -> bool {
+    let text = text_of(&socket.member("send")).unwrap_or_default();
+    text.starts_with("function send()") && text.ends_with("[native code]\n}")
+        || text == "function send() { [native code] }"
+}
+
 /// Opens a socket of the host. Called only where there is one.
 pub(crate) fn open(url: &str, subprotocols: &[String]) -> Result<Socket, Object> {
     let list = parse("[]");
@@ -95,25 +139,32 @@ pub(crate) fn open(url: &str, subprotocols: &[String]) -> Result<Socket, Object>
 
 #[wasm_bindgen]
 extern "C" {
-    /// A message's data: a string or an `ArrayBuffer`.
+    /// A message's data: a string or an `ArrayBuffer`, and of stand-ins also a
+    /// view of one, or a `Blob`.
     pub(crate) type Payload;
 
     /// The length in bytes; of a string not a number.
     #[wasm_bindgen(method, getter, js_name = byteLength)]
     pub(crate) fn byte_length(this: &Payload) -> f64;
 
-    /// A string's length in UTF-16 units.
+    /// A string's length in UTF-16 units; of a `Blob` not a number.
     #[wasm_bindgen(method, getter)]
-    pub(crate) fn length(this: &Payload) -> u32;
+    pub(crate) fn length(this: &Payload) -> f64;
 
     /// A string from this UTF-16 unit on.
     #[wasm_bindgen(method)]
     pub(crate) fn slice(this: &Payload, start: u32) -> Payload;
 
+    /// The bytes of a `Blob`, later.
+    #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
+    pub(crate) fn array_buffer(this: &Payload) -> Result<Promise, JsValue>;
+
     pub(crate) type Uint8Array;
 
     #[wasm_bindgen(constructor)]
     pub(crate) fn new(buffer: &Payload) -> Uint8Array;
+    #[wasm_bindgen(constructor, catch)]
+    pub(crate) fn part(buffer: &JsValue, from: f64, length: f64) -> Result<Uint8Array, JsValue>;
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn length(this: &Uint8Array) -> u32;
@@ -153,10 +204,11 @@ extern "C" {
 #[wasm_bindgen]
 extern "C" {
     // A number in browsers, an object in Node.
-    #[wasm_bindgen(js_name = setTimeout)]
-    pub(crate) fn set_timeout(f: &JsValue, milliseconds: f64) -> JsValue;
-    #[wasm_bindgen(js_name = clearTimeout)]
-    pub(crate) fn clear_timeout(timer: &JsValue);
+    // Both throw in an iframe that was removed, in Firefox.
+    #[wasm_bindgen(js_name = setTimeout, catch)]
+    pub(crate) fn set_timeout(f: &JsValue, milliseconds: f64) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = clearTimeout, catch)]
+    pub(crate) fn clear_timeout(timer: &JsValue) -> Result<(), JsValue>;
 
     pub(crate) type Promise;
 
@@ -164,6 +216,9 @@ extern "C" {
     pub(crate) fn resolve() -> Promise;
     #[wasm_bindgen(method)]
     pub(crate) fn then(this: &Promise, f: &JsValue);
+    /// Calls the function with the result, or with the error.
+    #[wasm_bindgen(method, js_name = then)]
+    pub(crate) fn settled(this: &Promise, f: &JsValue, same: &JsValue);
 
     #[wasm_bindgen(js_namespace = Math)]
     pub(crate) fn random() -> f64;

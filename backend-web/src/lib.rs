@@ -22,6 +22,7 @@
 //! So that thread must come back to its host's loop, as every page's does. It
 //! never waits for another one.
 
+mod catch;
 mod connection;
 mod drain;
 mod host;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use isosocket_core::{Link, MaybeSend, Report};
 
 use crate::Web;
-use crate::js::{Listener, Promise};
+use crate::js::{self, Listener, Promise};
 
 /// Trait objects, so that a page has the code of what it uses.
 pub(crate) enum Job {
@@ -43,6 +43,15 @@ impl Job {
         Job::Call(Box::new(move || {
             if let (Some(mut turn), Some(report)) = (link.turn(), report) {
                 turn.report(report);
+            }
+        }))
+    }
+
+    /// The events that came inside a call, or inside another event's turn.
+    pub(crate) fn late(link: Link<Web>) -> Self {
+        Job::Call(Box::new(move || {
+            if let Some(connection) = link.transport().connection() {
+                connection.serve_late();
             }
         }))
     }
@@ -101,7 +110,7 @@ impl Queue {
             return;
         }
         if self.caller.get().is_none() {
-            let serve = Listener::new(|_: &_| QUEUE.with(Queue::serve));
+            let serve = js::listener(|_| QUEUE.with(Queue::serve));
             let _ = self.caller.set((Promise::resolve(), serve));
         }
         if let Some((resolved, serve)) = self.caller.get() {

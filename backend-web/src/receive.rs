@@ -4,8 +4,9 @@
 use std::cell::OnceCell;
 
 use isosocket_core::{Event, Message};
+use wasm_bindgen::prelude::*;
 
-use crate::js::{Payload, TextEncoder, Uint8Array};
+use crate::js::{Object, Payload, Promise, TextEncoder, Uint8Array};
 use crate::memory::{self, Memory};
 use crate::threads::encode;
 
@@ -22,40 +23,76 @@ pub(crate) struct Tools {
     memory: Memory,
 }
 
-/// Writes a message into an event; whether it has no more than `limit` bytes
-/// (S62). What is too large is not copied.
+/// What became of a message's data.
+pub(crate) enum Received {
+    /// It is in the event.
+    Message,
+    /// The bytes of a `Blob` come later.
+    Later(Promise),
+    /// There are more bytes than the limit allows (S62). They were not copied.
+    TooLarge,
+    /// It is none of what a WebSocket can have as data.
+    Unreadable,
+}
+
+/// Writes a message into an event.
 #[inline]
-pub(crate) fn message(data: &Payload, limit: usize, tools: &Tools, event: &mut Event) -> bool {
+pub(crate) fn message(data: &Payload, limit: usize, tools: &Tools, event: &mut Event) -> Received {
     let length = data.byte_length();
     // Of a string it is undefined, which is not a number.
     if length.is_nan() {
-        let text = text(data, limit, tools);
-        return text.map(|text| *event = Event::Message(text)).is_some();
+        return text(data, limit, tools, event);
     }
-    let fits = length <= limit as f64;
-    if let (true, Event::Message(Message::Binary(binary))) = (fits, event) {
-        tools.memory.binary(&Uint8Array::new(data), binary);
+    if length > limit as f64 {
+        return Received::TooLarge;
     }
-    fits
+    let mut array = Uint8Array::new(data);
+    // Of views with larger elements, and of a `DataView`, that is not their bytes.
+    if f64::from(array.length()) != length {
+        match part(data, length) {
+            Some(bytes) => array = bytes,
+            None => return Received::Unreadable,
+        }
+    }
+    if let Event::Message(Message::Binary(binary)) = event {
+        tools.memory.binary(&array, binary);
+    }
+    Received::Message
 }
 
-fn text(data: &Payload, limit: usize, tools: &Tools) -> Option<Message> {
+/// The bytes of a view of any kind.
+#[cold]
+fn part(view: &Payload, length: f64) -> Option<Uint8Array> {
+    let view: &Object = view.unchecked_ref();
+    let from = view.member("byteOffset").as_f64()?;
+    Uint8Array::part(&view.member("buffer"), from, length).ok()
+}
+
+fn text(data: &Payload, limit: usize, tools: &Tools, event: &mut Event) -> Received {
     // A string has at least as many bytes of UTF-8 as units of UTF-16.
-    let units = data.length() as usize;
+    let units = data.length() as usize; // 0 of what is no string
     if units > limit {
-        return None;
+        return Received::TooLarge;
     }
     let text = if units <= SHORT {
-        data.as_string()?
-    } else {
-        let encoder = match tools.encoder.get() {
-            Some(encoder) => encoder,
+        match data.as_string() {
+            Some(text) => text,
             None => {
-                let _ = tools.encoder.set(TextEncoder::new());
-                tools.encoder.get()?
+                return data
+                    .array_buffer()
+                    .map_or(Received::Unreadable, Received::Later);
             }
+        }
+    } else {
+        let _ = tools.encoder.get().is_some() || tools.encoder.set(TextEncoder::new()).is_ok();
+        let Some(encoder) = tools.encoder.get() else {
+            return Received::Unreadable;
         };
         memory::text(encode(encoder, &tools.memory, data, units))
     };
-    (text.len() <= limit).then(|| Message::Text(text.into()))
+    if text.len() > limit {
+        return Received::TooLarge;
+    }
+    *event = Event::Message(Message::Text(text.into()));
+    Received::Message
 }

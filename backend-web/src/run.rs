@@ -6,12 +6,16 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
-use crate::microtask::{self, Job, Poll};
+use isosocket_core::{drop_guarded, guard};
+
+use crate::catch;
+use crate::microtask::{self, Job, Poll as Polled};
 use crate::threads::Local;
 
 /// Hands a future to the host's event loop and returns at once.
@@ -26,6 +30,7 @@ use crate::threads::Local;
 /// });
 /// ```
 pub fn run(future: impl Future<Output = ()> + 'static) {
+    catch::install();
     let future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(future);
     microtask::push(Job::Poll(Arc::new(Task {
         future: Local::new(Slot(RefCell::new(Some(future)))),
@@ -44,20 +49,30 @@ struct Task {
 /// is complete.
 struct Slot(RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>);
 
-impl Poll for Task {
+impl Polled for Task {
     fn poll(self: Arc<Self>) {
         let Some(slot) = self.future.get() else {
             return;
         };
-        let Some(mut future) = slot.0.take() else {
+        let Some(future) = slot.0.take() else {
             return;
         };
+        let mut future = ManuallyDrop::new(future);
         // Before the poll: a wake-up inside it asks for another.
         self.queued.store(false, Ordering::Release);
         let waker = Waker::from(self.clone());
-        let outcome = future.as_mut().poll(&mut Context::from_waker(&waker));
-        if outcome.is_pending() {
-            slot.0.replace(Some(future));
+        let mut context = Context::from_waker(&waker);
+        match guard("a future", || future.as_mut().poll(&mut context)) {
+            Some(Poll::Pending) => {
+                slot.0.replace(Some(ManuallyDrop::into_inner(future)));
+            }
+            Some(Poll::Ready(())) => drop_guarded("a future", ManuallyDrop::into_inner(future)),
+            None if cfg!(panic = "unwind") => {
+                drop_guarded("a future", ManuallyDrop::into_inner(future));
+            }
+            // A JavaScript exception has left it half way, in a state that is
+            // neither to be polled nor to be dropped.
+            None => {}
         }
     }
 }

@@ -21,9 +21,10 @@ impl Timer {
     /// Calls `f` once after `delay`, unless the timer is dropped before. It may
     /// be dropped by `f` itself.
     pub(crate) fn after(delay: f64, f: impl Fn() + 'static) -> Self {
-        let closure = Listener::new(move |_: &_| f());
+        let closure = js::listener(move |_| f());
         Timer {
-            id: js::set_timeout(closure.as_ref(), delay),
+            // A host that has gone away has no timers. Nothing happens there.
+            id: js::set_timeout(closure.as_ref(), delay).unwrap_or_default(),
             _closure: closure,
         }
     }
@@ -31,7 +32,7 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        js::clear_timeout(&self.id);
+        let _ = js::clear_timeout(&self.id);
     }
 }
 

@@ -5,9 +5,11 @@
 //! thread asks of it is done in the order in which it was asked.
 
 use std::fmt;
+use std::rc::Rc;
 
 use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, SyntaxError, Transport};
 
+use crate::catch;
 use crate::connection::Connection;
 use crate::host::WebHost;
 use crate::js::{self, Url};
@@ -23,6 +25,13 @@ pub struct Web {
     outbox: Outbox,
 }
 
+impl Web {
+    /// The connection; `None` on another thread.
+    pub(crate) fn connection(&self) -> Option<&Rc<Connection>> {
+        self.connection.get()
+    }
+}
+
 impl Transport for Web {
     type Options = ();
     type Host = WebHost;
@@ -36,6 +45,7 @@ impl Transport for Web {
     }
 
     fn new(request: Request<()>) -> Result<(Self, String), NewError> {
+        catch::install();
         let malformed = |message: Option<String>| {
             NewError::Syntax(SyntaxError::Url(message.unwrap_or_default()))
         };

@@ -9,18 +9,20 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::catch::attempt;
+
 /// Calls `f`. If it panics, logs that `what` panicked, and returns `None`.
+///
+/// The same if a JavaScript exception ends the call, or a panic that aborts, where
+/// the backend has set a way to [catch](crate::catch) these.
 #[doc(hidden)]
 #[inline(always)]
 pub fn guard<R>(what: &str, f: impl FnOnce() -> R) -> Option<R> {
-    match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(result) => Some(result),
-        Err(payload) => {
-            discard(payload);
-            log_panic(what);
-            None
-        }
+    let result = attempt(f);
+    if result.is_none() {
+        log_panic(what);
     }
+    result
 }
 
 /// Drops `value`. If its destructor panics, logs that `what` panicked.
@@ -72,9 +74,7 @@ impl<T> Drop for Owned<T> {
 #[doc(hidden)]
 #[inline(always)]
 pub fn logging(f: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
-        discard(payload);
-    }
+    attempt(f);
 }
 
 #[cold]
@@ -84,7 +84,7 @@ fn log_panic(what: &str) {
 
 /// Drops the payload of a panic, whose own destructor may panic in turn.
 #[cold]
-fn discard(payload: Box<dyn std::any::Any + Send>) {
+pub(crate) fn discard(payload: Box<dyn std::any::Any + Send>) {
     if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         // Each of these could panic again, so this one is leaked.
         mem::forget(second);

@@ -18,6 +18,7 @@ mod binary;
 mod bind;
 mod builder;
 mod carrier;
+mod catch;
 mod closed;
 mod conversions;
 mod data;
@@ -57,6 +58,8 @@ pub use bind::{Bind, Binding};
 pub use builder::Builder;
 #[doc(hidden)]
 pub use carrier::supported;
+#[doc(hidden)]
+pub use catch::{Catch, catch_with};
 pub use closed::Closed;
 pub use data::Data;
 pub use error::{CloseError, NewError, NotText, OpenError, SendError, SyntaxError, UnknownEvent};

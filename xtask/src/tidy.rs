@@ -16,6 +16,7 @@ const TARGET_FILES: &[&str] = &[
     "facade/src/sys.rs",
     "tests/src/harness.rs",
     "core/src/maybe_send.rs",
+    "core/src/catch.rs",
 ];
 
 /// The one more that may ask for a feature of the target: whether a wasm build

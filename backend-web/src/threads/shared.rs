@@ -99,7 +99,7 @@ extern "C" {
 }
 
 /// A view of shared memory cannot be sent, so the bytes are copied first.
-pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), Object> {
+pub(crate) fn send_binary(socket: &Socket, data: &[u8], _: bool) -> Result<(), Object> {
     socket.send_array(&Uint8Array::from_view(data))
 }
 

@@ -175,6 +175,24 @@ fn connecting_fails_after_its_timeout() {
 }
 
 #[wasm_bindgen_test]
+fn what_arrived_before_a_late_deadline_is_served_first() {
+    // The page was busy, and the timer runs before the events that came meanwhile.
+    let _host = Host::new();
+    let (_socket, log) = open_socket();
+    js("advance(10000 - 1); const [due] = [...timers.values()]; timers.clear(); due.f()");
+    assert!(log.borrow().is_empty());
+    js("socket.open(); advance(100000)");
+    assert_eq!(*log.borrow(), ["open"]);
+
+    let (socket, log) = open_socket();
+    js("socket.open()");
+    socket.close();
+    js("const [due] = [...timers.values()]; timers.clear(); due.f(); socket.end(1000, '', true)");
+    assert_eq!(*log.borrow(), ["open", "close 1000 \"\" true"]);
+    check("timers.size === 0");
+}
+
+#[wasm_bindgen_test]
 fn closing_ends_after_its_timeout() {
     let _host = Host::new();
     let socket = Socket::builder("ws://h/").close_timeout(Duration::from_secs(3));

@@ -24,6 +24,7 @@ const INSTALL: &str = r#"
     class Mock {
         constructor(url, subprotocols) {
             if (Mock.throws) throw new DOMException("not allowed", Mock.throws);
+            if (Mock.throwsValue) throw Mock.throwsValue[0];
             Object.assign(this, {
                 url, subprotocols, readyState: 0, bufferedAmount: 0, protocol: "", extensions: "",
                 sent: [], closes: [], kinds: [], on: {}, added: 0, removed: 0,
@@ -43,8 +44,9 @@ const INSTALL: &str = r#"
         send(data) {
             if (Mock.full) throw new RangeError("no memory");
             const text = typeof data === "string";
-            this.sent.push(text ? data : data.slice());
+            this.sent.push(text || Mock.keeps ? data : data.slice());
             this.bufferedAmount += text ? new TextEncoder().encode(data).length : data.length;
+            if (Mock.echo) this.receive(data);
         }
         close(...frame) {
             this.closes.push(frame);
@@ -110,7 +112,11 @@ impl Drop for Host {
 pub fn js(body: &str) -> JsValue {
     let body = format!("const socket = globalThis.Mock?.last; {body}");
     let function = Function::new_no_args(&body);
-    function.call0(&JsValue::NULL).expect("the script runs")
+    match function.call0(&JsValue::NULL) {
+        Ok(value) => value,
+        // As a call of the host would, so that a handler can throw.
+        Err(thrown) => wasm_bindgen::throw_val(thrown),
+    }
 }
 
 /// Asserts that a JavaScript expression is true.
@@ -125,6 +131,12 @@ pub async fn settle() {
     for _ in 0..5 {
         let _ = JsFuture::from(Promise::resolve(&JsValue::NULL)).await;
     }
+}
+
+/// Waits until the host has done what it had to do besides.
+pub async fn task() {
+    let script = "return new Promise((done) => setImmediate(done))";
+    let _ = JsFuture::from(Promise::from(js(script))).await;
 }
 
 /// A socket and what its handlers see.

@@ -4,3 +4,5 @@
 mod connection;
 mod futures;
 mod host;
+mod standins;
+mod throwing;

@@ -1,0 +1,54 @@
+//! Calls the program's code through a frame of JavaScript that catches whatever
+//! is thrown: a JavaScript exception, and the trap of a panic that aborts.
+//!
+//! Without that frame the exception would leave the frames of Rust below the call
+//! behind, with the turn that they own: the socket would never deliver again (S100),
+//! and each exception would take some of the stack for good.
+//!
+//! Invariant: nothing that is called through here can throw out of the library.
+
+#![allow(
+    unsafe_code,
+    reason = "a closure that is called at once is lent through a thread-local"
+)]
+
+use std::cell::{Cell, OnceCell};
+use std::mem;
+
+use crate::js::{self, Listener};
+
+type Call<'a> = &'a mut dyn FnMut();
+
+thread_local! {
+    /// What the frame of JavaScript is to call. Only set during [`through`].
+    static LENT: Cell<Option<Call<'static>>> = const { Cell::new(None) };
+    static FRAME: OnceCell<Listener> = const { OnceCell::new() };
+}
+
+/// Has core guard all calls of the program's code this way.
+pub(crate) fn install() {
+    isosocket_core::catch_with(through);
+}
+
+/// Calls `f`, and returns also where it throws. The host then hears of the
+/// exception as if a listener of its own had thrown it.
+fn through(f: Call<'_>) {
+    // SAFETY: `f` is called before this function returns, or not at all: it is
+    // taken out before it is called, and taken back below.
+    let lent = unsafe { mem::transmute::<Call<'_>, Call<'static>>(f) };
+    LENT.with(|place| place.set(Some(lent)));
+    let returned = FRAME.with(|frame| {
+        if frame.get().is_none() {
+            let _ = frame.set(js::listener(|_| {
+                if let Some(f) = LENT.with(Cell::take) {
+                    f();
+                }
+            }));
+        }
+        frame.get().map_or(Ok(()), |frame| js::call(frame.as_ref()))
+    });
+    LENT.with(Cell::take);
+    if let Err(thrown) = returned {
+        js::report(&thrown);
+    }
+}
