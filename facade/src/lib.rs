@@ -110,6 +110,25 @@
 //! [`native::EventsExt`]: https://docs.rs/isosocket/latest/isosocket/native/trait.EventsExt.html
 //! [docs/native.md]: https://github.com/isosocket/isosocket/blob/main/docs/native.md
 //!
+//! # The web
+//!
+//! From nothing to a page, tokens without headers, where output goes, hidden tabs and
+//! workers: [docs/web.md].
+//!
+//! [docs/web.md]: https://github.com/isosocket/isosocket/blob/main/docs/web.md
+//!
+//! # What it is not
+//!
+//! - A server: it opens connections and accepts none.
+//! - A way to send pings, to fragment messages by hand or to use extensions of one's
+//!   own, as browsers offer none of that. (Natively keep-alive pings are an option.)
+//! - A way to close with any code: a program may send 1000 and 3000 to 4999, as in a
+//!   page. Others are received.
+//! - A protocol: no rooms, no acknowledgements, no second try for a message that a lost
+//!   connection had taken.
+//! - HTTP: it follows no redirect, keeps no cookies of its own, and does not use
+//!   HTTP/2 or 3.
+//!
 //! # Targets
 //!
 //! | target | backend | feature, on by default |
@@ -433,6 +452,10 @@ struct FrameLoopsPage;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/reconnecting.md")]
 struct ReconnectingPage;
+
+#[cfg(all(doctest, feature = "native", feature = "web"))]
+#[doc = include_str!("../../docs/web.md")]
+struct WebPage;
 
 #[cfg(all(doctest, feature = "native", feature = "tls"))]
 #[doc = include_str!("../../docs/native.md")]
