@@ -16,7 +16,7 @@ use isosocket_core::{
 use wasm_bindgen::prelude::*;
 
 use crate::Web;
-use crate::drain::Drain;
+use crate::drain::{self, Drain};
 use crate::js::{self, Listener, Object, Payload, Promise, Socket};
 use crate::microtask::{self, Job};
 use crate::receive::{self, Received, Tools};
@@ -45,6 +45,8 @@ pub(crate) struct Connection {
     reading: Cell<bool>,
     /// The host copies what `send` is given.
     copies: bool,
+    /// Somebody waits for the buffered amount to fall.
+    pub(crate) draining: Cell<bool>,
     /// At least as much as is buffered: what was sent since the host was asked.
     queued: Cell<usize>,
     /// What other threads sent.
@@ -101,6 +103,7 @@ impl Connection {
             late: RefCell::default(),
             reading: Cell::new(false),
             copies,
+            draining: Cell::new(false),
             queued: Cell::new(0),
             outbox,
         }
@@ -264,6 +267,9 @@ impl Connection {
     /// An event of the host.
     fn on(self: &Rc<Self>, kind: Kind, event: &Object) {
         let Some(link) = self.link() else { return };
+        if self.draining.get() {
+            drain::glance(self);
+        }
         // S98: not inside a call, nor inside the turn of another event. What
         // comes after such an event must not overtake it.
         if !(self.in_call.get() || self.is_late.get()) {

@@ -1,5 +1,6 @@
 //! Waiting for the buffered amount to fall. JavaScript has no event for it, so
-//! while somebody waits, and only then, a timer looks.
+//! while somebody waits, and only then, a timer looks, and so does every event
+//! that the socket gets.
 //!
 //! Invariant: the last who waits leaves no timer but the one that is running,
 //! for 16 ms at most.
@@ -34,6 +35,7 @@ impl Drain {
     fn wait(connection: &Rc<Connection>, mark: usize, delay: f64) -> Self {
         // Weak: the connection owns the timer.
         let weak = Rc::downgrade(connection);
+        connection.draining.set(true);
         let look = move || {
             if let Some(connection) = weak.upgrade() {
                 look(&connection);
@@ -47,8 +49,27 @@ impl Drain {
     }
 }
 
+/// Looks because an event came, which hosts do not delay as they delay the timers
+/// of a hidden tab.
+#[cold]
+pub(crate) fn glance(connection: &Rc<Connection>) {
+    let mark = connection.with(|live| live.drain.as_ref().map(|drain| drain.mark));
+    let amount = connection.buffered_amount();
+    if mark.flatten().is_some_and(|mark| amount <= mark) {
+        take(connection);
+        if let Some(link) = connection.link() {
+            link.drained();
+        }
+    }
+}
+
+fn take(connection: &Rc<Connection>) -> Option<Drain> {
+    connection.draining.set(false);
+    connection.with(|live| live.drain.take()).flatten()
+}
+
 fn look(connection: &Rc<Connection>) {
-    let Some(drain) = connection.with(|live| live.drain.take()).flatten() else {
+    let Some(drain) = take(connection) else {
         return;
     };
     // Whoever comes after this look begins another wait.

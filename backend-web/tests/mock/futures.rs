@@ -76,6 +76,35 @@ async fn a_stream_gets_every_event_and_ends() {
 }
 
 #[wasm_bindgen_test]
+async fn waiting_for_a_drain_looks_also_when_anything_arrives() {
+    // In a hidden tab a timer comes once in a second, or in a minute.
+    let _host = Host::new();
+    let socket = Socket::new("ws://h/").expect("a good URL");
+    js("socket.open(); socket.bufferedAmount = 2 ** 21");
+    let woken = Rc::new(Cell::new(0));
+    let count = woken.clone();
+    let waiting = socket.clone();
+    run(async move {
+        for _ in 0..2 {
+            waiting.send_ready().await;
+            count.set(count.get() + 1);
+            js("socket.bufferedAmount = 2 ** 21");
+        }
+    });
+    settle().await;
+    js("socket.receive('x')");
+    settle().await;
+    assert_eq!(woken.get(), 0, "nothing was sent");
+    for round in 1..3 {
+        check("timers.size === 1");
+        js("socket.bufferedAmount = 0; socket.receive('x')");
+        settle().await;
+        assert_eq!(woken.get(), round);
+    }
+    check("timers.size === 0");
+}
+
+#[wasm_bindgen_test]
 async fn waiting_for_a_drain_looks_ever_more_rarely_and_only_meanwhile() {
     let _host = Host::new();
     let socket = Socket::new("ws://h/").expect("a good URL");
