@@ -147,11 +147,6 @@ pub fn no_memory_count() -> bool {
     harness::memory() == 0
 }
 
-/// For the list: a panic cannot be caught here.
-pub fn panics_abort() -> bool {
-    cfg!(panic = "abort")
-}
-
 /// How long one case may take: natively longer, for builds without
 /// optimization on a busy machine.
 pub(crate) const CASE_LIMIT: u32 = if harness::WEB { 8_000 } else { 30_000 };
