@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(count(""), count("--hosts all"));
         assert!(count("--hosts all") < HOSTS.len());
         assert!(count("--hosts core") < count("--hosts all"));
-        assert_eq!(count("--only webkit,native"), 5);
+        assert_eq!(count("--only webkit,native"), 6);
     }
 
     #[test]

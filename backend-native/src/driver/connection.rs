@@ -128,6 +128,14 @@ impl Connection {
         }
     }
 
+    pub(super) fn handle(&self) -> &Handle {
+        match self {
+            Connection::Dialling(dialling) => &dialling.seat.handle,
+            Connection::Opening(opening) => &opening.seat.handle,
+            Connection::Open(open) => &open.seat.handle,
+        }
+    }
+
     /// In a forked child: the connection is the parent's.
     pub(super) fn disown(self) {
         let seat = match self {

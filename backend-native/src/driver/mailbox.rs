@@ -38,6 +38,21 @@ pub(crate) enum Command {
     Panic,
 }
 
+impl Command {
+    /// Whether it concerns a socket that this process has inherited by a fork.
+    fn is_inherited(&self) -> bool {
+        match self {
+            Command::Start(dialling) => dialling.seat.handle.is_inherited(),
+            Command::Adopt(connection) => connection.handle().is_inherited(),
+            Command::Act(handle, _) => handle.is_inherited(),
+            Command::Turn(link) => link.transport().is_inherited(),
+            Command::Call(_) => false,
+            #[cfg(test)]
+            Command::Panic => false,
+        }
+    }
+}
+
 /// What is to be done for a connection.
 #[derive(Debug)]
 pub(crate) enum Action {
@@ -377,15 +392,17 @@ impl Mailbox {
     }
 
     /// In a forked child: whoever drove the loop does not exist here. What was
-    /// asked of it is given to the caller, to be dropped.
+    /// asked for the parent's sockets is given to the caller, to be dropped.
     pub(super) fn after_fork(&self, waker: Option<Arc<Waker>>) -> impl Sized + use<> {
         let mut state = self.state();
-        self.mail.store(false, Ordering::SeqCst);
         state.notified = false;
         state.reserved = 0;
         let before = std::mem::replace(&mut state.waker, waker);
         let commands = std::mem::take(&mut state.commands);
-        (before, commands, std::mem::take(&mut state.calls))
+        let (inherited, own) = commands.into_iter().partition(Command::is_inherited);
+        state.commands = own;
+        let inherited: VecDeque<Command> = inherited;
+        (before, inherited)
     }
 
     /// Holds the lock across a fork, so that the child finds it free.

@@ -150,15 +150,16 @@ impl Reactor {
     pub(super) fn turn(&mut self, timeout: Option<Duration>) {
         let _driving = Driving::new(&self.mailbox);
         let _turn = InTurn::new();
-        if self.generation != fork::generation() {
+        let forked = self.generation != fork::generation();
+        if forked {
             self.after_fork();
         }
         // In this order: a wake-up from here on keeps the turn from waiting.
         let performed = self.perform_commands();
         self.release_held();
         let (mut timeout, judged) = self.timeout(timeout);
-        if performed && self.slots.is_empty() {
-            // The shared thread may have nothing left to wait for.
+        if forked || (performed && self.slots.is_empty()) {
+            // Somebody may have been woken, or nothing may be left to wait for.
             timeout = Some(Duration::ZERO);
         }
         let polled = self.context.poll.poll(&mut self.events, timeout);
