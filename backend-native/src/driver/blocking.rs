@@ -197,8 +197,10 @@ fn receive<T: Transport>(
         };
     }
     // The thread's own loop may be what brings the event.
-    if let Some(local) = current::entered() {
-        return drive(events, &local, deadline);
+    while let Some(local) = current::own() {
+        if let Some(received) = drive(events, &local, deadline) {
+            return received;
+        }
     }
     let parker = Parker::current();
     let waker = Waker::from(parker.clone());
@@ -214,12 +216,13 @@ fn receive<T: Transport>(
     }
 }
 
-/// Drives this thread's loop until there is an event.
+/// Drives this thread's loop until there is an event. `None` if the loop was
+/// dropped meanwhile, so that another thread brings the event.
 fn drive<T: Transport>(
     events: &mut Events<T>,
     local: &Local,
     deadline: Option<Instant>,
-) -> Result<Event, RecvError> {
+) -> Option<Result<Event, RecvError>> {
     let flag = Flag::new(local.mailbox().clone());
     let waker = Waker::from(flag.clone());
     let mut context = Context::from_waker(&waker);
@@ -236,7 +239,11 @@ fn drive<T: Transport>(
             Poll::Pending => Step::Sleep,
         }
     });
-    received.unwrap_or(Err(RecvError::TimedOut))
+    match received {
+        None if local.is_dropped() => None,
+        None => Some(Err(RecvError::TimedOut)),
+        received => received,
+    }
 }
 
 /// A thread that sleeps until it is woken.

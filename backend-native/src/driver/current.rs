@@ -6,11 +6,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use super::local::Local;
 use super::mailbox::Mailbox;
-use crate::handle::Handle;
 
 thread_local! {
     /// The loop that this thread drives, by the address of its mailbox.
@@ -19,8 +18,8 @@ thread_local! {
     static IN_TURN: Cell<bool> = const { Cell::new(false) };
     /// The loops that this thread has entered. Its new sockets belong to the last.
     static ENTERED: RefCell<Vec<Arc<Local>>> = const { RefCell::new(Vec::new()) };
-    /// Whose amounts the program sees unchanged until it yields (S49).
-    static HELD: RefCell<Vec<Arc<Handle>>> = const { RefCell::new(Vec::new()) };
+    /// The loop that this thread has entered or driven last.
+    static LAST: RefCell<Weak<Local>> = const { RefCell::new(Weak::new()) };
     /// Something of the thread's own, whose address tells it from others.
     static MARK: u8 = const { 0 };
 }
@@ -97,30 +96,16 @@ pub(super) fn entered() -> Option<Arc<Local>> {
     last.ok().flatten()
 }
 
-/// Has the handle's amounts released at the beginning of the next turn.
-pub(crate) fn release_later(handle: Arc<Handle>) {
-    if !drives(handle.mailbox()) {
-        // Whoever drives the loop must come to it.
-        handle.mailbox().wake();
-    }
-    let mut handle = Some(handle);
-    let _ = HELD.try_with(|held| held.borrow_mut().extend(handle.take()));
-    if let Some(handle) = handle {
-        handle.release_held();
-    }
+/// This thread uses the loop from now on.
+pub(super) fn note(local: &Arc<Local>) {
+    let mark = Arc::downgrade(local);
+    let _ = LAST.try_with(|last| last.replace(mark));
 }
 
-/// Takes the handles of this loop whose amounts are to be released.
-pub(super) fn take_held(mailbox: &Mailbox) -> Vec<Arc<Handle>> {
-    let taken = HELD.try_with(|held| {
-        let mut held = held.borrow_mut();
-        if held.is_empty() {
-            return Vec::new();
-        }
-        let is_own = |handle: &Arc<Handle>| ptr::eq(&**handle.mailbox(), mailbox);
-        let (own, others) = std::mem::take(&mut *held).into_iter().partition(is_own);
-        *held = others;
-        own
-    });
-    taken.unwrap_or_default()
+/// The loop that brings events to this thread: the one that it has entered, or
+/// used last. A thread that waits for an event drives it.
+pub(super) fn own() -> Option<Arc<Local>> {
+    let last = || LAST.try_with(|last| last.borrow().upgrade()).ok().flatten();
+    let local = entered().or_else(last)?;
+    is_driven_here(local.mailbox()).then_some(local)
 }

@@ -5,14 +5,21 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::marker::PhantomData;
+#[cfg(unix)]
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use isosocket_core::logging;
+#[cfg(unix)]
+use mio::Registry;
+
 use super::current::{self, Driving};
-use super::mailbox::{Command, Mailbox};
+use super::mailbox::Mailbox;
 use super::reactor::{self, Reactor};
 use super::{fork, shared};
 
@@ -20,6 +27,8 @@ use super::{fork, shared};
 pub(super) struct Local {
     mailbox: Arc<Mailbox>,
     reactor: Mutex<Reactor>,
+    /// The program has dropped the loop. Another thread may still be in a turn.
+    dropped: AtomicBool,
 }
 
 impl Local {
@@ -28,15 +37,19 @@ impl Local {
         let (poll, waker) = reactor::poll()?;
         let mailbox = Arc::new(Mailbox::local(waker));
         let reactor = Mutex::new(Reactor::new(poll, mailbox.clone()));
-        Ok(Arc::new(Local { mailbox, reactor }))
+        Ok(Arc::new(Local {
+            mailbox,
+            reactor,
+            dropped: AtomicBool::new(false),
+        }))
     }
 
     pub(super) fn mailbox(&self) -> &Arc<Mailbox> {
         &self.mailbox
     }
 
-    /// `None` inside a turn of this very loop.
-    fn reactor(&self) -> Option<MutexGuard<'_, Reactor>> {
+    /// `None` while a turn is under way.
+    fn try_reactor(&self) -> Option<MutexGuard<'_, Reactor>> {
         match self.reactor.try_lock() {
             Ok(reactor) => Some(reactor),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
@@ -44,14 +57,49 @@ impl Local {
         }
     }
 
-    fn turn(&self, timeout: Option<Duration>) {
-        self.mailbox.set_owner();
-        let mut reactor = self.reactor().expect(IN_HANDLER);
-        reactor.turn(timeout);
+    /// Waits while another thread is in a turn.
+    fn reactor(&self) -> MutexGuard<'_, Reactor> {
+        assert!(!current::is_turn(), "{IN_HANDLER}");
+        self.reactor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs turns as `step` says, but not past the deadline. Returns whether it
-    /// said that it is done.
+    /// A descriptor of the poll that can be used without a lock.
+    #[cfg(unix)]
+    fn descriptor(&self) -> io::Result<Registry> {
+        let reactor = self.reactor.lock().unwrap_or_else(PoisonError::into_inner);
+        reactor.poll().registry().try_clone()
+    }
+
+    fn turn(&self, timeout: Option<Duration>) {
+        let mut reactor = self.reactor();
+        self.mailbox.set_owner();
+        if !self.is_dropped() {
+            reactor.turn(timeout);
+        }
+        drop(reactor);
+        self.finish();
+    }
+
+    /// Whether the program has dropped the loop.
+    pub(super) fn is_dropped(&self) -> bool {
+        self.dropped.load(Ordering::SeqCst)
+    }
+
+    /// Hands everything over to the shared thread, if the loop was dropped.
+    /// Called whenever the reactor was given back, so that nobody waits for it.
+    fn finish(&self) {
+        if !self.is_dropped() {
+            return;
+        }
+        if let Some(mut reactor) = self.try_reactor() {
+            let connections = reactor.drain();
+            let undone = reactor.undone();
+            self.mailbox.hand_over(connections, undone);
+        }
+    }
+
+    /// Runs turns as `step` says, but not past the deadline, and not after the loop
+    /// was dropped. Returns whether `step` said that it is done.
     pub(super) fn drive(&self, deadline: Option<Instant>, mut step: impl FnMut() -> Step) -> bool {
         self.mailbox.set_owner();
         let _driving = Driving::new(&self.mailbox);
@@ -63,6 +111,9 @@ impl Local {
                 Step::Sleep => left,
             };
             self.turn(timeout);
+            if self.is_dropped() {
+                return false;
+            }
             if left == Some(Duration::ZERO) {
                 // One last look, after what had arrived by then.
                 return matches!(step(), Step::Done);
@@ -184,11 +235,12 @@ pub(crate) fn mailbox() -> Arc<Mailbox> {
 pub fn run(future: impl Future<Output = ()>) {
     assert!(!current::is_turn(), "{IN_HANDLER}");
     // Inside another `run` its loop goes on, so that its sockets are served too.
-    if let Some(local) = current::entered() {
+    let entered = current::entered();
+    if let Some(local) = entered.filter(|local| current::is_driven_here(&local.mailbox)) {
         return local.block_on(future);
     }
-    match EventLoop::new() {
-        Ok(mut event_loop) => event_loop.block_on(future),
+    match Owner::new() {
+        Ok(owner) => owner.0.block_on(future),
         // Without file descriptors for a loop there may be some for sockets later.
         Err(_) => pollster::block_on(future),
     }
@@ -227,7 +279,31 @@ pub fn run(future: impl Future<Output = ()>) {
 /// # }
 /// ```
 pub struct EventLoop {
-    local: Arc<Local>,
+    owner: Owner,
+    /// A second descriptor of the loop's poll, which can be borrowed without a lock.
+    #[cfg(unix)]
+    descriptor: Registry,
+    /// The process that `descriptor` belongs to.
+    #[cfg(unix)]
+    generation: u32,
+}
+
+/// Whoever has this decides how long the loop lives.
+struct Owner(Arc<Local>);
+
+impl Owner {
+    fn new() -> io::Result<Self> {
+        Local::new().map(Owner)
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.dropped.store(true, Ordering::SeqCst);
+        self.0.finish();
+        // If another thread is in a turn, it does that when it has woken up.
+        self.0.mailbox.wake();
+    }
 }
 
 impl EventLoop {
@@ -241,8 +317,13 @@ impl EventLoop {
     /// # Errors
     /// Where the system has no file descriptors left for it.
     pub fn new() -> io::Result<Self> {
+        let owner = Owner::new()?;
         Ok(EventLoop {
-            local: Local::new()?,
+            #[cfg(unix)]
+            descriptor: owner.0.descriptor()?,
+            #[cfg(unix)]
+            generation: fork::generation(),
+            owner,
         })
     }
 
@@ -261,9 +342,10 @@ impl EventLoop {
     /// # }
     /// ```
     pub fn enter(&self) -> EnterGuard<'_> {
-        self.local.mailbox.set_owner();
+        self.owner.0.mailbox.set_owner();
+        current::note(&self.owner.0);
         EnterGuard {
-            _entered: Entered::new(self.local.clone()),
+            _entered: Entered::new(self.owner.0.clone()),
             _loop: PhantomData,
         }
     }
@@ -279,18 +361,29 @@ impl EventLoop {
     /// event_loop.turn(Some(Duration::ZERO)); // once a frame, say
     /// # Ok::<(), std::io::Error>(())
     /// ```
+    ///
+    /// # Panics
+    /// In a handler, a waker or a wake hook: these must not wait.
     pub fn turn(&mut self, timeout: Option<Duration>) {
-        self.local.turn(timeout);
+        current::note(&self.owner.0);
+        // Sockets that its handlers make belong to it as well.
+        let _entered = Entered::new(self.owner.0.clone());
+        self.owner.0.turn(timeout);
+        #[cfg(unix)]
+        self.after_fork();
     }
 
     /// Runs a future on this thread until it is done, and the loop meanwhile.
+    ///
+    /// Sockets that the future makes belong to the loop. `WebSocket::open` makes
+    /// its socket when it is called, so call it inside the future.
     ///
     /// ```
     /// use isosocket::WebSocket;
     /// use isosocket::native::EventLoop;
     ///
     /// let mut event_loop = EventLoop::new()?;
-    /// let opened = event_loop.block_on(WebSocket::open("ws://127.0.0.1:9/"));
+    /// let opened = event_loop.block_on(async { WebSocket::open("ws://127.0.0.1:9/").await });
     /// assert!(opened.is_err()); // a port that is blocked (S13)
     /// # Ok::<(), std::io::Error>(())
     /// ```
@@ -299,7 +392,8 @@ impl EventLoop {
     /// In a handler, a waker or a wake hook: these must not wait.
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
         assert!(!current::is_turn(), "{IN_HANDLER}");
-        self.local.block_on(future)
+        current::note(&self.owner.0);
+        self.owner.0.block_on(future)
     }
 
     /// When the next [`turn`](Self::turn) has something to do although nothing
@@ -312,24 +406,25 @@ impl EventLoop {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn next_deadline(&mut self) -> Option<Instant> {
-        self.local
-            .reactor()
+        let local = &self.owner.0;
+        local
+            .try_reactor()
             .and_then(|mut reactor| reactor.next_deadline())
     }
-}
 
-impl Drop for EventLoop {
-    fn drop(&mut self) {
-        let connections = match self.local.reactor() {
-            Some(mut reactor) => {
-                reactor.release_held();
-                reactor.drain()
+    /// In a forked child a turn makes a new poll, which has a new descriptor.
+    #[cfg(unix)]
+    fn after_fork(&mut self) {
+        if self.generation != fork::generation() {
+            match self.owner.0.descriptor() {
+                Ok(descriptor) => {
+                    self.descriptor = descriptor;
+                    self.generation = fork::generation();
+                }
+                Err(error) => {
+                    logging(|| log::error!("an event loop has no descriptor: {error}"));
+                }
             }
-            None => return,
-        };
-        self.local.mailbox.hand_over();
-        for connection in connections {
-            shared::mailbox().submit(Command::Adopt(connection));
         }
     }
 }
@@ -340,13 +435,21 @@ impl fmt::Debug for EventLoop {
     }
 }
 
-/// The loop's file descriptor is readable when a turn has something to do: because
-/// something arrived, or because another thread wants something.
+/// The descriptor of the loop's epoll or kqueue. It is readable when a turn has
+/// something to do: because something arrived, or because another thread wants
+/// something. A deadline does not make it readable: see
+/// [`next_deadline`](EventLoop::next_deadline).
 #[cfg(unix)]
-impl std::os::fd::AsRawFd for EventLoop {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        let reactor = self.local.reactor().expect(IN_HANDLER);
-        reactor.poll().as_raw_fd()
+impl AsFd for EventLoop {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+#[cfg(unix)]
+impl AsRawFd for EventLoop {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
     }
 }
 

@@ -114,8 +114,11 @@ pub(crate) struct Mailbox {
 enum Kind {
     /// The shared thread, which is started when it is needed.
     Shared,
-    /// A loop of the thread with this mark.
-    Local(AtomicUsize),
+    /// A loop that a program drives.
+    Local {
+        /// The mark of the thread that drove it last; 0 if none did.
+        owner: AtomicUsize,
+    },
 }
 
 #[derive(Default)]
@@ -128,6 +131,8 @@ struct State {
     /// Sockets that were made and not started: the shared thread waits for them.
     reserved: usize,
     calls: BTreeMap<CallKey, Call>,
+    /// Handles whose amounts the program sees unchanged until it yields (S49).
+    held: Vec<Arc<Handle>>,
     /// The loop is gone, and the shared thread has taken over.
     gone: bool,
 }
@@ -138,7 +143,8 @@ impl Mailbox {
     }
 
     pub(super) fn local(waker: Arc<Waker>) -> Self {
-        Mailbox::new(Kind::Local(AtomicUsize::new(0)), Some(waker))
+        let owner = AtomicUsize::new(0);
+        Mailbox::new(Kind::Local { owner }, Some(waker))
     }
 
     const fn new(kind: Kind, waker: Option<Arc<Waker>>) -> Self {
@@ -151,6 +157,7 @@ impl Mailbox {
                 notified: false,
                 reserved: 0,
                 calls: BTreeMap::new(),
+                held: Vec::new(),
                 gone: false,
             }),
         }
@@ -160,13 +167,13 @@ impl Mailbox {
     pub(super) fn owner(&self) -> Option<usize> {
         match &self.kind {
             Kind::Shared => None,
-            Kind::Local(owner) => Some(owner.load(Ordering::Relaxed)).filter(|&mark| mark != 0),
+            Kind::Local { owner } => Some(owner.load(Ordering::Relaxed)).filter(|&mark| mark != 0),
         }
     }
 
     /// This thread drives the local loop from now on.
     pub(super) fn set_owner(&self) {
-        if let Kind::Local(owner) = &self.kind {
+        if let Kind::Local { owner } = &self.kind {
             owner.store(current::thread_mark(), Ordering::Relaxed);
         }
     }
@@ -238,6 +245,24 @@ impl Mailbox {
         drop(call);
     }
 
+    /// Releases the handle's amounts at the beginning of the loop's next turn.
+    pub(crate) fn release_later(&self, handle: Arc<Handle>) {
+        let waker = {
+            let mut state = self.state();
+            if state.gone {
+                // Its new loop is on another thread, which yields all the time.
+                drop(state);
+                handle.release_held();
+                return;
+            }
+            state.held.push(handle);
+            // Whoever drives the loop must come to it.
+            self.mail.store(true, Ordering::SeqCst);
+            self.notify(&mut state)
+        };
+        wake(waker);
+    }
+
     /// Wakes whoever drives the loop.
     pub(crate) fn wake(&self) {
         let waker = self.with_served(|mailbox, state| mailbox.notify(state));
@@ -290,8 +315,9 @@ impl Mailbox {
 
     // For whoever drives the loop.
 
-    /// Takes the commands that are there, into an empty list.
-    pub(super) fn take_commands(&self, commands: &mut VecDeque<Command>) {
+    /// Takes what is there, into empty lists: commands, and the handles whose
+    /// amounts are to be released.
+    pub(super) fn take_mail(&self, commands: &mut VecDeque<Command>, held: &mut Vec<Arc<Handle>>) {
         if !self.mail.load(Ordering::SeqCst) {
             return;
         }
@@ -299,6 +325,7 @@ impl Mailbox {
         state.notified = false;
         self.mail.store(false, Ordering::SeqCst);
         std::mem::swap(&mut state.commands, commands);
+        std::mem::swap(&mut state.held, held);
     }
 
     /// Whether there may be commands, or something else to look after.
@@ -357,38 +384,50 @@ impl Mailbox {
         }
     }
 
-    /// The local loop ends: hands everything over to the shared thread.
-    pub(super) fn hand_over(&self) {
-        let (commands, calls, reserved) = {
-            let mut state = self.state();
-            state.gone = true;
-            state.waker = None;
-            let commands = std::mem::take(&mut state.commands);
-            let calls = std::mem::take(&mut state.calls);
-            (commands, calls, std::mem::take(&mut state.reserved))
-        };
-        if commands.is_empty() && calls.is_empty() && reserved == 0 {
-            return;
+    /// The local loop ends: hands everything over to the shared thread. `undone`
+    /// is what the loop had taken out of this mailbox and not done.
+    pub(super) fn hand_over(&self, connections: Vec<Connection>, undone: VecDeque<Command>) {
+        let mut state = self.state();
+        state.gone = true;
+        state.waker = None;
+        if let Kind::Local { owner } = &self.kind {
+            owner.store(0, Ordering::Relaxed);
         }
-        let shared = shared::mailbox();
-        let mut state = shared.state();
-        let waker = match shared.ensure_running(&mut state) {
-            Ok(()) => {
-                state.commands.extend(commands);
-                state.calls.extend(calls);
-                state.reserved += reserved;
-                shared.mail.store(true, Ordering::SeqCst);
-                shared.notify(&mut state)
+        let held = std::mem::take(&mut state.held);
+        let calls = std::mem::take(&mut state.calls);
+        let reserved = std::mem::take(&mut state.reserved);
+        // The connections come first. Their handles still name their places in
+        // this loop, and an action for one of them would find another connection
+        // in that place of the shared thread.
+        let mut commands: VecDeque<Command> = connections.into_iter().map(Command::Adopt).collect();
+        commands.extend(undone);
+        commands.append(&mut state.commands);
+        let mut failed = None;
+        let mut waker = None;
+        if !commands.is_empty() || !calls.is_empty() || reserved > 0 {
+            let shared = shared::mailbox();
+            // Under both locks, so that nothing gets in between.
+            let mut shared_state = shared.state();
+            match shared.ensure_running(&mut shared_state) {
+                Ok(()) => {
+                    shared_state.commands.append(&mut commands);
+                    shared_state.calls.extend(calls);
+                    shared_state.reserved += reserved;
+                    shared.mail.store(true, Ordering::SeqCst);
+                    waker = shared.notify(&mut shared_state);
+                }
+                Err(error) => failed = Some((error, calls)),
             }
-            Err(error) => {
-                drop(state);
-                log_no_thread(&error);
-                drop((commands, calls));
-                return;
-            }
-        };
+        }
         drop(state);
         wake(waker);
+        for handle in held {
+            handle.release_held();
+        }
+        if let Some((error, calls)) = failed {
+            log_no_thread(&error);
+            drop((commands, calls));
+        }
     }
 
     /// In a forked child: whoever drove the loop does not exist here. What was
@@ -397,12 +436,13 @@ impl Mailbox {
         let mut state = self.state();
         state.notified = false;
         state.reserved = 0;
+        let held = std::mem::take(&mut state.held);
         let before = std::mem::replace(&mut state.waker, waker);
         let commands = std::mem::take(&mut state.commands);
         let (inherited, own) = commands.into_iter().partition(Command::is_inherited);
         state.commands = own;
         let inherited: VecDeque<Command> = inherited;
-        (before, inherited)
+        (before, inherited, held)
     }
 
     /// Holds the lock across a fork, so that the child finds it free.
@@ -415,7 +455,7 @@ impl fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             Kind::Shared => "Shared",
-            Kind::Local(_) => "Local",
+            Kind::Local { .. } => "Local",
         })
     }
 }

@@ -16,10 +16,11 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
 use super::connection::{Connection, Next};
-use super::current::{self, Driving, InTurn};
+use super::current::{Driving, InTurn};
 use super::fork;
 use super::mailbox::{Command, Mailbox};
 use super::timers::Timers;
+use crate::handle::Handle;
 use crate::wire::decoder::Arena;
 
 /// How much one read takes, in bytes. One buffer serves the reads of all sockets.
@@ -106,6 +107,10 @@ pub(super) struct Reactor {
     events: Events,
     /// A batch of commands that are being done.
     commands: VecDeque<Command>,
+    /// Handles whose amounts this turn releases.
+    held: Vec<Arc<Handle>>,
+    /// The last turn took as many events as it can. There may be more.
+    full: bool,
     generation: u32,
 }
 
@@ -132,6 +137,8 @@ impl Reactor {
             timers: Timers::default(),
             events: Events::with_capacity(EVENTS),
             commands: VecDeque::new(),
+            held: Vec::new(),
+            full: false,
             generation: fork::generation(),
         }
     }
@@ -156,7 +163,6 @@ impl Reactor {
         }
         // In this order: a wake-up from here on keeps the turn from waiting.
         let performed = self.perform_commands();
-        self.release_held();
         let (mut timeout, judged) = self.timeout(timeout);
         if forked || (performed && self.slots.is_empty()) {
             // Somebody may have been woken, or nothing may be left to wait for.
@@ -164,7 +170,10 @@ impl Reactor {
         }
         let polled = self.context.poll.poll(&mut self.events, timeout);
         match polled {
-            Ok(()) => self.dispatch(),
+            Ok(()) => {
+                self.full = self.events.iter().count() >= EVENTS;
+                self.dispatch();
+            }
             // Whatever interrupted us: the next turn waits again.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => logging(|| log::error!("waiting for events failed: {error}")),
@@ -184,7 +193,7 @@ impl Reactor {
 
     /// When the next turn is due, if nothing happens before.
     pub(super) fn next_deadline(&mut self) -> Option<Instant> {
-        if !self.queued.is_empty() || self.mailbox.has_mail() {
+        if self.full || !self.queued.is_empty() || self.mailbox.has_mail() {
             return Some(Instant::now());
         }
         let first = self.first_deadline();
@@ -205,26 +214,23 @@ impl Reactor {
         (timeout, now)
     }
 
-    /// Shows the program what the network has taken since the last turn (S49).
-    pub(super) fn release_held(&mut self) {
-        for handle in current::take_held(&self.mailbox) {
-            handle.release_held();
-            if let Some(key) = handle.key() {
-                self.visit(key, |connection, _| connection.notify_drained());
-            }
-        }
-    }
-
     /// Does one batch of commands: those that come meanwhile are for the next turn.
     /// Returns whether there was one.
     fn perform_commands(&mut self) -> bool {
-        self.mailbox.take_commands(&mut self.commands);
+        self.mailbox.take_mail(&mut self.commands, &mut self.held);
         let any = !self.commands.is_empty();
         while let Some(command) = self.commands.pop_front() {
             self.perform(command);
         }
         if self.commands.capacity() > 1024 {
             self.commands = VecDeque::new();
+        }
+        // Shows the program what the network has taken since the last turn (S49).
+        while let Some(handle) = self.held.pop() {
+            handle.release_held();
+            if let Some(key) = handle.key() {
+                self.visit(key, |connection, _| connection.notify_drained());
+            }
         }
         any
     }

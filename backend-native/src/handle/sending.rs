@@ -203,7 +203,7 @@ impl Handle {
         }
         let taken = before.saturating_sub(self.amounts.buffered());
         if taken > 0 && current::is_driven_here(&self.mailbox) && self.amounts.hold(taken) {
-            current::release_later(self.clone());
+            self.mailbox.release_later(self.clone());
         }
         self.after_write()
     }
