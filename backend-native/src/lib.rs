@@ -17,7 +17,7 @@ mod wire;
 
 pub use driver::blocking::{EventsExt, RecvError};
 pub use driver::host::{NativeHost, NativeTimer};
-pub use driver::local::{EnterGuard, EventLoop, run};
+pub use driver::local::{EnterGuard, EventLoop, LoopHandle, run};
 #[cfg(feature = "native-tls")]
 pub use native_tls;
 pub use options::proxy::Proxy;

@@ -29,7 +29,9 @@ pub mod native {
     #[cfg(any(feature = "tls", feature = "webpki-roots"))]
     pub use isosocket_native::rustls;
     #[doc(inline)]
-    pub use isosocket_native::{BuilderExt, EnterGuard, EventLoop, EventsExt, Proxy, RecvError};
+    pub use isosocket_native::{
+        BuilderExt, EnterGuard, EventLoop, EventsExt, LoopHandle, Proxy, RecvError,
+    };
 }
 
 // The other target's module is empty, and has a name that the compiler's message

@@ -2,7 +2,7 @@
 //! other loop.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::marker::PhantomData;
 #[cfg(unix)]
@@ -29,6 +29,8 @@ pub(super) struct Local {
     reactor: Mutex<Reactor>,
     /// The program has dropped the loop. Another thread may still be in a turn.
     dropped: AtomicBool,
+    /// A task serves the loop, and must hear of what others leave to be done.
+    served: AtomicBool,
 }
 
 impl Local {
@@ -36,11 +38,14 @@ impl Local {
         fork::watch();
         let (poll, waker) = reactor::poll()?;
         let mailbox = Arc::new(Mailbox::local(waker));
+        // It belongs to the thread that made it until another one drives it.
+        mailbox.set_owner();
         let reactor = Mutex::new(Reactor::new(poll, mailbox.clone()));
         Ok(Arc::new(Local {
             mailbox,
             reactor,
             dropped: AtomicBool::new(false),
+            served: AtomicBool::new(false),
         }))
     }
 
@@ -80,6 +85,27 @@ impl Local {
         self.finish();
     }
 
+    /// From now on a task serves the loop.
+    #[cfg(all(unix, feature = "tokio"))]
+    pub(super) fn set_served(&self) {
+        self.served.store(true, Ordering::SeqCst);
+    }
+
+    /// A turn that waits for nothing, also not for another thread that drives the
+    /// loop. That thread wakes the serving task when it is done.
+    #[cfg(all(unix, feature = "tokio"))]
+    pub(super) fn serve(&self) {
+        if let Some(mut reactor) = self.try_reactor() {
+            self.mailbox.set_owner();
+            reactor.turn(Some(Duration::ZERO));
+        }
+    }
+
+    /// `None` while another thread drives the loop, which looks itself.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.try_reactor()?.next_deadline()
+    }
+
     /// Whether the program has dropped the loop.
     pub(super) fn is_dropped(&self) -> bool {
         self.dropped.load(Ordering::SeqCst)
@@ -100,7 +126,15 @@ impl Local {
 
     /// Runs turns as `step` says, but not past the deadline, and not after the loop
     /// was dropped. Returns whether `step` said that it is done.
-    pub(super) fn drive(&self, deadline: Option<Instant>, mut step: impl FnMut() -> Step) -> bool {
+    pub(super) fn drive(&self, deadline: Option<Instant>, step: impl FnMut() -> Step) -> bool {
+        let done = self.drive_on(deadline, step);
+        if self.served.load(Ordering::SeqCst) {
+            self.mailbox.wake();
+        }
+        done
+    }
+
+    fn drive_on(&self, deadline: Option<Instant>, mut step: impl FnMut() -> Step) -> bool {
         self.mailbox.set_owner();
         let _driving = Driving::new(&self.mailbox);
         loop {
@@ -195,10 +229,10 @@ impl Wake for Flag {
 }
 
 /// While it exists, this thread's new sockets belong to the loop.
-struct Entered(Arc<Local>);
+pub(super) struct Entered(Arc<Local>);
 
 impl Entered {
-    fn new(local: Arc<Local>) -> Self {
+    pub(super) fn new(local: Arc<Local>) -> Self {
         current::enter(local.clone());
         Entered(local)
     }
@@ -406,10 +440,23 @@ impl EventLoop {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn next_deadline(&mut self) -> Option<Instant> {
-        let local = &self.owner.0;
-        local
-            .try_reactor()
-            .and_then(|mut reactor| reactor.next_deadline())
+        self.owner.0.next_deadline()
+    }
+
+    /// Something to tell other tasks which loop their sockets belong to.
+    ///
+    /// ```
+    /// let event_loop = isosocket::native::EventLoop::new()?;
+    /// let handle = event_loop.handle();
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn handle(&self) -> LoopHandle {
+        LoopHandle(self.owner.0.clone())
+    }
+
+    #[cfg(all(unix, feature = "tokio"))]
+    pub(super) fn local(&self) -> &Arc<Local> {
+        &self.owner.0
     }
 
     /// In a forked child a turn makes a new poll, which has a new descriptor.
@@ -472,5 +519,56 @@ pub struct EnterGuard<'a> {
 impl fmt::Debug for EnterGuard<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("EnterGuard")
+    }
+}
+
+/// Names an [`EventLoop`] on any thread, and in any task. It does not keep the
+/// loop alive: sockets that are made for a loop that was dropped belong to the
+/// shared thread.
+///
+/// ```
+/// use isosocket::WebSocket;
+/// use isosocket::native::{EventLoop, LoopHandle};
+///
+/// /// A task of the program's own executor.
+/// async fn task(event_loop: LoopHandle) {
+///     let conversation = async {
+///         let opened = WebSocket::open("ws://127.0.0.1:9/").await; // a port that is blocked (S13)
+///         assert!(opened.is_err());
+///     };
+///     event_loop.scope(conversation).await;
+/// }
+///
+/// let mut event_loop = EventLoop::new()?;
+/// let task = task(event_loop.handle());
+/// event_loop.block_on(task);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct LoopHandle(Arc<Local>);
+
+impl LoopHandle {
+    /// Runs a future. Sockets that it makes belong to the loop, on whichever
+    /// thread the future is polled. It does not drive the loop.
+    ///
+    /// ```
+    /// let mut event_loop = isosocket::native::EventLoop::new()?;
+    /// let handle = event_loop.handle();
+    /// assert_eq!(event_loop.block_on(handle.scope(async { 7 })), 7);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub async fn scope<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            let _entered = Entered::new(self.0.clone());
+            future.as_mut().poll(context)
+        })
+        .await
+    }
+}
+
+impl fmt::Debug for LoopHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoopHandle")
     }
 }

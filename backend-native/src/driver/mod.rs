@@ -20,5 +20,7 @@ mod opening;
 mod reactor;
 mod shared;
 mod timers;
+#[cfg(all(unix, feature = "tokio"))]
+mod tokio;
 
 pub(crate) use self::dialling::Dialling;

@@ -192,12 +192,12 @@ async fn by_async_fd(url: String) {
     }
 }
 
-fn current_thread() -> tokio::runtime::Runtime {
+pub(super) fn current_thread() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().unwrap()
 }
 
-fn multi_thread() -> tokio::runtime::Runtime {
+pub(super) fn multi_thread() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(2).enable_all().build().unwrap()
 }

@@ -3,6 +3,7 @@
 
 mod drive;
 mod moves;
+mod on_tokio;
 mod ownership;
 
 use std::time::{Duration, Instant};
