@@ -288,6 +288,9 @@ pub fn run(future: impl Future<Output = ()>) {
 /// page, the ready state changes, and the buffered amount falls, only while the
 /// program yields (S49, S68). Handles may be used on every thread.
 ///
+/// A blocking receive, such as `recv`, drives the loop that its thread has entered,
+/// or otherwise has used last. A thread with several loops must enter the right one.
+///
 /// Sockets that are made elsewhere belong to a thread that all of them share.
 /// When a loop is dropped, that thread takes over its sockets.
 ///
