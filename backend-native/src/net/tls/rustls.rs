@@ -123,13 +123,10 @@ impl super::Session for Session {
             }
             let received = self.connection.read_tls(&mut &*tcp)?;
             let processed = self.connection.process_new_packets();
-            // An alert that says why goes out as far as it can.
-            let flushed = self.flush(tcp);
+            // An alert that says why goes out as far as it can. A failure to write
+            // ends writing only: what has arrived is still read (S109).
+            let _ = self.flush(tcp);
             processed.map_err(explain)?;
-            match flushed {
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                _ => {}
-            }
             if received == 0 && self.connection.is_handshaking() {
                 return Ok(0);
             }
