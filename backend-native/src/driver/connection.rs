@@ -110,6 +110,16 @@ impl Connection {
         }
     }
 
+    /// Whether everything was read that had arrived when the deadline passed, for
+    /// one that has more to do. A peer that never pauses gains no time by that.
+    pub(super) fn is_out_of_time(&mut self) -> bool {
+        match self {
+            Connection::Open(open) => open.is_out_of_time(),
+            // The reply is bounded, and interim replies earn no time.
+            Connection::Dialling(_) | Connection::Opening(_) => true,
+        }
+    }
+
     /// Leaves its loop, to be served by another one.
     pub(super) fn leave(self, context: &mut Context) -> Self {
         match self {

@@ -33,6 +33,8 @@ const BUDGET: usize = 1 << 20;
 /// How long one visit hands messages to the program before other sockets have
 /// their turn.
 const TIME_BUDGET: Duration = Duration::from_millis(1);
+/// How much was read and is not decoded, in bytes, at most.
+const READ_AHEAD: usize = 128 << 10;
 /// A handler that takes longer than this delays every other socket of its loop.
 const SLOW: Duration = Duration::from_millis(50);
 
@@ -48,6 +50,11 @@ pub(crate) struct Open {
     leftover: Vec<u8>,
     /// What the network had taken when the deadline was set.
     written: usize,
+    /// How many bytes were read, modulo the type's range.
+    received: usize,
+    /// A deadline that has passed, and how many bytes were to be read before it
+    /// is judged.
+    overdue: Option<(Instant, usize)>,
 }
 
 /// Whether what arrives is read.
@@ -98,6 +105,8 @@ impl Open {
             reading: Reading::ToTheEnd,
             leftover: Vec::new(),
             written: 0,
+            received: 0,
+            overdue: None,
         });
         Established { open, established }
     }
@@ -172,6 +181,25 @@ impl Open {
         self.after(context, life, queued)
     }
 
+    /// Whether all was read that had arrived when the deadline passed (S106).
+    pub(super) fn is_out_of_time(&mut self) -> bool {
+        let Some(deadline) = self.deadline() else {
+            return false;
+        };
+        match self.overdue {
+            Some((known, left)) if known == deadline => {
+                // Beyond that by the sign of the difference.
+                self.received.wrapping_sub(left) <= usize::MAX / 2
+            }
+            _ => {
+                // No more than the system's buffer can have arrived, and ours.
+                let arrived = self.stream.receive_buffer() + READ_AHEAD;
+                self.overdue = Some((deadline, self.received.wrapping_add(arrived)));
+                false
+            }
+        }
+    }
+
     fn resume(&mut self) {
         if self.reading == Reading::Paused {
             // An end that came meanwhile is found by reading on.
@@ -232,6 +260,7 @@ impl Open {
                 session: &mut self.session,
                 reading: &mut self.reading,
                 leftover: &mut self.leftover,
+                received: &mut self.received,
                 receive_limit: self.receive_limit,
                 arena: &mut context.arena,
             }
@@ -337,6 +366,8 @@ impl Open {
             reading,
             leftover,
             written,
+            received,
+            overdue,
         } = *self;
         seat.handle.with_stream(|shared| {
             *shared = None;
@@ -362,6 +393,8 @@ impl Open {
             reading,
             leftover,
             written,
+            received,
+            overdue,
         })
     }
 }
@@ -401,6 +434,7 @@ struct Reader<'a> {
     session: &'a mut Session,
     reading: &'a mut Reading,
     leftover: &'a mut Vec<u8>,
+    received: &'a mut usize,
     receive_limit: usize,
     arena: &'a mut Arena,
 }
@@ -437,6 +471,7 @@ impl Reader<'_> {
                 Err(error) => return found(self.session.on_read_error(error, now, facts)),
             };
             facts.handle.restore_credit();
+            *self.received = self.received.wrapping_add(read);
             let stopped = match in_place {
                 true => match self.session.appended(read, now, facts) {
                     Life::Over => Some(Found::End),

@@ -22,6 +22,10 @@ use crate::net::stream::Stream;
 use crate::net::tls::Tls;
 use crate::random;
 
+/// How many reads one visit makes at most: a peer may send any number of interim
+/// replies.
+const READS: usize = 16;
+
 #[derive(Debug)]
 pub(crate) struct Opening {
     pub(super) seat: Seat,
@@ -92,7 +96,7 @@ impl Opening {
 
     /// Writes and reads as far as that goes now.
     pub(super) fn advance(mut self: Box<Self>, context: &mut Context) -> Next {
-        loop {
+        for _ in 0..READS {
             self.write();
             let mut lent = mem::take(&mut context.buffer);
             let buffer = lent.as_mut_slice();
@@ -121,6 +125,7 @@ impl Opening {
                 Step::Next(next) => return next,
             }
         }
+        Next::GoOn(Connection::Opening(self))
     }
 
     fn write(&mut self) {

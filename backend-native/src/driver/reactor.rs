@@ -385,8 +385,10 @@ impl Reactor {
                 continue;
             };
             slot.scheduled = None;
-            // What has arrived is not all read: after the next visit.
-            if !slot.queued {
+            // What had arrived by then may not all be read: after the next visit.
+            let connection = slot.connection.as_mut();
+            let judge = !slot.queued || connection.is_some_and(Connection::is_out_of_time);
+            if judge {
                 self.visit(key, |connection, context| {
                     connection.expire(context, judged)
                 });

@@ -32,6 +32,11 @@ impl Stream {
         self.tcp
     }
 
+    /// How many bytes the system holds at most that were not read.
+    pub(crate) fn receive_buffer(&self) -> usize {
+        SockRef::from(&self.tcp).recv_buffer_size().unwrap_or(0)
+    }
+
     /// Reads once; `Ok(0)` is the peer's end of stream.
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         retry(|| match &self.tls {

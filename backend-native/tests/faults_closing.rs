@@ -1,0 +1,250 @@
+//! What has arrived is not lost when a connection ends, and every end comes in
+//! its time (S97, S102, S109).
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+use isosocket::native::{BuilderExt, EventsExt};
+use isosocket::{CloseEvent, Event, Events, WebSocket};
+
+use support::*;
+
+/// How many messages the server sends before it closes.
+/// All of it is in the receiver's kernel then, also where that keeps little.
+const MESSAGES: u32 = 200;
+
+/// Longer than any test runs, so that it is not what ends a connection.
+const NEVER: Duration = Duration::from_secs(600);
+
+/// Messages of 1 kB with their numbers.
+fn send_messages(io: &mut impl Write) {
+    for number in 0..MESSAGES {
+        let mut payload = number.to_be_bytes().to_vec();
+        payload.resize(1_000, 0);
+        io.write_all(&frame(BINARY, &payload)).unwrap();
+    }
+}
+
+/// Ends TCP both ways, so that what the client writes is answered by a reset,
+/// after everything that the server had to say has arrived there.
+fn end(tcp: TcpStream) {
+    tcp.shutdown(Shutdown::Both).unwrap();
+}
+
+fn all_arrive(events: &mut Events, last: Event) {
+    for number in 0..MESSAGES {
+        let event = events.recv_timeout(DEADLINE).unwrap();
+        let Event::Message(message) = &event else {
+            panic!("message {number} is missing: {event:?}");
+        };
+        assert_eq!(message.as_bytes()[..4], number.to_be_bytes());
+    }
+    assert_eq!(events.recv_timeout(DEADLINE), Ok(last));
+}
+
+/// A socket whose stream is full, after its peer has sent everything, Close(4001)
+/// and the end of TCP.
+fn full_stream(secure: bool, limit: usize) -> (WebSocket, Events) {
+    let server = Server::new();
+    let builder = match secure {
+        true => server.tls_builder(),
+        false => server.builder(),
+    };
+    // The kernel holds what the stream does not.
+    let builder = builder.receive_limit(limit).tcp_receive_buffer(1 << 20);
+    let socket = builder.close_timeout(NEVER).connect().unwrap();
+    let mut events = socket.events();
+    let tcp = server.accept();
+    let (done, is_done) = channel();
+    thread::spawn(move || {
+        if secure {
+            let mut tls = tls(tcp);
+            greet(&mut tls, "");
+            send_messages(&mut tls);
+            tls.write_all(&close_frame(4001)).unwrap();
+            tls.flush().unwrap();
+            end(tls.sock);
+        } else {
+            let mut tcp = tcp;
+            greet(&mut tcp, "");
+            send_messages(&mut tcp);
+            tcp.write_all(&close_frame(4001)).unwrap();
+            end(tcp);
+        }
+        done.send(()).unwrap();
+    });
+    assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Open));
+    is_done.recv_timeout(DEADLINE).unwrap();
+    (socket, events)
+}
+
+/// Small enough that most of the messages wait in the kernel.
+const LITTLE: usize = 4 << 10;
+
+#[test]
+fn a_write_after_the_peers_end_loses_nothing_that_arrived() {
+    for secure in [false, true] {
+        let (socket, mut events) = full_stream(secure, LITTLE);
+        // The peer's system answers with a reset; later ones may fail at once.
+        for _ in 0..20 {
+            let _ = socket.send(vec![0; 100_000]);
+        }
+        all_arrive(&mut events, closed(4001));
+    }
+}
+
+#[test]
+fn when_a_write_has_failed_the_program_may_still_read_later() {
+    for secure in [false, true] {
+        let (socket, mut events) = full_stream(secure, LITTLE);
+        // Writing has failed when sends are refused: the socket is closing.
+        let begin = std::time::Instant::now();
+        while socket.send(vec![0; 10_000]).is_ok() {
+            assert!(begin.elapsed() < DEADLINE);
+            thread::yield_now();
+        }
+        all_arrive(&mut events, closed(4001));
+    }
+}
+
+#[test]
+fn close_with_a_full_stream_ends_as_the_peer_says() {
+    let server = Server::new();
+    let builder = server.builder().receive_limit(LITTLE);
+    let socket = builder.close_timeout(NEVER).connect().unwrap();
+    let mut events = socket.events();
+    let mut tcp = server.greet();
+    let (full, is_full) = channel();
+    let serving = thread::spawn(move || {
+        let mut writer = tcp.try_clone().unwrap();
+        let sending = thread::spawn(move || {
+            let payload = [7; 1_000];
+            for _ in 0..160 * MESSAGES {
+                writer.write_all(&frame(BINARY, &payload)).unwrap();
+            }
+            full.send(()).unwrap();
+            writer
+        });
+        let (opcode, payload) = read_frame(&mut tcp).unwrap();
+        assert_eq!((opcode, payload.len()), (CLOSE, 0));
+        // Behind everything else, which is much more than the kernel holds.
+        let mut writer = sending.join().unwrap();
+        writer.write_all(&frame(CLOSE, &[])).unwrap();
+    });
+    assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Open));
+    assert!(matches!(
+        events.recv_timeout(DEADLINE),
+        Ok(Event::Message(_))
+    ));
+    assert!(is_full.try_recv().is_err(), "reading is paused");
+    socket.close();
+    serving.join().unwrap();
+    let mut last = events.recv_timeout(DEADLINE).unwrap();
+    while let Event::Message(_) = last {
+        last = events.recv_timeout(DEADLINE).unwrap();
+    }
+    assert_eq!(last, closed(1005));
+}
+
+#[test]
+fn a_dropped_socket_with_a_full_stream_ends_in_good_order() {
+    let server = Server::new();
+    let builder = server.builder().receive_limit(LITTLE);
+    let socket = builder.close_timeout(None).connect().unwrap();
+    let mut events = socket.events();
+    let mut tcp = server.greet();
+    assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Open));
+    let mut writer = tcp.try_clone().unwrap();
+    let sending = thread::spawn(move || {
+        let payload = [7; 1_000];
+        for _ in 0..160 * MESSAGES {
+            writer.write_all(&frame(BINARY, &payload)).unwrap();
+        }
+        writer
+    });
+    assert!(matches!(
+        events.recv_timeout(DEADLINE),
+        Ok(Event::Message(_))
+    ));
+    drop((socket, events));
+    assert_eq!(read_frame(&mut tcp).unwrap().0, CLOSE);
+    let mut writer = sending.join().unwrap();
+    writer.write_all(&frame(CLOSE, &[])).unwrap();
+    writer.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(tcp.read(&mut [0]).unwrap(), 0, "no reset, and nothing more");
+}
+
+#[test]
+fn close_in_the_same_read_as_the_peers_close_does_not_wait_for_its_timeout() {
+    let server = Server::new();
+    let builder = server.builder().close_timeout(NEVER);
+    let builder = builder.on_message(|socket, _| socket.close());
+    let (_socket, events) = connect(builder);
+    let mut tcp = server.greet();
+    let mut both = frame(TEXT, b"hello");
+    both.extend(close_frame(4001));
+    tcp.write_all(&both).unwrap();
+    assert_eq!(next(&events), Event::Open);
+    assert_eq!(next(&events), Event::Message("hello".into()));
+    // The server keeps TCP open.
+    assert_eq!(next(&events), closed(4001));
+    drop(tcp);
+}
+
+#[test]
+fn a_peer_that_never_stops_sending_cannot_outlast_the_close_timeout() {
+    for slow in [false, true] {
+        let server = Server::new();
+        let builder = server
+            .builder()
+            .tcp_receive_buffer(16 << 10)
+            .close_timeout(Duration::from_millis(500));
+        let (_socket, events) = connect(builder.on_message(move |socket, _| {
+            socket.close();
+            if slow {
+                thread::sleep(Duration::from_micros(100));
+            }
+        }));
+        let mut tcp = server.greet();
+        let serving = thread::spawn(move || {
+            let message = frame(BINARY, &[7; 10]).repeat(10_000);
+            while tcp.write_all(&message).is_ok() {}
+        });
+        let mut last = next(&events);
+        let begin = std::time::Instant::now();
+        while !matches!(last, Event::Close(_)) {
+            assert!(begin.elapsed() < DEADLINE, "it goes on for ever");
+            last = next(&events);
+        }
+        assert_eq!(last, Event::Close(CloseEvent::abnormal()));
+        serving.join().unwrap();
+    }
+}
+
+#[test]
+fn an_abandoned_socket_without_a_close_timeout_ends() {
+    // The peer takes some data first, never answers, and keeps TCP open.
+    let server = Server::new();
+    let socket = server.builder().close_timeout(None).connect().unwrap();
+    let mut events = socket.events();
+    let mut tcp = server.greet();
+    assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Open));
+    let begin = std::time::Instant::now();
+    while socket.send(vec![7; 100_000]).is_ok() && socket.buffered_amount() < 4 << 20 {
+        assert!(begin.elapsed() < DEADLINE);
+    }
+    drop((socket, events));
+    tcp.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut some = vec![0; 1 << 20];
+    tcp.read_exact(&mut some).unwrap();
+    // Our system notices the end by the client's reset when we write.
+    while tcp.write_all(&frame(PING, b"")).is_ok() {
+        assert!(begin.elapsed() < DEADLINE, "it stays for ever");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
