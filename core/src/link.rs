@@ -331,12 +331,19 @@ fn fail<T: Transport>(socket: &WebSocket<T>, error: &ErrorEvent) -> bool {
 }
 
 /// Messages came while nobody listened, more than are kept.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[error(
     "{0} messages were dropped: nobody listened, and more arrived than the backlog limit; \
      listen earlier, or raise `backlog_limit`"
 )]
 struct Dropped(usize);
+
+// By hand: every page has this error, and a derived one links the pretty printer.
+impl fmt::Debug for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl<T: Transport> Drop for Turn<T> {
     fn drop(&mut self) {
