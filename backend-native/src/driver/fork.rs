@@ -12,7 +12,7 @@
 )]
 
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use isosocket_core::{ErrorEvent, Link, Report, guard};
@@ -34,6 +34,41 @@ fn sockets() -> MutexGuard<'static, Slab<Link<Native>>> {
 #[inline]
 pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
+}
+
+/// The shared thread visits sockets, which lend it what they consist of.
+static VISITING: AtomicBool = AtomicBool::new(false);
+/// Another thread is about to fork, and wants no visit to begin.
+static FORKING: AtomicBool = AtomicBool::new(false);
+
+/// While it exists, the shared thread visits sockets. A fork waits for its end,
+/// because a socket in the middle of a visit cannot fail in the child.
+pub(super) struct Visits(bool);
+
+impl Visits {
+    /// `shared` says whether this is the shared thread.
+    #[inline]
+    pub(super) fn begin(shared: bool) -> Self {
+        if shared {
+            VISITING.store(true, Ordering::SeqCst);
+            while FORKING.load(Ordering::SeqCst) {
+                // For as long as the system takes to fork.
+                VISITING.store(false, Ordering::SeqCst);
+                std::thread::yield_now();
+                VISITING.store(true, Ordering::SeqCst);
+            }
+        }
+        Visits(shared)
+    }
+}
+
+impl Drop for Visits {
+    #[inline]
+    fn drop(&mut self) {
+        if self.0 {
+            VISITING.store(false, Ordering::Release);
+        }
+    }
 }
 
 /// Why an inherited socket fails.
@@ -93,6 +128,7 @@ fn fail_inherited() {
 #[cfg(unix)]
 pub(super) use unix::watch;
 
+/// Nothing forks here.
 #[cfg(not(unix))]
 pub(super) fn watch() {}
 
@@ -101,6 +137,7 @@ mod unix {
     use std::any::Any;
     use std::cell::RefCell;
     use std::sync::Once;
+    use std::time::{Duration, Instant};
 
     use super::super::mailbox::{Call, Command};
     use super::super::{current, shared};
@@ -123,8 +160,27 @@ mod unix {
         });
     }
 
+    /// How long a fork waits for the end of a visit: a handler may run for long,
+    /// or wait for the very thread that forks.
+    const PATIENCE: Duration = Duration::from_millis(100);
+
+    /// Waits until the shared thread visits no socket. Before any lock is taken,
+    /// because the visit may need it.
+    fn hold_visits() {
+        if current::drives(shared::mailbox()) {
+            // This is the shared thread, inside a handler.
+            return;
+        }
+        FORKING.store(true, Ordering::SeqCst);
+        let end = Instant::now() + PATIENCE;
+        while VISITING.load(Ordering::SeqCst) && Instant::now() < end {
+            std::thread::yield_now();
+        }
+    }
+
     extern "C" fn before() {
         guard("preparing a fork", || {
+            hold_visits();
             let locks: [Box<dyn Any>; 2] = [
                 Box::new(shared::mailbox().lock_for_fork()),
                 Box::new(sockets()),
@@ -134,6 +190,7 @@ mod unix {
     }
 
     fn release_locks() {
+        FORKING.store(false, Ordering::SeqCst);
         let _ = HELD.try_with(|held| held.borrow_mut().clear());
     }
 
@@ -150,6 +207,7 @@ mod unix {
                 // notices that at its next turn.
                 return;
             }
+            VISITING.store(false, Ordering::SeqCst);
             // What the parent asked of its thread is not for the child to drop
             // here: it may own anything.
             let asked = shared::mailbox().after_fork(None);

@@ -157,6 +157,8 @@ impl Reactor {
     pub(super) fn turn(&mut self, timeout: Option<Duration>) {
         let _driving = Driving::new(&self.mailbox);
         let _turn = InTurn::new();
+        let shared = self.mailbox.is_shared();
+        let visits = fork::Visits::begin(shared);
         let forked = self.generation != fork::generation();
         if forked {
             self.after_fork();
@@ -168,7 +170,9 @@ impl Reactor {
             // Somebody may have been woken, or nothing may be left to wait for.
             timeout = Some(Duration::ZERO);
         }
+        drop(visits);
         let polled = self.context.poll.poll(&mut self.events, timeout);
+        let _visits = fork::Visits::begin(shared);
         match polled {
             Ok(()) => {
                 self.full = self.events.iter().count() >= EVENTS;
