@@ -274,7 +274,7 @@ impl Connection {
         // comes after such an event must not overtake it.
         if !(self.in_call.get() || self.is_late.get()) {
             if let Some(turn) = link.turn() {
-                return self.serve(kind, event, turn);
+                return self.serve_event(kind, event, turn);
             }
         }
         if let Ok(mut late) = self.late.try_borrow_mut() {
@@ -298,12 +298,12 @@ impl Connection {
             };
             // Nothing else is under way in a job of its own.
             if let Some(turn) = link.into_turn() {
-                self.serve(kind, &event, turn);
+                self.serve_event(kind, &event, turn);
             }
         }
     }
 
-    fn serve(self: &Rc<Self>, kind: Kind, event: &Object, turn: Turn<Web>) {
+    fn serve_event(self: &Rc<Self>, kind: Kind, event: &Object, turn: Turn<Web>) {
         match kind {
             Kind::Message => self.on_message(&event.data(), turn),
             Kind::Open => self.on_open(turn),
