@@ -17,13 +17,15 @@ async fn a_handler_that_throws_hears_of_later_events() {
         count.set(count.get() + 1);
         js("socket.thrower()");
     });
-    js("globalThis.reported = []; globalThis.reportError = (e) => reported.push(e.message)");
+    js(
+        "globalThis.shown = console.error; globalThis.reported = []; console.error = (e) => reported.push(e.message)",
+    );
     js("socket.thrower = () => { throw new Error('on purpose') }; socket.open()");
     // So often that what a throw left behind on the stack would be seen.
     js("for (let i = 0; i < 4000; i++) socket.receive('a')");
     assert_eq!((calls.get(), log.borrow().len()), (4_000, 4_001));
     check("reported.length === 4000 && reported[0] === 'on purpose'");
-    js("delete globalThis.reportError; socket.end(1000, '', true)");
+    js("console.error = shown; socket.end(1000, '', true)");
     assert_eq!(log.borrow()[4_001], "close 1000 \"\" true");
     assert_eq!(socket.ready_state(), ReadyState::Closed);
     check("socket.listeners() === 0 && timers.size === 0");
@@ -38,9 +40,11 @@ fn a_handler_that_panics_hears_of_later_events() {
             panic!("on purpose");
         }
     });
-    js("globalThis.reported = []; globalThis.reportError = (e) => reported.push(e)");
+    js(
+        "globalThis.shown = console.error; globalThis.reported = []; console.error = (e) => reported.push(e)",
+    );
     js("socket.open(); socket.receive('panic'); socket.receive('b')");
-    js("delete globalThis.reportError; socket.end(1000, '', true)");
+    js("console.error = shown; socket.end(1000, '', true)");
     assert_eq!(log.borrow().len(), 4);
     check("socket.listeners() === 0 && timers.size === 0");
 }
@@ -52,7 +56,9 @@ async fn the_last_handle_closes_though_a_handler_threw() {
     let _ = socket.on_open(|_| {
         js("throw new Error('on purpose')");
     });
-    js("globalThis.reportError = () => {}; socket.open(); delete globalThis.reportError");
+    js(
+        "globalThis.shown = console.error; console.error = () => {}; socket.open(); console.error = shown",
+    );
     drop(socket);
     settle().await;
     check("socket.closes.length === 1");
@@ -63,7 +69,7 @@ async fn the_last_handle_closes_though_a_handler_threw() {
 #[wasm_bindgen_test]
 async fn a_future_that_throws_keeps_no_other_from_running() {
     let _host = Host::new();
-    js("globalThis.reportError = () => {}");
+    js("globalThis.shown = console.error; console.error = () => {}");
     let done = Rc::new(Cell::new(0));
     for number in 0..3 {
         let done = done.clone();
@@ -75,6 +81,6 @@ async fn a_future_that_throws_keeps_no_other_from_running() {
         });
     }
     settle().await;
-    js("delete globalThis.reportError");
+    js("console.error = shown");
     assert_eq!(done.get(), 2);
 }
