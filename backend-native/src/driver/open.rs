@@ -354,29 +354,23 @@ impl Open {
 
     /// Calls `f` with the stream while no other thread uses it.
     fn move_stream(
-        self: Box<Self>,
+        mut self: Box<Self>,
         f: impl FnOnce(&mut mio::net::TcpStream) -> io::Result<usize>,
     ) -> Box<Self> {
         let Open {
             seat,
-            mut stream,
-            mut token,
-            session,
-            receive_limit,
-            reading,
-            leftover,
-            written,
-            received,
-            overdue,
-        } = *self;
+            stream,
+            token,
+            ..
+        } = &mut *self;
         seat.handle.with_stream(|shared| {
             *shared = None;
-            let moved = match Arc::get_mut(&mut stream) {
+            let moved = match Arc::get_mut(stream) {
                 Some(stream) => f(stream.tcp_mut()),
                 None => Err(io::Error::other("another thread uses the stream")),
             };
             match moved {
-                Ok(new) => token = new,
+                Ok(new) => *token = new,
                 // Without events the next write or deadline finds out.
                 Err(error) => {
                     logging(|| log::error!("a socket cannot move to another loop: {error}"));
@@ -384,18 +378,7 @@ impl Open {
             }
             *shared = Some(stream.clone());
         });
-        Box::new(Open {
-            seat,
-            stream,
-            token,
-            session,
-            receive_limit,
-            reading,
-            leftover,
-            written,
-            received,
-            overdue,
-        })
+        self
     }
 }
 

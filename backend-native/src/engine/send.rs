@@ -37,13 +37,10 @@ pub(crate) struct Taken {
     pub(crate) padding: usize,
 }
 
-/// What a message counts for at least while it is queued, in bytes. So the send
-/// limit also bounds the number of empty messages (S54).
-pub(crate) const MIN_WEIGHT: usize = 64;
-
-/// What a message of this size counts for beyond its payload.
+/// What a message of this size counts for beyond its payload while it is queued,
+/// in bytes. So the send limit also bounds the number of empty messages (S54).
 pub(crate) fn padding(size: usize) -> usize {
-    MIN_WEIGHT.saturating_sub(size)
+    isosocket_core::weight(size) - size
 }
 
 /// Frames that wait for whoever writes.

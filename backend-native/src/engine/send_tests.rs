@@ -7,6 +7,8 @@ use super::*;
 use crate::wire::frame::encode;
 
 const BINARY: OpCode = OpCode::Data(Data::Binary);
+/// What an empty message counts for.
+const MIN_WEIGHT: usize = isosocket_core::weight(0);
 const MASK: Mask = [0x12, 0x34, 0x56, 0x78];
 
 fn frame(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
