@@ -186,9 +186,15 @@ impl Waiting {
         }
         let chunk = chunks.back_mut().expect("there is one now");
         let before = chunk.len();
-        if chunk.capacity() - before < size {
-            // It doubles, but not beyond a chunk's length.
-            let more = size.max(before.min(CHUNK - before));
+        // It doubles, but not beyond a chunk's length.
+        let more = size.max(before.min(CHUNK - before));
+        let lacks_room = |chunk: &Vec<u8>| chunk.capacity() - before < size;
+        if lacks_room(chunk) && chunk.capacity() <= KEPT_CAPACITY && before + more > KEPT_CAPACITY {
+            // A burst: it gets memory that was used before, if there is some.
+            let small = mem::replace(chunk, spare());
+            chunk.extend_from_slice(&small);
+        }
+        if lacks_room(chunk) {
             chunk.reserve_exact(more);
         }
         write(chunk);
@@ -387,17 +393,18 @@ impl Outgoing {
     }
 
     /// Gives memory back to the queue for the next frames, if it is little.
-    pub(crate) fn give_back(self, queue: &mut SendQueue, chunk: Option<Vec<u8>>) {
+    /// Otherwise returns the chunk.
+    #[must_use]
+    pub(crate) fn give_back(self, queue: &mut SendQueue, mut chunk: Vec<u8>) -> Option<Vec<u8>> {
         let mut waiting = self.waiting;
-        let small = |chunk: &Vec<u8>| chunk.capacity() <= KEPT_CAPACITY;
-        if queue.waiting.is_none() {
-            if let Some(mut chunk) = chunk.filter(small) {
-                chunk.clear();
-                waiting.chunks.push_back(chunk);
-                waiting.urgent = Vec::new();
-                queue.waiting = Some(waiting);
-            }
+        if queue.waiting.is_some() || chunk.capacity() > KEPT_CAPACITY {
+            return Some(chunk);
         }
+        chunk.clear();
+        waiting.chunks.push_back(chunk);
+        waiting.urgent = Vec::new();
+        queue.waiting = Some(waiting);
+        None
     }
 }
 

@@ -36,7 +36,9 @@ fn drain(queue: &mut SendQueue, step: usize) -> (Vec<u8>, Taken) {
             wire.extend_from_slice(&front[..written]);
             last = outgoing.advance(written, &mut taken);
         }
-        outgoing.give_back(queue, last);
+        if let Some(chunk) = last {
+            drop(outgoing.give_back(queue, chunk));
+        }
     }
     (wire, taken)
 }
@@ -197,4 +199,35 @@ fn a_socket_that_sends_little_keeps_little_memory() {
     queue.append(BINARY, &vec![7; 1 << 20], None, MASK, Vec::new);
     drain(&mut queue, usize::MAX);
     assert!(queue.waiting.is_none());
+}
+
+#[test]
+fn only_a_small_chunk_stays_with_its_socket() {
+    for (size, stays) in [(10, true), (100_000, false)] {
+        let mut queue = SendQueue::default();
+        queue.append(BINARY, &vec![7; size], None, MASK, Vec::new);
+        let mut outgoing = Outgoing::take(&mut queue).expect("a frame waits");
+        let length = outgoing.front().len();
+        let chunk = outgoing.advance(length, &mut Taken::default());
+        let chunk = chunk.expect("all of it is written");
+        // What does not stay is handed back, for the next burst of any socket.
+        let returned = outgoing.give_back(&mut queue, chunk);
+        assert_eq!(returned.is_none(), stays, "{size} bytes");
+    }
+}
+
+#[test]
+fn a_burst_goes_on_in_memory_that_was_used_before() {
+    fn used() -> Vec<u8> {
+        Vec::with_capacity(CHUNK)
+    }
+    let mut queue = SendQueue::default();
+    for _ in 0..100 {
+        queue.append(BINARY, &[7; 100], None, MASK, used);
+    }
+    let mut outgoing = Outgoing::take(&mut queue).expect("frames wait");
+    let length = outgoing.front().len();
+    assert_eq!(length, 100 * frame(BINARY, &[7; 100]).len());
+    let chunk = outgoing.advance(length, &mut Taken::default());
+    assert!(chunk.expect("all of it is written").capacity() >= CHUNK);
 }

@@ -253,8 +253,8 @@ impl Handle {
                 break;
             };
             if outgoing.front().is_empty() {
-                if let Some(outgoing) = writer.outgoing.take() {
-                    outgoing.give_back(&mut self.lock_queue().frames, last.take());
+                if let (Some(outgoing), Some(chunk)) = (writer.outgoing.take(), last.take()) {
+                    last = outgoing.give_back(&mut self.lock_queue().frames, chunk);
                 }
                 continue;
             }

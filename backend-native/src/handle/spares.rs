@@ -3,10 +3,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::engine::send::CHUNK;
-
 /// How many chunks are kept.
 const MOST: usize = 4;
+/// A chunk with room for fewer bytes is not kept.
+const LEAST_CAPACITY: usize = 64 << 10;
 
 static SPARES: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
@@ -21,7 +21,7 @@ pub(super) fn spare() -> Vec<u8> {
 
 /// Keeps a chunk for later, if it is large and few are kept.
 pub(super) fn recycle(mut chunk: Vec<u8>) {
-    if chunk.capacity() < CHUNK / 2 {
+    if chunk.capacity() < LEAST_CAPACITY {
         return;
     }
     chunk.clear();
