@@ -113,7 +113,12 @@ impl<T: Transport> Turn<T> {
     /// Tells the socket that a complete message arrived.
     #[inline(always)]
     pub fn message(&mut self, message: Message) {
-        self.message_in(&mut Event::Message(message));
+        let mut event = Event::Message(message);
+        self.message_in(&mut event);
+        // Dropped here and not by the event's own glue, which is a call.
+        if let Event::Message(message) = event {
+            drop(message);
+        }
     }
 
     /// The same for a message that was written into an event: a large value is
