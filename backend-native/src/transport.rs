@@ -42,10 +42,14 @@ impl Native {
             Follow::Flush => self.handle.act(Action::Flush),
             // Without waiting: what is runnable and wants this core has its turn,
             // which is the shared thread or the peer, if there is but this core.
-            Follow::Yield if self.handle.mailbox().is_shared() && !current::is_turn() => {
+            Follow::Yield if !current::is_turn() => {
                 std::thread::yield_now();
+                if current::serves(self.handle.mailbox()) {
+                    self.follow(self.handle.write_here());
+                }
             }
             Follow::Yield => {}
+            Follow::Write => self.follow(self.handle.write_here()),
             Follow::Failed(error) => self.handle.act(Action::WriteFailed(error)),
         }
     }

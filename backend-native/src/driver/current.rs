@@ -46,6 +46,12 @@ pub(crate) fn is_driven_here(mailbox: &Mailbox) -> bool {
     mailbox.owner().is_some_and(|owner| owner == thread_mark())
 }
 
+/// Whether this thread serves the loop of this mailbox: inside a turn of it, or
+/// between two turns of a local loop.
+pub(crate) fn serves(mailbox: &Mailbox) -> bool {
+    drives(mailbox) || is_driven_here(mailbox)
+}
+
 /// While it exists, this thread drives a loop.
 pub(super) struct Driving(*const Mailbox);
 

@@ -265,6 +265,11 @@ impl Mailbox {
 
     /// Wakes whoever drives the loop.
     pub(crate) fn wake(&self) {
+        if current::drives(self) {
+            // It is this thread. The turn that is under way must not wait for events.
+            self.mail.store(true, Ordering::SeqCst);
+            return;
+        }
         let waker = self.with_served(|mailbox, state| mailbox.notify(state));
         wake(waker);
     }

@@ -19,7 +19,7 @@ use mio::event::Event;
 use super::connection::{Connection, Next, Seat};
 use super::mailbox::Action;
 use super::opening::{Wire, share};
-use super::reactor::Context;
+use super::reactor::{BUDGET, Context, LOCAL_BUDGET};
 use crate::Native;
 use crate::engine::closing::State;
 use crate::engine::handshake::Reply;
@@ -28,8 +28,6 @@ use crate::handle::{Flushed, Handle, Packer};
 use crate::net::stream::Stream;
 use crate::wire::decoder::{Arena, Flow};
 
-/// How many bytes one visit reads, and how many it writes.
-const BUDGET: usize = 1 << 20;
 /// How long one visit hands messages to the program before other sockets have
 /// their turn.
 const TIME_BUDGET: Duration = Duration::from_millis(1);
@@ -262,6 +260,7 @@ impl Open {
                 leftover: &mut self.leftover,
                 received: &mut self.received,
                 receive_limit: self.receive_limit,
+                is_local: context.is_local,
                 arena: &mut context.arena,
             }
             .read(lent.as_mut_slice(), &mut facts);
@@ -419,15 +418,22 @@ struct Reader<'a> {
     leftover: &'a mut Vec<u8>,
     received: &'a mut usize,
     receive_limit: usize,
+    is_local: bool,
     arena: &'a mut Arena,
 }
 
 impl Reader<'_> {
     fn read(mut self, buffer: &mut [u8], facts: &mut TurnFacts<'_>) -> Found {
         let mut budget = BUDGET;
+        // What is read into place does not count here.
+        let mut local_budget = match self.is_local {
+            true => LOCAL_BUDGET,
+            false => BUDGET,
+        };
         if !self.leftover.is_empty() {
             let bytes = mem::take(self.leftover);
-            if let Some(found) = self.receive(&bytes, facts) {
+            let now = facts.pacer.now();
+            if let Some(found) = self.receive(&bytes, now, facts) {
                 return found;
             }
             budget = budget.saturating_sub(bytes.len());
@@ -460,7 +466,7 @@ impl Reader<'_> {
                     Life::Over => Some(Found::End),
                     Life::Alive => None,
                 },
-                false => self.receive(&buffer[..read], facts),
+                false => self.receive(&buffer[..read], now, facts),
             };
             if let Some(found) = stopped {
                 return found;
@@ -473,16 +479,23 @@ impl Reader<'_> {
             if short && self.stream.short_read_means_empty() {
                 return Found::Nothing;
             }
-            budget = budget.saturating_sub(read.max(self.arena.take_inflated()));
-            if budget == 0 || facts.pacer.is_over() {
+            let used = read.max(self.arena.take_inflated());
+            budget = budget.saturating_sub(used);
+            if !in_place {
+                local_budget = local_budget.saturating_sub(used);
+            } else if self.is_local && self.session.room().is_none() {
+                // A large message is complete. The program takes it before the next
+                // one needs memory.
+                return Found::More;
+            }
+            if budget == 0 || local_budget == 0 || facts.pacer.is_over() {
                 return Found::More;
             }
         }
     }
 
     /// Hands bytes to the session. Returns what was found if this visit is over.
-    fn receive(&mut self, bytes: &[u8], facts: &mut TurnFacts<'_>) -> Option<Found> {
-        let now = facts.pacer.last;
+    fn receive(&mut self, bytes: &[u8], now: Instant, facts: &mut TurnFacts<'_>) -> Option<Found> {
         let (used, life) = self.session.receive(bytes, now, self.arena, facts);
         if life == Life::Over {
             return Some(Found::End);
@@ -533,7 +546,7 @@ impl<'a> TurnFacts<'a> {
 
     /// Warns of a handler that delayed all other sockets.
     fn report_slow(&self) {
-        let took = self.pacer.last.duration_since(self.pacer.began);
+        let took = self.pacer.took();
         if took <= SLOW {
             return;
         }
@@ -574,8 +587,9 @@ impl Facts for TurnFacts<'_> {
 /// Watches how long a visit takes. The clock is read seldom where handlers are
 /// quick, and after each message where they are slow.
 struct Pacer {
-    began: Instant,
-    last: Instant,
+    /// When the clock was read first, which is after the first system call.
+    began: Option<Instant>,
+    last: Option<Instant>,
     /// Messages until the clock is read again, and between two looks.
     left: u32,
     interval: u32,
@@ -583,26 +597,36 @@ struct Pacer {
 
 impl Pacer {
     /// At least once per this many messages the clock is read.
-    const MOST: u32 = 64;
+    const MOST: u32 = 256;
 
     fn new() -> Self {
-        let now = Instant::now();
         Pacer {
-            began: now,
-            last: now,
+            began: None,
+            last: None,
             left: 1,
             interval: 1,
         }
     }
 
-    /// Reads the clock after a system call.
+    /// Reads the clock.
     fn now(&mut self) -> Instant {
-        self.last = Instant::now();
-        self.last
+        let now = Instant::now();
+        self.began.get_or_insert(now);
+        self.last = Some(now);
+        now
+    }
+
+    /// How long the visit took, as far as it is known.
+    fn took(&self) -> Duration {
+        match (self.began, self.last) {
+            (Some(began), Some(last)) => last.duration_since(began),
+            _ => Duration::ZERO,
+        }
     }
 
     fn is_over(&mut self) -> bool {
-        self.now().duration_since(self.began) > TIME_BUDGET
+        self.now();
+        self.took() > TIME_BUDGET
     }
 
     #[inline(always)]
@@ -616,8 +640,7 @@ impl Pacer {
 
     #[inline(never)]
     fn check(&mut self) -> Flow {
-        let now = self.now();
-        if now.duration_since(self.began) > TIME_BUDGET {
+        if self.is_over() {
             self.left = 1;
             self.interval = 1;
             return Flow::Stop;

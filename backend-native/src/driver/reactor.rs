@@ -25,6 +25,11 @@ use crate::wire::decoder::Arena;
 
 /// How much one read takes, in bytes. One buffer serves the reads of all sockets.
 const BUFFER: usize = 128 << 10;
+/// How many bytes one visit reads, and how many it writes.
+pub(super) const BUDGET: usize = 1 << 20;
+/// How many bytes one visit reads where the program runs between two turns: what it
+/// takes then is still in the processor's cache.
+pub(super) const LOCAL_BUDGET: usize = BUFFER;
 /// The waker's token: no slab has so many entries.
 const WAKER: Token = Token(usize::MAX);
 /// How many events are taken from the system at a time.
@@ -34,6 +39,8 @@ const EVENTS: usize = 256;
 pub(super) struct Context {
     pub(super) buffer: Buffer,
     pub(super) arena: Arena,
+    /// The program runs on this very thread, between two turns.
+    pub(super) is_local: bool,
     poll: Poll,
     /// Which slot a mio token belongs to.
     tokens: Slab<usize>,
@@ -123,11 +130,13 @@ pub(super) fn poll() -> io::Result<(Poll, Arc<Waker>)> {
 
 impl Reactor {
     pub(super) fn new(poll: Poll, mailbox: Arc<Mailbox>) -> Self {
+        let is_local = !mailbox.is_shared();
         Reactor {
             mailbox,
             context: Context {
                 buffer: Buffer::new(),
                 arena: Arena::default(),
+                is_local,
                 poll,
                 tokens: Slab::new(),
             },

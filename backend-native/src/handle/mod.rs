@@ -47,6 +47,8 @@ pub(crate) enum Follow {
     Flush,
     /// The loop writes what is pending, and it is much: yield to it.
     Yield,
+    /// Much is pending, and this thread serves the socket: write it here.
+    Write,
     /// Writing failed: see what the peer had to say, and end.
     Failed(io::Error),
 }

@@ -5,7 +5,7 @@
 //! message on without one received, it is only appended, and the event loop
 //! writes many at once. A large message is written inline in a burst too. A
 //! sender that runs far ahead of the network yields, so that the queue stays
-//! short and in the cache.
+//! short and in the cache. On the thread that serves the socket it writes.
 
 use std::cell::RefCell;
 use std::io;
@@ -17,7 +17,7 @@ use isosocket_core::{MessageRef, Refusal};
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::spares::{recycle, spare};
-use super::{Follow, Handle, INLINE_BURST, Queue, Writer};
+use super::{Flushed, Follow, Handle, INLINE_BURST, Queue, Writer};
 use crate::driver::current;
 use crate::engine::send::{BuiltFrame, CHUNK, Outgoing, SendQueue, Taken, first_piece, padding};
 use crate::engine::session::ControlFrame;
@@ -33,6 +33,9 @@ const INLINE_MOST: usize = 4 << 20;
 const BURST_PAUSE: Duration = Duration::from_micros(50);
 /// A sender yields once per this many queued bytes, while that many are pending.
 const AHEAD: usize = 1 << 20;
+/// The thread that serves the socket writes once per this many queued bytes: no other
+/// thread writes them meanwhile.
+const AHEAD_HERE: usize = 128 << 10;
 /// A frame with more payload than this, in bytes, is built outside the queue's lock.
 const BUILT_APART: usize = 16 << 10;
 /// A frame of at most this many bytes is built in memory that the thread keeps.
@@ -152,11 +155,19 @@ impl Handle {
             queue.asked = true;
             return Follow::Flush;
         }
-        if queue.ahead < AHEAD || queue.frames.len() < AHEAD {
+        let is_step = queue.ahead / AHEAD_HERE > (queue.ahead - appended) / AHEAD_HERE;
+        let is_ahead = |bytes| queue.ahead >= bytes && queue.frames.len() >= bytes;
+        let follow = if !is_step || !is_ahead(AHEAD_HERE) {
             return Follow::Nothing;
-        }
+        } else if current::serves(&self.mailbox) && !self.full.load(Ordering::Relaxed) {
+            Follow::Write
+        } else if is_ahead(AHEAD) {
+            Follow::Yield
+        } else {
+            return Follow::Nothing;
+        };
         queue.ahead = 0;
-        Follow::Yield
+        follow
     }
 
     /// Inline while there is credit, or when a burst is over. The clock is read
@@ -201,11 +212,29 @@ impl Handle {
             self.stop_writing();
             return Follow::Failed(error);
         }
+        self.hold_taken(before);
+        self.after_write()
+    }
+
+    /// Writes what is pending on this thread, which serves the socket. The loop
+    /// was asked to flush, and does the rest.
+    pub(crate) fn write_here(self: &Arc<Self>) -> Follow {
+        let before = self.amounts.buffered();
+        let flushed = self.flush(AHEAD);
+        self.hold_taken(before);
+        match flushed {
+            Flushed::Failed(error) => Follow::Failed(error),
+            _ => Follow::Nothing,
+        }
+    }
+
+    /// Of `before` bytes that were buffered the network has taken some. Inside `run`
+    /// the program sees that after it has yielded (S49).
+    fn hold_taken(self: &Arc<Self>, before: usize) {
         let taken = before.saturating_sub(self.amounts.buffered());
         if taken > 0 && current::is_driven_here(&self.mailbox) && self.amounts.hold(taken) {
             self.mailbox.release_later(self.clone());
         }
-        self.after_write()
     }
 
     fn write_small(

@@ -167,6 +167,43 @@ fn nothing_is_delivered_and_nothing_changes_outside_a_turn() {
 }
 
 #[test]
+fn a_burst_is_written_although_the_program_does_not_yield() {
+    const MESSAGE: usize = 1 << 10;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let (sender, received) = channel();
+    let server = thread::spawn(move || {
+        let mut peer = tungstenite::accept(listener.accept().unwrap().0).unwrap();
+        while let Ok(message) = peer.read() {
+            if message.is_binary() && sender.send(message.len()).is_err() {
+                return;
+            }
+        }
+    });
+    let mut event_loop = EventLoop::new().unwrap();
+    let socket = socket_of(&event_loop, &url);
+    turn_until(&mut event_loop, || socket.ready_state() == ReadyState::Open);
+    let mut sent = 0;
+    let mut got = 0;
+    // Far more than what is written inline before a burst begins.
+    while got < 100 * MESSAGE {
+        socket.send(vec![0; MESSAGE]).unwrap();
+        sent += MESSAGE;
+        got += received.try_iter().sum::<usize>();
+    }
+    // S49: the program sees that only once it yields.
+    assert_eq!(socket.buffered_amount(), sent);
+    turn_until(&mut event_loop, || socket.buffered_amount() == 0);
+    while got < sent {
+        got += received.recv_timeout(LIMIT).unwrap();
+    }
+    drop(received);
+    drop(socket);
+    turn_until(&mut event_loop, || server.is_finished());
+    server.join().unwrap();
+}
+
+#[test]
 fn handles_are_used_on_other_threads_while_the_loop_is_driven() {
     const EACH: usize = 200;
     let (_peer, url) = peer("/echo");
