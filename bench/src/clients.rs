@@ -8,14 +8,17 @@ mod fastwebsockets;
 mod isosocket;
 mod raw;
 mod reqwest_websocket;
+mod sockudo_ws;
 mod tokio_tungstenite;
 mod tokio_tungstenite_wasm;
 mod tokio_websockets;
 mod tungstenite;
+mod web_socket;
+mod workflow_websocket;
 mod yawc;
 
 use crate::job::{Job, Measured, Outcome};
-use crate::pull::{self, Park, Tokio};
+use crate::pull::{self, Park, Run, RunOnTokio, Tokio};
 use crate::push;
 
 /// A client that can be measured.
@@ -68,9 +71,29 @@ pub const ALL: &[Client] = &[
         push::measure::<isosocket::Handler>,
     ),
     client(
+        "isosocket-run",
+        "isosocket, stream in run",
+        pull::measure::<isosocket::Stream, Run>,
+    ),
+    client(
+        "isosocket-tokio",
+        "isosocket, stream on tokio",
+        pull::measure::<isosocket::Stream, RunOnTokio>,
+    ),
+    client(
         "isosocket-stream",
-        "isosocket, stream",
+        "isosocket, stream, shared thread",
         pull::measure::<isosocket::Stream, Park>,
+    ),
+    client(
+        "sockudo-ws",
+        "sockudo-ws",
+        pull::measure::<sockudo_ws::Client, Tokio>,
+    ),
+    client(
+        "web-socket",
+        "web-socket",
+        pull::measure::<web_socket::Client, Tokio>,
     ),
     client(
         "fastwebsockets",
@@ -97,6 +120,11 @@ pub const ALL: &[Client] = &[
         "reqwest-websocket",
         "reqwest-websocket",
         pull::measure::<reqwest_websocket::Client, Tokio>,
+    ),
+    client(
+        "workflow-websocket",
+        "workflow-websocket",
+        pull::measure::<workflow_websocket::Client, Tokio>,
     ),
     with_thread_each(client(
         "tungstenite",

@@ -6,11 +6,12 @@ use std::future::{Future, poll_fn};
 use std::sync::mpsc;
 use std::task::Poll;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_channel::mpsc::UnboundedReceiver;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use isosocket::native::EventLoop;
 use isosocket_bench_server::{blast_request, swallow_request};
 
 use crate::job::{Crowd, Job, Measured, Outcome, Workload};
@@ -23,6 +24,11 @@ pub trait Socket: Sized + 'static {
     const BLOCKS: bool = false;
 
     async fn open(url: &str) -> Outcome<Self>;
+
+    /// Calls the constructor alone, if it is not a future.
+    fn construct(_url: &str) -> Option<Outcome<impl Sized + 'static>> {
+        None::<Outcome<()>>
+    }
 
     /// Sends one binary message in the way the crate calls sending.
     async fn send(&mut self, payload: &Bytes) -> Outcome<()>;
@@ -57,7 +63,31 @@ impl Runtime for Tokio {
     }
 }
 
-/// Nothing but this thread and its parking: what `isosocket::run` does.
+/// isosocket's own loop on this thread: what `isosocket::run` makes for a future
+/// that borrows nothing.
+pub struct Run;
+
+impl Runtime for Run {
+    fn run<F: Future>(future: F) -> F::Output {
+        let mut own = EventLoop::new().expect("there are descriptors for a loop");
+        own.block_on(future)
+    }
+}
+
+/// tokio on this thread alone, with a loop of isosocket as one of its tasks.
+pub struct RunOnTokio;
+
+impl Runtime for RunOnTokio {
+    fn run<F: Future>(future: F) -> F::Output {
+        Tokio::run(async {
+            let own = EventLoop::new().expect("there are descriptors for a loop");
+            let done = own.on_tokio(future).await;
+            done.expect("there are descriptors for a loop")
+        })
+    }
+}
+
+/// Nothing but this thread and its parking: what is awaited comes from another one.
 pub struct Park;
 
 impl Runtime for Park {
@@ -74,9 +104,10 @@ pub fn measure<S: Socket, R: Runtime>(job: &Job) -> Outcome<Measured> {
         Workload::Send(size) => R::run(send::<S>(job, size)),
         Workload::Receive(size) => R::run(receive::<S>(job, size)),
         Workload::Crowd(sockets) => return crowd::<S, R>(job, sockets).map(Measured::Crowd),
-        Workload::Construct(_) => {
-            return Ok(Measured::NotApplicable("its constructor is a future"));
-        }
+        Workload::Construct(calls) => match R::run(construct::<S>(job, calls)) {
+            Some(samples) => samples,
+            None => return Ok(Measured::NotApplicable("its constructor is a future")),
+        },
     };
     samples.map(Measured::Nanoseconds)
 }
@@ -151,6 +182,40 @@ async fn receive<S: Socket>(job: &Job, size: usize) -> Outcome<Vec<f64>> {
         meter.end();
     }
     Ok(meter.into_samples())
+}
+
+async fn construct<S: Socket>(job: &Job, calls: usize) -> Option<Outcome<Vec<f64>>> {
+    let url = job.url();
+    let mut sockets = Vec::with_capacity(calls);
+    let mut samples = Vec::with_capacity(calls);
+    for _ in 0..calls {
+        let began = Instant::now();
+        match S::construct(&url)? {
+            Ok(socket) => sockets.push(socket),
+            Err(error) => return Some(Err(error)),
+        }
+        samples.push(began.elapsed().as_nanos() as f64);
+        // So that no more than a few are on their way: the thread is free meanwhile.
+        thread::sleep(Duration::from_millis(1));
+        yield_once().await;
+    }
+    // The first makes what all others share.
+    samples.remove(0);
+    Some(Ok(samples))
+}
+
+/// Lets whatever runs this future do something else first.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Opens sockets elsewhere, while this thread measures: all on one thread, or

@@ -1,5 +1,6 @@
 //! isosocket, by handler and by stream; by handler also with other options of
-//! compression than its own.
+//! compression than its own. The stream is awaited in three ways: inside
+//! `isosocket::run`, on tokio, and where the shared thread serves the socket.
 
 use std::marker::PhantomData;
 
@@ -96,6 +97,10 @@ impl Socket for Stream {
         let socket = WebSocket::open(url).await?;
         let events = socket.events();
         Ok(Stream { socket, events })
+    }
+
+    fn construct(url: &str) -> Option<Outcome<impl Sized + 'static>> {
+        Some(WebSocket::new(url).map_err(Into::into))
     }
 
     async fn send(&mut self, payload: &Bytes) -> Outcome<()> {
