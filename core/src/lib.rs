@@ -9,81 +9,54 @@
 //!
 //! Programs use the crate `isosocket`, which re-exports what they need. For
 //! backends there are [`Transport`], with an example of one, [`Link`] and
-//! [`Turn`], [`Report`], [`Request`], [`Host`] and [`Home`].
+//! [`Turn`], [`Report`], [`Request`], [`Host`] and [`SharedCell`].
 
 #![forbid(unsafe_code)]
 
-mod accepted;
-mod binary;
-mod bind;
-mod builder;
-mod carrier;
-mod catch;
-mod closed;
-mod conversions;
-mod data;
+mod base;
 mod delivery;
-mod error;
 mod event;
-mod events;
-mod guard;
-mod handlers;
-mod host;
-mod interface;
-mod into_url;
-#[cfg(feature = "json")]
-mod json;
-mod line;
-mod link;
-mod machine;
-mod maybe_send;
 mod message;
 #[cfg(feature = "mock")]
 pub mod mock;
-mod open;
+mod program;
 mod reconnect;
-mod request;
-mod send_ready;
-mod sender;
-mod shared;
 mod socket;
-mod text;
-mod thin;
-mod transport;
-mod unsupported;
 mod wake;
 
-pub use binary::Binary;
-pub use bind::{Bind, Binding};
-pub use builder::Builder;
 #[doc(hidden)]
-pub use carrier::supported;
+pub use base::catch::{Catch, catch_with};
 #[doc(hidden)]
-pub use catch::{Catch, catch_with};
-pub use closed::Closed;
-pub use data::Data;
-pub use error::{CloseError, NewError, NotText, OpenError, SendError, SyntaxError, UnknownEvent};
+pub use base::guard::{drop_each, drop_guarded, guard, logging};
+pub use base::maybe_send::{MaybeSend, SharedCell};
+pub use delivery::bind::{Bind, Binding};
+pub use event::error::{CloseError, NewError, OpenError, SendError, SyntaxError, UnknownEvent};
+pub use event::report::{Refusal, Report};
 pub use event::{CloseEvent, ErrorEvent, Event, EventKind};
-pub use events::{Events, Next};
-#[doc(hidden)]
-pub use guard::{drop_each, drop_guarded, guard, logging};
-pub use host::Host;
-pub use interface::Socket;
-pub use into_url::IntoUrl;
-#[cfg(feature = "json")]
-pub use json::{JsonError, JsonEvents, SendJsonError};
-pub use link::{Link, Turn};
-pub use machine::ReadyState;
-pub use maybe_send::{Home, MaybeSend};
+pub use message::binary::Binary;
+pub use message::data::Data;
+pub use message::not_text::NotText;
+pub use message::text::Text;
 #[doc(hidden)]
 pub use message::weight;
 pub use message::{Message, MessageRef};
-pub use open::Open;
+pub use program::builder::Builder;
+pub use program::closed::Closed;
+pub use program::events::{Events, Next};
+pub use program::interface::Socket;
+pub use program::into_url::IntoUrl;
+#[cfg(feature = "json")]
+pub use program::json::{JsonError, JsonEvents, SendJsonError};
+pub use program::open::Open;
+pub use program::send_ready::SendReady;
+pub use program::sender::Sender;
 pub use reconnect::{Loss, Reconnect, ReconnectOptions, Retry, Status, Statuses};
-pub use request::{Options, Request};
-pub use send_ready::SendReady;
-pub use sender::Sender;
 pub use socket::WebSocket;
-pub use text::Text;
-pub use transport::{Refusal, Report, Transport};
-pub use unsupported::{Unsupported, run_unsupported};
+#[doc(hidden)]
+pub use socket::carrier::supported;
+pub use socket::host::Host;
+pub use socket::link::{Link, Turn};
+pub use socket::machine::ReadyState;
+pub use socket::request::{Options, Request};
+pub use socket::transport::Transport;
+pub use socket::unsupported::{Unsupported, run_unsupported};

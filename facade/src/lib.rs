@@ -383,8 +383,8 @@ pub type SocketSender<S> = isosocket_core::Sender<<S as Socket>::Transport>;
 pub mod transport {
     #[doc(no_inline)]
     pub use isosocket_core::{
-        Builder, Events, Home, Host, Link, Next, Open, Options, Reconnect, Refusal, Report,
-        Request, Sender, Transport, Turn, WebSocket,
+        Builder, Events, Host, Link, Next, Open, Options, Reconnect, Refusal, Report, Request,
+        Sender, SharedCell, Transport, Turn, WebSocket,
     };
 }
 

@@ -4,6 +4,7 @@
 //! file, the line and the rule.
 
 mod examples;
+mod layers;
 mod rules;
 
 use std::fs;
@@ -15,8 +16,8 @@ use crate::workspace;
 const TARGET_FILES: &[&str] = &[
     "facade/src/sys.rs",
     "tests/src/harness.rs",
-    "core/src/maybe_send.rs",
-    "core/src/catch.rs",
+    "core/src/base/maybe_send.rs",
+    "core/src/base/catch.rs",
 ];
 
 /// The one more that may ask for a feature of the target: whether a wasm build
@@ -98,6 +99,7 @@ fn complaints(sources: &[Source]) -> Vec<String> {
         check_paths(source, &mut complaints);
         examples::check(source, &mut complaints);
     }
+    layers::check(sources, &mut complaints);
     rules::check(sources, &mut complaints);
     for path in SAFE {
         let forbids = |source: &&Source| source.text.contains("#![forbid(unsafe_code)]");

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::transport::Mock;
 use super::world::{MockHost, MockTimer, World};
-use crate::line::{Line, OuterTurn, Relay};
+use crate::delivery::relay::Relay;
+use crate::socket::inner::{InnerConnection, OuterTurn};
 use crate::{Host, Link, MaybeSend, Message, NewError, Report, Request, Transport};
 
 /// A simulated connection in place of another transport's.
 #[derive(Debug)]
 pub(crate) struct Stand {
-    line: Line<Mock>,
+    line: InnerConnection<Mock>,
     host: MockHost,
 }
 
@@ -24,7 +25,7 @@ impl Stand {
             options: request.options,
             native: (),
         };
-        let (line, url) = Line::new(request)?;
+        let (line, url) = InnerConnection::new(request)?;
         let host = Mock::host();
         Ok((Stand { line, host }, url))
     }

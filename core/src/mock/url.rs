@@ -1,6 +1,6 @@
 //! URLs of mocked sockets and of peers: enough that the two compare.
 
-use crate::request::check_url;
+use crate::socket::request::check_url;
 use crate::{NewError, SyntaxError};
 
 /// The part of URL serialization that programs meet (S6–S8); the backends have

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::script::Script;
-use crate::{Home, Host, MaybeSend, NewError};
+use crate::{Host, MaybeSend, NewError, SharedCell};
 
 thread_local! {
     static CURRENT: RefCell<Option<Arc<World>>> = const { RefCell::new(None) };
@@ -27,7 +27,7 @@ impl<F: FnOnce() + MaybeSend> Task for F {
 }
 
 /// One simulated network, shared by all that is in it.
-pub(crate) struct World(Home<State>);
+pub(crate) struct World(SharedCell<State>);
 
 #[derive(Default)]
 pub(crate) struct State {
@@ -75,7 +75,7 @@ impl Random {
 
 impl World {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(World(Home::new(State::default())))
+        Arc::new(World(SharedCell::new(State::default())))
     }
 
     /// The network of this thread. There is none once the thread's own values are

@@ -14,10 +14,11 @@ use super::Status;
 use super::options::{BoxError, UrlFuture};
 use super::policy::{Loss, Retry};
 use super::transport::{Phase, Reconnect, Wait};
-use crate::guard::{Owned, logging};
-use crate::line::{OuterTurn, Relay};
-use crate::request::without_secrets;
-use crate::shared::Shared;
+use crate::base::guard::{Owned, logging};
+use crate::delivery::relay::Relay;
+use crate::socket::inner::OuterTurn;
+use crate::socket::request::without_secrets;
+use crate::socket::shared::Shared;
 use crate::{CloseEvent, ErrorEvent, Host, Link, Message, Report, Transport, Turn, WebSocket};
 
 /// A URL that is asked for: for which attempt, and the provider's future. It is

@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::Weak;
 use std::time::Duration;
 
-use crate::bind::Sweep;
+use crate::delivery::bind::ListenerOwner;
 use crate::mock::{Mock, Network};
 use crate::{Builder, Reconnect, Retry, Transport, Unsupported, WebSocket};
 
@@ -67,7 +67,7 @@ const MOMENTS: &[Moment] = &[
 ];
 
 /// What tells whether the socket's memory is there.
-fn watch<T: Transport>(socket: &WebSocket<T>) -> Weak<dyn Sweep> {
+fn watch<T: Transport>(socket: &WebSocket<T>) -> Weak<dyn ListenerOwner> {
     socket.bind(crate::EventKind::Message, |_, _| {}).socket
 }
 

@@ -13,8 +13,8 @@ use super::policy::Policy;
 use super::status::{Listeners, StatusHandler, StatusQueue};
 use super::transport::Phase;
 use super::{Loss, Reconnect, Retry, Status, Statuses};
-use crate::guard::Owned;
-use crate::{Binding, Builder, Home, Host, IntoUrl, MaybeSend, Transport, WebSocket};
+use crate::base::guard::Owned;
+use crate::{Binding, Builder, Host, IntoUrl, MaybeSend, SharedCell, Transport, WebSocket};
 
 /// What a URL that is asked for may fail with.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -61,16 +61,16 @@ where
 
 /// The program's functions. One that runs is taken out of its place.
 pub(crate) struct Hooks<T: Transport> {
-    pub(crate) decide: Home<Option<Owned<Box<dyn Decide>>>>,
-    pub(crate) provide: Home<Option<Owned<Box<dyn Provide>>>>,
+    pub(crate) decide: SharedCell<Option<Owned<Box<dyn Decide>>>>,
+    pub(crate) provide: SharedCell<Option<Owned<Box<dyn Provide>>>>,
     pub(crate) listeners: Listeners<WebSocket<Reconnect<T>>>,
 }
 
 impl<T: Transport> Default for Hooks<T> {
     fn default() -> Self {
         Hooks {
-            decide: Home::new(None),
-            provide: Home::new(None),
+            decide: SharedCell::new(None),
+            provide: SharedCell::new(None),
             listeners: Listeners::default(),
         }
     }

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use crate::Data;
-use crate::carrier::Carrier;
 use crate::message::weight;
+use crate::socket::carrier::Carrier;
 use crate::{Message, MessageRef, Refusal, Transport};
 
 /// Messages in their order, bounded in bytes.

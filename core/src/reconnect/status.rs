@@ -13,11 +13,11 @@ use std::time::Duration;
 use futures_core::{FusedStream, Stream};
 
 use super::Loss;
-use crate::bind::Sweep;
-use crate::guard::{drop_guarded, guard};
-use crate::maybe_send::Lock;
+use crate::base::guard::{drop_guarded, guard};
+use crate::base::maybe_send::Lock;
+use crate::delivery::bind::ListenerOwner;
 use crate::wake::{StoredWaker, WakeHook};
-use crate::{Home, MaybeSend};
+use crate::{MaybeSend, SharedCell};
 
 /// How many statuses a stream keeps that nobody reads.
 const KEPT: usize = 64;
@@ -112,7 +112,7 @@ impl Status {
 pub struct Statuses {
     queue: Arc<StatusQueue>,
     /// Hears when the stream is dropped.
-    socket: Weak<dyn Sweep>,
+    socket: Weak<dyn ListenerOwner>,
     /// Has a hook that was set late called, on the thread that calls handlers.
     soon: Box<dyn Fn(Arc<StatusQueue>) + Send + Sync>,
 }
@@ -120,7 +120,7 @@ pub struct Statuses {
 impl Statuses {
     pub(crate) fn new(
         queue: Arc<StatusQueue>,
-        socket: Weak<dyn Sweep>,
+        socket: Weak<dyn ListenerOwner>,
         soon: Box<dyn Fn(Arc<StatusQueue>) + Send + Sync>,
     ) -> Self {
         Statuses {
@@ -436,7 +436,7 @@ impl<S> StatusHandler<S> for Nobody {
 }
 
 /// The bound handlers. They are taken out while they run.
-pub(crate) struct Listeners<S>(Home<Handlers<S>>);
+pub(crate) struct Listeners<S>(SharedCell<Handlers<S>>);
 
 struct Handlers<S> {
     bound: Vec<Slot<S>>,
@@ -447,7 +447,7 @@ struct Handlers<S> {
 
 impl<S: 'static> Default for Listeners<S> {
     fn default() -> Self {
-        Listeners(Home::new(Handlers {
+        Listeners(SharedCell::new(Handlers {
             bound: Vec::new(),
             fresh: Vec::new(),
             ended: false,
@@ -507,7 +507,7 @@ impl<S: 'static> Listeners<S> {
     }
 
     /// Drops the handlers that were unbound.
-    pub(crate) fn sweep(&self) {
+    pub(crate) fn drop_unbound(&self) {
         let unbound = self.0.with(|handlers| {
             let mut unbound = Vec::new();
             for list in [&mut handlers.bound, &mut handlers.fresh] {

@@ -12,12 +12,12 @@ use super::options::{Hooks, ReconnectOptions};
 use super::policy::Policy;
 use super::queue::Queue;
 use super::status::{Course, Status};
-use crate::carrier::{HostOf, host, supported};
-use crate::line::Line;
-use crate::maybe_send::Lock;
+use crate::base::maybe_send::Lock;
+use crate::socket::carrier::{HostOf, host, supported};
+use crate::socket::inner::InnerConnection;
 use crate::{
-    CloseEvent, ErrorEvent, Home, Host, Link, MessageRef, NewError, Options, Refusal, Report,
-    Request, Transport, WebSocket,
+    CloseEvent, ErrorEvent, Host, Link, MessageRef, NewError, Options, Refusal, Report, Request,
+    SharedCell, Transport, WebSocket,
 };
 
 type Timer<T> = <HostOf<T> as Host>::Timer;
@@ -59,7 +59,7 @@ pub struct Reconnect<T: Transport> {
     serial: AtomicU64,
     state: Lock<State<T>>,
     /// The URL that is asked for.
-    pub(crate) asking: Home<Option<Asking>>,
+    pub(crate) asking: SharedCell<Option<Asking>>,
 }
 
 #[derive(Debug)]
@@ -80,9 +80,9 @@ pub(crate) struct State<T: Transport> {
 #[derive(Debug)]
 pub(crate) enum Phase<T: Transport> {
     /// There is a connection, which is not established.
-    Connecting(Line<T>),
+    Connecting(InnerConnection<T>),
     /// There is one, and until it has held there is a timer.
-    Open(Line<T>, Option<Wait<T>>),
+    Open(InnerConnection<T>, Option<Wait<T>>),
     /// There is none; the URL is asked for, up to a time.
     Asking(Option<Wait<T>>),
     /// There is none, and the hook is asked what to do. Whether the program has
@@ -91,9 +91,9 @@ pub(crate) enum Phase<T: Transport> {
     /// There is none until a time.
     Waiting(Wait<T>),
     /// The program has closed the socket, and the connection ends.
-    Closing(Line<T>),
+    Closing(InnerConnection<T>),
     /// There will be none. The last one still knows its buffered amount.
-    Ended(Option<Line<T>>),
+    Ended(Option<InnerConnection<T>>),
 }
 
 impl<T: Transport> State<T> {
@@ -121,7 +121,7 @@ impl<T: Transport> Wait<T> {
 }
 
 impl<T: Transport> Phase<T> {
-    pub(crate) fn line(&self) -> Option<&Line<T>> {
+    pub(crate) fn line(&self) -> Option<&InnerConnection<T>> {
         match self {
             Phase::Connecting(line) | Phase::Open(line, _) | Phase::Closing(line) => Some(line),
             Phase::Ended(line) => line.as_ref(),
@@ -150,11 +150,11 @@ impl<T: Transport> Reconnect<T> {
     }
 
     /// A connection to this URL, not started.
-    pub(crate) fn line(&self, url: &str) -> Result<Line<T>, NewError> {
+    pub(crate) fn line(&self, url: &str) -> Result<InnerConnection<T>, NewError> {
         let native = self.native.lock().clone();
         let subprotocols = self.subprotocols.clone();
         let request = Request::new(url, Ok(subprotocols), self.options.clone(), native)?;
-        Ok(Line::new(request)?.0)
+        Ok(InnerConnection::new(request)?.0)
     }
 
     /// The program gives up a socket that has no connection, or none that it
@@ -247,7 +247,7 @@ impl<T: Transport> Transport for Reconnect<T> {
                 course: Course::default(),
                 opening: None,
             }),
-            asking: Home::new(None),
+            asking: SharedCell::new(None),
         };
         if is_asked_for {
             return Ok((reconnect, request.url));
@@ -259,7 +259,7 @@ impl<T: Transport> Transport for Reconnect<T> {
             options: reconnect.options.clone(),
             native: reconnect.native.get_mut().clone(),
         };
-        let (line, url) = Line::new(first)?;
+        let (line, url) = InnerConnection::new(first)?;
         reconnect.url = Some(request.url);
         reconnect.state().phase = Phase::Connecting(line);
         Ok((reconnect, url))
@@ -349,7 +349,7 @@ impl<T: Transport> Transport for Reconnect<T> {
     fn schedule(&self, link: Link<Self>) {
         self.host.soon(move || {
             drop(link.turn());
-            link.transport().hooks.listeners.sweep();
+            link.transport().hooks.listeners.drop_unbound();
         });
     }
 

@@ -5,14 +5,14 @@
 
 use std::fmt;
 
-use crate::guard::{drop_guarded, guard};
-use crate::{Home, MaybeSend};
+use crate::base::guard::{drop_guarded, guard};
+use crate::{MaybeSend, SharedCell};
 
 /// What a log says panicked.
 const NAME: &str = "a wake hook";
 
 /// The hook of one stream, if it has one.
-pub(crate) struct WakeHook(Home<Place>);
+pub(crate) struct WakeHook(SharedCell<Place>);
 
 #[derive(Default)]
 struct Place {
@@ -68,7 +68,7 @@ impl WakeHook {
 
 impl Default for WakeHook {
     fn default() -> Self {
-        WakeHook(Home::new(Place::default()))
+        WakeHook(SharedCell::new(Place::default()))
     }
 }
 

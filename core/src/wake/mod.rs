@@ -16,7 +16,7 @@ use std::task::Waker;
 pub(crate) use hook::WakeHook;
 pub(crate) use waiters::{Outer, Place, Waiters};
 
-use crate::guard::{drop_guarded, guard};
+use crate::base::guard::{drop_guarded, guard};
 
 /// What a log says panicked.
 const NAME: &str = "a waker";

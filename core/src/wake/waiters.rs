@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
 use super::StoredWaker;
-use crate::maybe_send::Lock;
-use crate::thin::Thin;
+use crate::base::maybe_send::Lock;
+use crate::base::thin_vec::ThinVec;
 
 /// A future's place among the waiters. Whoever has one gives it back, by
 /// [`leave`](Waiters::leave), when it is ready or dropped.
@@ -18,7 +18,7 @@ pub(crate) struct Place(Option<usize>);
 
 /// The waiters of one socket.
 #[derive(Default)]
-pub(crate) struct Waiters(Lock<Thin<Waiter>>);
+pub(crate) struct Waiters(Lock<ThinVec<Waiter>>);
 
 enum Waiter {
     /// A future, by the number of its place.

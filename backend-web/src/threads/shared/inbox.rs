@@ -17,7 +17,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use fragile::Fragile;
-use isosocket_core::Home;
+use isosocket_core::SharedCell;
 
 use crate::microtask::{self, Job};
 use crate::timer::Timer;
@@ -35,7 +35,7 @@ struct Address {
     inbox: Arc<Inbox>,
 }
 
-type Inbox = Home<State>;
+type Inbox = SharedCell<State>;
 
 #[derive(Default)]
 struct State {

@@ -6,14 +6,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use isosocket_core::{Home, Message, MessageRef, Refusal};
+use isosocket_core::{Message, MessageRef, Refusal, SharedCell};
 
 use super::Local;
 use crate::connection::Connection;
 
 /// Both ends: that of the connection, and that of everybody else.
 #[derive(Clone)]
-pub(crate) struct Outbox(Arc<Home<State>>);
+pub(crate) struct Outbox(Arc<SharedCell<State>>);
 
 struct State {
     messages: VecDeque<Message>,
@@ -42,7 +42,7 @@ impl Connection {
 
 impl Outbox {
     pub(crate) fn new(limit: usize) -> Self {
-        Outbox(Arc::new(Home::new(State {
+        Outbox(Arc::new(SharedCell::new(State {
             messages: VecDeque::new(),
             bytes: 0,
             seen: 0,

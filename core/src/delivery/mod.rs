@@ -4,15 +4,18 @@
 //! that handlers run outside every lock. What other threads want of it waits
 //! in the [`Mail`] until the next event or turn.
 
+pub(crate) mod bind;
+pub(crate) mod relay;
+
 use std::collections::VecDeque;
 use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::guard::{drop_guarded, guard, logging};
-use crate::line::Relay;
-use crate::thin::Thin;
+use crate::base::guard::{drop_guarded, guard, logging};
+use crate::base::thin_vec::ThinVec;
+use crate::delivery::relay::Relay;
 use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend};
 
 /// A socket whose events are kept while nobody listens.
@@ -51,7 +54,7 @@ impl<S, F: FnMut(&S, &Event) + MaybeSend> Listener<S> for F {
 
 /// What a listener wants.
 #[derive(Clone, Copy)]
-pub(crate) enum Wish {
+pub(crate) enum Interest {
     /// The events of one kind.
     Kind(EventKind),
     /// All events.
@@ -91,10 +94,10 @@ impl<S> Slot<S> {
 }
 
 /// What was bound since the delivering thread last looked.
-pub(crate) type Mail<S> = Vec<(Wish, Slot<S>)>;
+pub(crate) type Mail<S> = Vec<(Interest, Slot<S>)>;
 
 /// Where mail waits.
-pub(crate) type Mailbox<S> = Thin<(Wish, Slot<S>)>;
+pub(crate) type Mailbox<S> = ThinVec<(Interest, Slot<S>)>;
 
 pub(crate) struct Delivery<S> {
     listeners: Listeners<S>,
@@ -205,11 +208,11 @@ impl<S> Default for Delivery<S> {
 impl<S: Keeps> Delivery<S> {
     /// Takes in new listeners and lets go of the ones that left.
     pub(crate) fn absorb(&mut self, mail: Mail<S>) {
-        for (wish, mut slot) in mail {
-            let list = match wish {
-                Wish::Kind(kind) => kind as usize,
-                Wish::All => ALL,
-                Wish::Flush => {
+        for (interest, mut slot) in mail {
+            let list = match interest {
+                Interest::Kind(kind) => kind as usize,
+                Interest::All => ALL,
+                Interest::Flush => {
                     slot.listener.flush();
                     continue;
                 }

@@ -14,15 +14,42 @@ use std::task::{Context, Poll};
 
 use futures_core::{FusedFuture, FusedStream, Stream};
 
-use crate::bind::Sweep;
-use crate::delivery::{Listener, Wish};
-use crate::maybe_send::Lock;
-use crate::shared::Shared;
+use crate::base::maybe_send::Lock;
+use crate::delivery::bind::ListenerOwner;
+use crate::delivery::{Interest, Listener};
+use crate::socket::shared::Shared;
 use crate::wake::{StoredWaker, WakeHook};
 use crate::{CloseEvent, Event, MaybeSend, Transport, WebSocket};
 
 /// How many events are few.
 const FEW: usize = 4;
+
+impl<T: Transport> WebSocket<T> {
+    /// The socket's events as a stream. The first stream also gets what
+    /// happened and nobody has seen yet (S101); every stream gets all that
+    /// comes, beside the bound handlers.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").send("hello").close();
+    /// # network.block_on(async {
+    /// use futures::StreamExt;
+    /// use isosocket::{Event, WebSocket};
+    ///
+    /// let socket = WebSocket::open("ws://peer/").await.unwrap();
+    /// let messages = socket.events().filter_map(async |event| match event {
+    ///     Event::Message(message) => Some(message),
+    ///     _ => None,
+    /// });
+    /// assert_eq!(messages.collect::<Vec<_>>().await, ["hello"]);
+    /// # });
+    /// ```
+    #[doc(alias = "stream")]
+    #[doc(alias = "split")]
+    pub fn events(&self) -> Events<T> {
+        Events::new(self.shared.clone())
+    }
+}
 
 /// A socket's events, as a [`Stream`].
 ///
@@ -65,7 +92,7 @@ impl<T: Transport> Events<T> {
             queue: queue.clone(),
             batch: Batch::default(),
         };
-        shared.post(Wish::All, Some(live), Box::new(tap));
+        shared.post(Interest::All, Some(live), Box::new(tap));
         Events {
             shared,
             queue,
@@ -158,8 +185,8 @@ impl<T: Transport> Events<T> {
         if self.queue.filled.load(Ordering::Acquire) || !self.front.is_empty() {
             let queue = self.queue.clone();
             let announce = Box::new(Announce(queue));
-            self.shared.post(Wish::Flush, None, announce);
-            self.shared.clone().sweep();
+            self.shared.post(Interest::Flush, None, announce);
+            self.shared.clone().drop_unbound();
         }
     }
 
@@ -302,7 +329,7 @@ impl<T: Transport> Drop for Events<T> {
         if resume {
             self.shared.carrier.resume();
         }
-        self.shared.clone().sweep();
+        self.shared.clone().drop_unbound();
     }
 }
 

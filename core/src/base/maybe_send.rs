@@ -14,25 +14,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
     target_os = "unknown",
     not(target_feature = "atomics")
 )))]
-pub(crate) use threads::Unit;
+pub(crate) use threads::Alignment;
 #[cfg(not(all(
     target_family = "wasm",
     target_os = "unknown",
     not(target_feature = "atomics")
 )))]
-pub use threads::{Home, MaybeSend};
+pub use threads::{MaybeSend, SharedCell};
 #[cfg(all(
     target_family = "wasm",
     target_os = "unknown",
     not(target_feature = "atomics")
 ))]
-pub(crate) use web::Unit;
+pub(crate) use web::Alignment;
 #[cfg(all(
     target_family = "wasm",
     target_os = "unknown",
     not(target_feature = "atomics")
 ))]
-pub use web::{Home, MaybeSend};
+pub use web::{MaybeSend, SharedCell};
 
 /// A lock for short code of our own, which neither blocks nor panics. So one
 /// that is poisoned all the same is still good.
@@ -87,7 +87,7 @@ mod threads {
     use super::Lock;
 
     /// As what short data is aligned: natively it is moved in registers, as words.
-    pub(crate) type Unit = u64;
+    pub(crate) type Alignment = u64;
 
     /// What a handler must be: `Send` where there are threads that share memory,
     /// natively and in a wasm build with `atomics`; nothing on a page without,
@@ -119,12 +119,12 @@ mod threads {
 
     /// A place for what may hold handlers: a lock where there are threads.
     #[derive(Debug, Default)]
-    pub struct Home<T>(Lock<T>);
+    pub struct SharedCell<T>(Lock<T>);
 
-    impl<T: MaybeSend + 'static> Home<T> {
-        /// A home for `value`.
+    impl<T: MaybeSend + 'static> SharedCell<T> {
+        /// A cell for `value`.
         pub fn new(value: T) -> Self {
-            Home(Lock::new(value))
+            SharedCell(Lock::new(value))
         }
 
         /// Calls `f`, which is short and calls nothing foreign, with the value.
@@ -147,7 +147,7 @@ mod web {
     use fragile::Fragile;
 
     /// As what short data is aligned: on a page words take a tenth longer.
-    pub(crate) type Unit = u8;
+    pub(crate) type Alignment = u8;
 
     /// What a handler must be: `Send` where there are threads that share memory,
     /// natively and in a wasm build with `atomics`; nothing on a page without,
@@ -174,12 +174,12 @@ mod web {
 
     /// A place for what may hold handlers: a lock where there are threads. Here
     /// there are none, though handles are `Send` all the same.
-    pub struct Home<T>(Fragile<RefCell<T>>);
+    pub struct SharedCell<T>(Fragile<RefCell<T>>);
 
-    impl<T: 'static> Home<T> {
-        /// A home for `value`.
+    impl<T: 'static> SharedCell<T> {
+        /// A cell for `value`.
         pub fn new(value: T) -> Self {
-            Home(Fragile::new(RefCell::new(value)))
+            SharedCell(Fragile::new(RefCell::new(value)))
         }
 
         /// Calls `f`, which is short and calls nothing foreign, with the value.
@@ -188,14 +188,14 @@ mod web {
             // As it says; and messages that are put together would cost a page.
             match self.0.try_get().map(RefCell::try_borrow_mut) {
                 Ok(Ok(mut value)) => f(&mut value),
-                _ => panic!("a home is entered once, on its thread"),
+                _ => panic!("a cell is entered once, on its thread"),
             }
         }
     }
 
-    impl<T> fmt::Debug for Home<T> {
+    impl<T> fmt::Debug for SharedCell<T> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("Home")
+            f.write_str("SharedCell")
         }
     }
 }

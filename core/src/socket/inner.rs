@@ -9,37 +9,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::bind::Sweep;
-use crate::carrier::{Carrier, supported};
-use crate::guard::logging;
-use crate::shared::Shared;
+use crate::base::guard::logging;
+use crate::delivery::bind::ListenerOwner;
+use crate::delivery::relay::Relay;
+use crate::socket::carrier::{Carrier, supported};
+use crate::socket::shared::Shared;
 use crate::wake::Outer;
-use crate::{Link, MaybeSend, Message, NewError, Report, Request, Transport, Turn};
-
-/// Where the reports of a connection go instead of to a program.
-///
-/// It is dropped after [`Report::Failed`] or [`Report::Closed`], or once the
-/// line is detached.
-pub(crate) trait Relay: MaybeSend {
-    /// A fact about the connection.
-    fn report(&mut self, report: Report);
-
-    /// The same for a message, which is the usual fact.
-    fn message(&mut self, message: Message) {
-        self.report(Report::Message(message));
-    }
-
-    /// See [`Turn::is_backlogged`].
-    fn is_backlogged(&mut self, limit: usize) -> bool;
-
-    /// The connection's turn ends.
-    fn end_turn(&mut self);
-}
+use crate::{Link, NewError, Request, Transport, Turn};
 
 /// One inner connection.
-pub(crate) struct Line<T: Transport>(Arc<Shared<T>>);
+pub(crate) struct InnerConnection<T: Transport>(Arc<Shared<T>>);
 
-impl<T: Transport> Line<T> {
+impl<T: Transport> InnerConnection<T> {
     /// Prepares a connection; also gives the serialized URL.
     pub(crate) fn new(request: Request<T::Options>) -> Result<(Self, String), NewError> {
         if !supported::<T>() {
@@ -48,14 +29,14 @@ impl<T: Transport> Line<T> {
         let (carrier, url) = Carrier::new(request)?;
         // Nobody asks the inner socket for its own URL or limit.
         let shared = Shared::new(carrier, String::new(), None, Vec::new());
-        Ok((Line(Arc::new(shared)), url))
+        Ok((InnerConnection(Arc::new(shared)), url))
     }
 
     /// Starts connecting.
     pub(crate) fn start(&self, relay: impl Relay + 'static) {
         let relay: Box<dyn Relay> = Box::new(relay);
-        self.0.delivery.with(|home| {
-            if let Some(delivery) = home {
+        self.0.delivery.with(|cell| {
+            if let Some(delivery) = cell {
                 delivery.relay = Some(relay);
             }
         });
@@ -76,19 +57,19 @@ impl<T: Transport> Line<T> {
     pub(crate) fn detach(&self) {
         self.0.abandoned.store(true, Ordering::Release);
         self.0.waiters.wake();
-        self.0.clone().sweep();
+        self.0.clone().drop_unbound();
     }
 }
 
-impl<T: Transport> Clone for Line<T> {
+impl<T: Transport> Clone for InnerConnection<T> {
     fn clone(&self) -> Self {
-        Line(self.0.clone())
+        InnerConnection(self.0.clone())
     }
 }
 
-impl<T: Transport> fmt::Debug for Line<T> {
+impl<T: Transport> fmt::Debug for InnerConnection<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line").finish_non_exhaustive()
+        f.debug_struct("InnerConnection").finish_non_exhaustive()
     }
 }
 

@@ -10,6 +10,32 @@ use futures_core::FusedFuture;
 use crate::wake::Place;
 use crate::{ReadyState, Transport, WebSocket};
 
+impl<T: Transport> WebSocket<T> {
+    /// Waits until the socket is open and little is buffered: at most 1 MiB, and
+    /// at most half of the [`send_limit`](Builder::send_limit). After a
+    /// [`SendError::Full`] it waits until the refused message fits. Awaited
+    /// before each `send`, it keeps a fast sender at the network's pace. Also
+    /// ready when the socket is closing or closed; `send` then says so.
+    ///
+    /// ```no_run
+    /// # async fn run(socket: isosocket::WebSocket) -> Result<(), isosocket::SendError> {
+    /// for _ in 0..1000 {
+    ///     socket.send_ready().await;
+    ///     socket.send(vec![0; 100_000])?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// ## Platform-specific
+    /// - **Web:** browsers have no event for this, so while somebody waits the
+    ///   buffered amount is looked at by a timer.
+    #[doc(alias = "backpressure")]
+    pub fn send_ready(&self) -> SendReady<'_, T> {
+        SendReady::new(self)
+    }
+}
+
 /// The future of [`WebSocket::send_ready`]. Dropping it changes nothing.
 ///
 /// ```

@@ -7,7 +7,7 @@ use arrayvec::ArrayString;
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use crate::binary::{INLINE, by_content};
+use crate::message::binary::{INLINE, by_content};
 
 /// Text that is known to be UTF-8 and cheap to clone; derefs to [`str`].
 ///

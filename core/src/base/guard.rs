@@ -9,12 +9,12 @@
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::catch::attempt;
+use crate::base::catch::attempt;
 
 /// Calls `f`. If it panics, logs that `what` panicked, and returns `None`.
 ///
 /// The same if a JavaScript exception ends the call, or a panic that aborts, where
-/// the backend has set a way to [catch](crate::catch) these.
+/// the backend has set a way to [catch](crate::base::catch) these.
 #[doc(hidden)]
 #[inline(always)]
 pub fn guard<R>(what: &str, f: impl FnOnce() -> R) -> Option<R> {

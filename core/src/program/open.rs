@@ -6,7 +6,36 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::wake::Place;
-use crate::{ErrorEvent, NewError, OpenError, ReadyState, Transport, WebSocket};
+use crate::{ErrorEvent, IntoUrl, NewError, OpenError, ReadyState, Transport, WebSocket};
+
+impl<T: Transport> WebSocket<T> {
+    /// Opens a socket to `url` and waits until it is open.
+    ///
+    /// Dropping the future gives the socket up. A plain socket fails after the
+    /// [`connect_timeout`](Builder::connect_timeout). One that reconnects tries again,
+    /// for ever if need be: its [`open_timeout`](Builder::open_timeout) and
+    /// [`max_attempts`](Builder::max_attempts) bound that.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect("hello");
+    /// # network.block_on(async {
+    /// use isosocket::WebSocket;
+    ///
+    /// let socket = WebSocket::open("ws://peer/").await?;
+    /// socket.send("hello").expect("it is open");
+    /// # Ok::<(), isosocket::OpenError>(())
+    /// # }).unwrap();
+    /// # network.finish();
+    /// ```
+    ///
+    /// # Errors
+    /// See [`OpenError`](crate::OpenError).
+    #[doc(alias = "connect_async")]
+    pub fn open(url: impl IntoUrl) -> Open<T> {
+        Self::builder(url).open()
+    }
+}
 
 /// The future of [`WebSocket::open`]. Dropping it gives the socket up.
 ///

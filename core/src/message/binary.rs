@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::maybe_send::Unit;
+use crate::base::maybe_send::Alignment;
 
 /// Up to this many bytes are kept in the value itself.
 ///
@@ -35,7 +35,7 @@ enum Repr {
 
 /// Aligned as what a target moves fastest.
 #[derive(Clone)]
-struct Words([u8; INLINE], [Unit; 0]);
+struct Words([u8; INLINE], [Alignment; 0]);
 
 impl Binary {
     pub(crate) const EMPTY: Binary = Binary(Repr::Inline(0, Words([0; INLINE], [])));

@@ -1,20 +1,30 @@
 //! The socket as a program has it: a handle.
 
+pub(crate) mod accepted;
+pub(crate) mod carrier;
+pub(crate) mod host;
+pub(crate) mod inner;
+pub(crate) mod link;
+pub(crate) mod machine;
+pub(crate) mod request;
+pub(crate) mod shared;
+pub(crate) mod transport;
+pub(crate) mod unsupported;
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
-use crate::bind::Sweep;
-use crate::carrier::Carrier;
-use crate::delivery::{Keeps, Listener, Mail, Wish};
-use crate::shared::{Limits, Shared};
+use crate::delivery::bind::ListenerOwner;
+use crate::delivery::{Interest, Keeps, Listener, Mail};
+use crate::socket::carrier::Carrier;
+use crate::socket::shared::{Limits, Shared};
 use crate::wake::Place;
 use crate::{
-    Bind, Binding, Builder, CloseError, CloseEvent, Closed, Data, Event, EventKind, Events,
-    IntoUrl, Link, MaybeSend, NewError, Open, ReadyState, Refusal, Request, SendError, SendReady,
-    Sender, Transport,
+    Bind, Binding, CloseError, CloseEvent, Data, Event, EventKind, Link, MaybeSend, NewError,
+    ReadyState, Refusal, Request, SendError, Transport,
 };
 
 /// With at most this much buffered, the next message is welcome: in bytes.
@@ -46,82 +56,6 @@ pub struct WebSocket<T: Transport> {
 }
 
 impl<T: Transport> WebSocket<T> {
-    /// Opens a socket to `url` and returns at once: the state is `Connecting`,
-    /// and `Open`, or `Error` and `Close`, follow (S21).
-    ///
-    /// The URL is absolute, of scheme `ws`, `wss`, `http` or `https`, and has no
-    /// fragment (S1–S12); see [`IntoUrl`] for the types it is given as. For subprotocols and options see
-    /// [`builder`](Self::builder).
-    ///
-    /// ```
-    /// # let network = isosocket::mock::Network::new();
-    /// # network.peer("ws://peer/");
-    /// use isosocket::{ReadyState, WebSocket};
-    ///
-    /// let socket = WebSocket::new("ws://peer/")?;
-    /// assert_eq!(socket.ready_state(), ReadyState::Connecting);
-    /// assert!(WebSocket::new("no address").is_err());
-    /// # network.run();
-    /// # Ok::<(), isosocket::NewError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`NewError::NotSupported`] where there is no WebSocket,
-    /// [`NewError::Syntax`] for a malformed URL. Whatever the network does is
-    /// told by events.
-    #[doc(alias = "connect")]
-    pub fn new(url: impl IntoUrl) -> Result<Self, NewError> {
-        Self::builder(url).connect()
-    }
-
-    /// Starts to describe a socket with subprotocols, options, or handlers that
-    /// are bound before anything can happen.
-    ///
-    /// ```
-    /// # let network = isosocket::mock::Network::new();
-    /// # network.peer("ws://peer/");
-    /// use std::time::Duration;
-    /// use isosocket::WebSocket;
-    ///
-    /// let socket = WebSocket::builder("ws://peer/")
-    ///     .subprotocol("chat")
-    ///     .connect_timeout(Duration::from_secs(5))
-    ///     .on_message(|_, message| println!("{message:?}"))
-    ///     .connect()?;
-    /// # network.run();
-    /// # Ok::<(), isosocket::NewError>(())
-    /// ```
-    pub fn builder(url: impl IntoUrl) -> Builder<T> {
-        Builder::new(url.into_url())
-    }
-
-    /// Opens a socket to `url` and waits until it is open.
-    ///
-    /// Dropping the future gives the socket up. A plain socket fails after the
-    /// [`connect_timeout`](Builder::connect_timeout). One that reconnects tries again,
-    /// for ever if need be: its [`open_timeout`](Builder::open_timeout) and
-    /// [`max_attempts`](Builder::max_attempts) bound that.
-    ///
-    /// ```
-    /// # let network = isosocket::mock::Network::new();
-    /// # network.peer("ws://peer/").expect("hello");
-    /// # network.block_on(async {
-    /// use isosocket::WebSocket;
-    ///
-    /// let socket = WebSocket::open("ws://peer/").await?;
-    /// socket.send("hello").expect("it is open");
-    /// # Ok::<(), isosocket::OpenError>(())
-    /// # }).unwrap();
-    /// # network.finish();
-    /// ```
-    ///
-    /// # Errors
-    /// See [`OpenError`](crate::OpenError).
-    #[doc(alias = "connect_async")]
-    pub fn open(url: impl IntoUrl) -> Open<T> {
-        Self::builder(url).open()
-    }
-
     pub(crate) fn start(
         request: Request<T::Options>,
         handlers: Mail<Self>,
@@ -359,103 +293,6 @@ impl<T: Transport> WebSocket<T> {
         self.shared.end().map(|end| &end.close)
     }
 
-    /// Waits until the socket is closed, and says how it ended.
-    ///
-    /// It reads no events: handlers and streams go on as they are. (A stream that
-    /// was made only to wait for the end, and is not read, blocks them: reading
-    /// stops when it holds the receive limit.)
-    ///
-    /// ```
-    /// # let network = isosocket::mock::Network::new();
-    /// # network.peer("ws://peer/").send("news").close_with(1000, "that is all");
-    /// # network.block_on(async {
-    /// use isosocket::WebSocket;
-    ///
-    /// let socket = WebSocket::new("ws://peer/")?;
-    /// socket.on_message(|_, message| println!("{message}"));
-    /// let close = socket.closed().await;
-    /// assert_eq!(close.reason, "that is all");
-    /// # Ok::<(), isosocket::NewError>(())
-    /// # }).unwrap();
-    /// ```
-    #[doc(alias = "wait")]
-    pub fn closed(&self) -> Closed<'_, T> {
-        Closed::new(self)
-    }
-
-    /// The socket's events as a stream. The first stream also gets what
-    /// happened and nobody has seen yet (S101); every stream gets all that
-    /// comes, beside the bound handlers.
-    ///
-    /// ```
-    /// # let network = isosocket::mock::Network::new();
-    /// # network.peer("ws://peer/").send("hello").close();
-    /// # network.block_on(async {
-    /// use futures::StreamExt;
-    /// use isosocket::{Event, WebSocket};
-    ///
-    /// let socket = WebSocket::open("ws://peer/").await.unwrap();
-    /// let messages = socket.events().filter_map(async |event| match event {
-    ///     Event::Message(message) => Some(message),
-    ///     _ => None,
-    /// });
-    /// assert_eq!(messages.collect::<Vec<_>>().await, ["hello"]);
-    /// # });
-    /// ```
-    #[doc(alias = "stream")]
-    #[doc(alias = "split")]
-    pub fn events(&self) -> Events<T> {
-        Events::new(self.shared.clone())
-    }
-
-    /// Waits until the socket is open and little is buffered: at most 1 MiB, and
-    /// at most half of the [`send_limit`](Builder::send_limit). After a
-    /// [`SendError::Full`] it waits until the refused message fits. Awaited
-    /// before each `send`, it keeps a fast sender at the network's pace. Also
-    /// ready when the socket is closing or closed; `send` then says so.
-    ///
-    /// ```no_run
-    /// # async fn run(socket: isosocket::WebSocket) -> Result<(), isosocket::SendError> {
-    /// for _ in 0..1000 {
-    ///     socket.send_ready().await;
-    ///     socket.send(vec![0; 100_000])?;
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// ## Platform-specific
-    /// - **Web:** browsers have no event for this, so while somebody waits the
-    ///   buffered amount is looked at by a timer.
-    #[doc(alias = "backpressure")]
-    pub fn send_ready(&self) -> SendReady<'_, T> {
-        SendReady::new(self)
-    }
-
-    /// A [`Sink`](futures_sink::Sink) of messages: `send`, with the waiting of
-    /// [`send_ready`](Self::send_ready) built in.
-    ///
-    /// ```
-    /// # let network = isosocket::mock::Network::new();
-    /// # network.peer("ws://peer/").expect("one").expect("two");
-    /// # network.block_on(async {
-    /// # let socket = isosocket::WebSocket::open("ws://peer/").await.unwrap();
-    /// use futures::SinkExt;
-    ///
-    /// let mut sender = socket.sender();
-    /// sender.feed("one".into()).await?;
-    /// sender.feed("two".into()).await?;
-    /// sender.flush().await?; // all is handed to the network
-    /// # Ok::<(), isosocket::SendError>(())
-    /// # }).unwrap();
-    /// # network.finish();
-    /// ```
-    #[doc(alias = "sink")]
-    #[doc(alias = "split")]
-    pub fn sender(&self) -> Sender<T> {
-        Sender::new(self.clone())
-    }
-
     /// How little must be buffered for the next message to be welcome.
     pub(crate) fn room_mark(&self) -> usize {
         let limit = self.shared.limits().send;
@@ -497,14 +334,14 @@ impl<T: Transport> WebSocket<T> {
     /// Binds what [`Bind::bind`] was given: one body for all types of handlers.
     fn bind_listener(&self, kind: EventKind, listener: Box<dyn Listener<Self>>) -> Binding {
         let live = Arc::new(AtomicBool::new(true));
-        let wish = Wish::Kind(kind);
-        self.shared.post(wish, Some(live.clone()), listener);
+        let interest = Interest::Kind(kind);
+        self.shared.post(interest, Some(live.clone()), listener);
         let socket = self.downgrade();
         Binding { live, socket }
     }
 
     /// The socket, as far as a binding knows it.
-    pub(crate) fn downgrade(&self) -> Weak<dyn Sweep> {
+    pub(crate) fn downgrade(&self) -> Weak<dyn ListenerOwner> {
         Arc::<Shared<T>>::downgrade(&self.shared)
     }
 }

@@ -3,13 +3,64 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::carrier::supported;
-use crate::delivery::{Mail, Slot, Wish};
-use crate::request::{Shown, Subprotocols, ask_for};
+use crate::delivery::{Interest, Mail, Slot};
+use crate::socket::carrier::supported;
+use crate::socket::request::{Shown, Subprotocols, ask_for};
 use crate::{
-    CloseEvent, ErrorEvent, Event, EventKind, MaybeSend, Message, NewError, Open, Options, Request,
-    Transport, WebSocket,
+    CloseEvent, ErrorEvent, Event, EventKind, IntoUrl, MaybeSend, Message, NewError, Open, Options,
+    Request, Transport, WebSocket,
 };
+
+impl<T: Transport> WebSocket<T> {
+    /// Opens a socket to `url` and returns at once: the state is `Connecting`,
+    /// and `Open`, or `Error` and `Close`, follow (S21).
+    ///
+    /// The URL is absolute, of scheme `ws`, `wss`, `http` or `https`, and has no
+    /// fragment (S1–S12); see [`IntoUrl`] for the types it is given as. For subprotocols and options see
+    /// [`builder`](Self::builder).
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/");
+    /// use isosocket::{ReadyState, WebSocket};
+    ///
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// assert_eq!(socket.ready_state(), ReadyState::Connecting);
+    /// assert!(WebSocket::new("no address").is_err());
+    /// # network.run();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NewError::NotSupported`] where there is no WebSocket,
+    /// [`NewError::Syntax`] for a malformed URL. Whatever the network does is
+    /// told by events.
+    #[doc(alias = "connect")]
+    pub fn new(url: impl IntoUrl) -> Result<Self, NewError> {
+        Self::builder(url).connect()
+    }
+
+    /// Starts to describe a socket with subprotocols, options, or handlers that
+    /// are bound before anything can happen.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/");
+    /// use std::time::Duration;
+    /// use isosocket::WebSocket;
+    ///
+    /// let socket = WebSocket::builder("ws://peer/")
+    ///     .subprotocol("chat")
+    ///     .connect_timeout(Duration::from_secs(5))
+    ///     .on_message(|_, message| println!("{message:?}"))
+    ///     .connect()?;
+    /// # network.run();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    pub fn builder(url: impl IntoUrl) -> Builder<T> {
+        Builder::new(url.into_url())
+    }
+}
 
 /// A socket to be opened: subprotocols, options, and handlers that are bound
 /// before anything can happen.
@@ -234,7 +285,7 @@ impl<T: Transport> Builder<T> {
             live: None,
             listener: Box::new(handler),
         };
-        self.handlers.push((Wish::Kind(kind), slot));
+        self.handlers.push((Interest::Kind(kind), slot));
         self
     }
 

@@ -1,7 +1,7 @@
 //! How a call of the program's code ends that does not return: natively by a panic,
 //! on the web also by a JavaScript exception or by a panic that aborts.
 //!
-//! Invariant: only [`guard`](crate::guard) calls what is here.
+//! Invariant: only [`guard`](crate::base::guard) calls what is here.
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub(crate) use native::attempt;
@@ -21,7 +21,7 @@ mod native {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::Catch;
-    use crate::guard::discard;
+    use crate::base::guard::discard;
 
     /// There is no JavaScript.
     #[doc(hidden)]
@@ -41,7 +41,7 @@ mod web {
     use once_cell::race::OnceBox;
 
     use super::Catch;
-    use crate::guard::discard;
+    use crate::base::guard::discard;
 
     static CATCH: OnceBox<Catch> = OnceBox::new();
 

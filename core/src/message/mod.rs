@@ -2,6 +2,12 @@
 //!
 //! What converts to and from a message is in `conversions.rs` and `data.rs`.
 
+pub(crate) mod binary;
+mod conversions;
+pub(crate) mod data;
+pub(crate) mod not_text;
+pub(crate) mod text;
+
 use std::fmt;
 
 use bytes::Bytes;

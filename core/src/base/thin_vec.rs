@@ -2,11 +2,11 @@
 
 use std::ops::{Deref, DerefMut};
 
-pub(crate) struct Thin<T>(Option<Box<Items<T>>>);
+pub(crate) struct ThinVec<T>(Option<Box<Items<T>>>);
 
 struct Items<T>(Vec<T>);
 
-impl<T> Thin<T> {
+impl<T> ThinVec<T> {
     pub(crate) fn push(&mut self, item: T) {
         let items = self.0.get_or_insert_with(|| Box::new(Items(Vec::new())));
         items.0.push(item);
@@ -28,19 +28,19 @@ impl<T> Thin<T> {
     }
 }
 
-impl<T> Default for Thin<T> {
+impl<T> Default for ThinVec<T> {
     fn default() -> Self {
-        Thin(None)
+        ThinVec(None)
     }
 }
 
-impl<T> From<Vec<T>> for Thin<T> {
+impl<T> From<Vec<T>> for ThinVec<T> {
     fn from(items: Vec<T>) -> Self {
-        Thin((!items.is_empty()).then(|| Box::new(Items(items))))
+        ThinVec((!items.is_empty()).then(|| Box::new(Items(items))))
     }
 }
 
-impl<T> Deref for Thin<T> {
+impl<T> Deref for ThinVec<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
@@ -48,7 +48,7 @@ impl<T> Deref for Thin<T> {
     }
 }
 
-impl<T> DerefMut for Thin<T> {
+impl<T> DerefMut for ThinVec<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         self.0.as_mut().map_or(&mut [], |items| &mut items.0)
     }
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_of_what_is_taken_out() {
-        let mut list = Thin::from(vec![1]);
+        let mut list = ThinVec::from(vec![1]);
         list.push(2);
         list.push(3);
         list[0] = 4;
@@ -70,6 +70,6 @@ mod tests {
         assert_eq!((list.take(), list.swap_remove(0)), (vec![], None));
         list.push(5);
         assert_eq!((list.swap_remove(0), list.0.is_none()), (Some(5), true));
-        assert!(Thin::<u8>::from(Vec::new()).0.is_none());
+        assert!(ThinVec::<u8>::from(Vec::new()).0.is_none());
     }
 }

@@ -10,6 +10,32 @@ use futures_core::FusedFuture;
 use crate::wake::Place;
 use crate::{CloseEvent, Transport, WebSocket};
 
+impl<T: Transport> WebSocket<T> {
+    /// Waits until the socket is closed, and says how it ended.
+    ///
+    /// It reads no events: handlers and streams go on as they are. (A stream that
+    /// was made only to wait for the end, and is not read, blocks them: reading
+    /// stops when it holds the receive limit.)
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").send("news").close_with(1000, "that is all");
+    /// # network.block_on(async {
+    /// use isosocket::WebSocket;
+    ///
+    /// let socket = WebSocket::new("ws://peer/")?;
+    /// socket.on_message(|_, message| println!("{message}"));
+    /// let close = socket.closed().await;
+    /// assert_eq!(close.reason, "that is all");
+    /// # Ok::<(), isosocket::NewError>(())
+    /// # }).unwrap();
+    /// ```
+    #[doc(alias = "wait")]
+    pub fn closed(&self) -> Closed<'_, T> {
+        Closed::new(self)
+    }
+}
+
 /// The future of [`WebSocket::closed`]. Dropping it changes nothing.
 ///
 /// ```

@@ -12,6 +12,32 @@ use crate::socket::check_close;
 use crate::wake::Place;
 use crate::{CloseError, Message, ReadyState, SendError, Transport, WebSocket};
 
+impl<T: Transport> WebSocket<T> {
+    /// A [`Sink`](futures_sink::Sink) of messages: `send`, with the waiting of
+    /// [`send_ready`](Self::send_ready) built in.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").expect("one").expect("two");
+    /// # network.block_on(async {
+    /// # let socket = isosocket::WebSocket::open("ws://peer/").await.unwrap();
+    /// use futures::SinkExt;
+    ///
+    /// let mut sender = socket.sender();
+    /// sender.feed("one".into()).await?;
+    /// sender.feed("two".into()).await?;
+    /// sender.flush().await?; // all is handed to the network
+    /// # Ok::<(), isosocket::SendError>(())
+    /// # }).unwrap();
+    /// # network.finish();
+    /// ```
+    #[doc(alias = "sink")]
+    #[doc(alias = "split")]
+    pub fn sender(&self) -> Sender<T> {
+        Sender::new(self.clone())
+    }
+}
+
 /// A socket as a [`Sink`] of messages, made by [`WebSocket::sender`].
 ///
 /// It is a handle: while it lives the socket stays open.

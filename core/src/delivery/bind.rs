@@ -182,7 +182,7 @@ pub trait Bind: Sized + 'static {
 /// ```
 pub struct Binding {
     pub(crate) live: Arc<AtomicBool>,
-    pub(crate) socket: Weak<dyn Sweep>,
+    pub(crate) socket: Weak<dyn ListenerOwner>,
 }
 
 impl Binding {
@@ -221,7 +221,7 @@ impl Binding {
     pub fn unbind(self) {
         self.live.store(false, Ordering::Release);
         if let Some(socket) = self.socket.upgrade() {
-            socket.sweep();
+            socket.drop_unbound();
         }
     }
 }
@@ -233,9 +233,9 @@ impl fmt::Debug for Binding {
 }
 
 /// A socket, as far as a binding knows it.
-pub(crate) trait Sweep: Send + Sync {
+pub(crate) trait ListenerOwner: Send + Sync {
     /// Drops, soon, the handlers that are no longer live.
-    fn sweep(self: Arc<Self>);
+    fn drop_unbound(self: Arc<Self>);
 
     /// A listener was dropped that the socket does not know of. If it was the last
     /// one of a socket without handles, nothing of the socket is needed any more.

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use once_cell::race::OnceBox;
 
-use crate::accepted::Accepted;
-use crate::bind::Sweep;
-use crate::carrier::Carrier;
-use crate::delivery::{Delivery, Listener, Mail, Mailbox, Slot, Wish};
-use crate::machine::{Decision, Input, step};
-use crate::request::Shown;
+use crate::delivery::bind::ListenerOwner;
+use crate::delivery::{Delivery, Interest, Listener, Mail, Mailbox, Slot};
+use crate::socket::accepted::Accepted;
+use crate::socket::carrier::Carrier;
+use crate::socket::machine::{Decision, Input, step};
+use crate::socket::request::Shown;
 use crate::wake::Waiters;
-use crate::{CloseEvent, ErrorEvent, Home, Link, Options, ReadyState, Transport, WebSocket};
+use crate::{CloseEvent, ErrorEvent, Link, Options, ReadyState, SharedCell, Transport, WebSocket};
 
 /// How a socket ended.
 pub(crate) struct End {
@@ -72,9 +72,9 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) dirty: AtomicBool,
     /// Events wait for a first listener.
     pub(crate) kept: AtomicBool,
-    pub(crate) mail: Home<Mailbox<WebSocket<T>>>,
+    pub(crate) mail: SharedCell<Mailbox<WebSocket<T>>>,
     /// `None` while a turn is under way.
-    pub(crate) delivery: Home<Option<Box<Delivery<WebSocket<T>>>>>,
+    pub(crate) delivery: SharedCell<Option<Box<Delivery<WebSocket<T>>>>>,
     pub(crate) waiters: Waiters,
 }
 
@@ -101,8 +101,8 @@ impl<T: Transport> Shared<T> {
             abandoned: AtomicBool::new(false),
             dirty: AtomicBool::new(!mail.is_empty()),
             kept: AtomicBool::new(false),
-            mail: Home::new(mail.into()),
-            delivery: Home::new(Some(Box::default())),
+            mail: SharedCell::new(mail.into()),
+            delivery: SharedCell::new(Some(Box::default())),
             waiters: Waiters::default(),
         }
     }
@@ -175,7 +175,7 @@ impl<T: Transport> Shared<T> {
         }
         self.abandoned.store(true, Ordering::SeqCst);
         if !is_closed {
-            self.clone().sweep();
+            self.clone().drop_unbound();
         }
     }
 
@@ -183,12 +183,12 @@ impl<T: Transport> Shared<T> {
     /// events wait or none will come: otherwise the next event finds the mail.
     pub(crate) fn post(
         self: &Arc<Self>,
-        wish: Wish,
+        interest: Interest,
         live: Option<Arc<AtomicBool>>,
         listener: Box<dyn Listener<WebSocket<T>>>,
     ) {
         let slot = Slot { live, listener };
-        self.mail.with(|mailbox| mailbox.push((wish, slot)));
+        self.mail.with(|mailbox| mailbox.push((interest, slot)));
         // This thread stores `dirty` and then loads the state and `kept`. The delivering
         // thread stores the state or `kept` and then loads `dirty`. Were these only
         // acquire and release, both could load what was there before: the mail would
@@ -202,8 +202,8 @@ impl<T: Transport> Shared<T> {
     }
 }
 
-impl<T: Transport> Sweep for Shared<T> {
-    fn sweep(self: Arc<Self>) {
+impl<T: Transport> ListenerOwner for Shared<T> {
+    fn drop_unbound(self: Arc<Self>) {
         self.dirty.store(true, Ordering::SeqCst);
         // Once closed there is no handler left to drop.
         if self.state() != ReadyState::Closed {
@@ -213,7 +213,7 @@ impl<T: Transport> Sweep for Shared<T> {
 
     fn listener_left(self: Arc<Self>) {
         if self.abandoned.load(Ordering::SeqCst) {
-            self.sweep();
+            self.drop_unbound();
         }
     }
 }

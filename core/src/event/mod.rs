@@ -1,12 +1,15 @@
 //! The four events of a WebSocket, in the words of the WHATWG standard.
 
+pub(crate) mod error;
+pub(crate) mod report;
+
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::error::write_causes;
-use crate::guard::drop_guarded;
+use crate::base::guard::drop_guarded;
+use crate::event::error::write_causes;
 use crate::{Message, UnknownEvent};
 
 /// The four kinds of events.

@@ -1,6 +1,6 @@
 //! The socket as a backend has it: a link, and turns to report in.
 //!
-//! A turn carries out what [`machine`](crate::machine) decides. No lock is held
+//! A turn carries out what [`machine`](crate::socket::machine) decides. No lock is held
 //! while a handler runs.
 
 use std::fmt;
@@ -10,13 +10,13 @@ use std::sync::atomic::Ordering;
 
 use thiserror::Error;
 
+use crate::base::guard::logging;
+use crate::base::thin_vec::ThinVec;
 use crate::delivery::Delivery;
-use crate::guard::logging;
-use crate::line::Relay;
-use crate::machine::{Decision, Input, step};
-use crate::request::without_secrets;
-use crate::shared::Shared;
-use crate::thin::Thin;
+use crate::delivery::relay::Relay;
+use crate::socket::machine::{Decision, Input, step};
+use crate::socket::request::without_secrets;
+use crate::socket::shared::Shared;
 use crate::{CloseEvent, ErrorEvent, Event, Message, ReadyState, Report, Transport, WebSocket};
 
 /// A backend's end of a socket. See [`Transport`] for the contract.
@@ -44,7 +44,7 @@ impl<T: Transport> Link<T> {
             delivery: Some(delivery),
             changed: false,
         };
-        turn.settle();
+        turn.check_mail();
         Some(turn)
     }
 
@@ -125,7 +125,7 @@ impl<T: Transport> Turn<T> {
     /// not moved then, and the event is anything after.
     #[inline(always)]
     pub fn message_in(&mut self, event: &mut Event) {
-        self.settle();
+        self.check_mail();
         // A message never changes the state, so there is nothing to swap.
         if let (_, Decision::DeliverMessage) = step(self.socket.ready_state(), Input::Message) {
             self.deliver(event);
@@ -138,7 +138,7 @@ impl<T: Transport> Turn<T> {
 
     /// Tells the socket a fact.
     pub fn report(&mut self, report: Report) {
-        self.settle();
+        self.check_mail();
         if self.relay().is_some() {
             return self.pass_on(report);
         }
@@ -239,7 +239,7 @@ impl<T: Transport> Turn<T> {
                 let shared = &self.socket.shared;
                 shared.set_end(Some(error.clone()), close.clone());
                 self.tell(Event::Error(error));
-                self.settle();
+                self.check_mail();
             }
             Decision::DeliverClose => self.socket.shared.set_end(None, close.clone()),
             _ => return,
@@ -263,7 +263,7 @@ impl<T: Transport> Turn<T> {
 
     /// Takes in mail and delivers what waited for it.
     #[inline]
-    fn settle(&mut self) {
+    fn check_mail(&mut self) {
         if self.socket.shared.dirty.load(Ordering::SeqCst) {
             self.take_mail();
         }
@@ -281,7 +281,7 @@ impl<T: Transport> Turn<T> {
             if shared.handles.load(Ordering::Acquire) == 1 {
                 shared.abandon();
             }
-            delivery.absorb(shared.mail.with(Thin::take));
+            delivery.absorb(shared.mail.with(ThinVec::take));
             if let Some(dropped) = delivery.take_dropped() {
                 let error = ErrorEvent::new(Dropped(dropped));
                 self.changed |= fail(&self.socket, &error);
@@ -296,7 +296,7 @@ impl<T: Transport> Turn<T> {
 
     /// Whether the turn can end: no mail came that concerns what waits.
     fn try_end(&mut self) -> bool {
-        self.settle();
+        self.check_mail();
         let Some(delivery) = &mut self.delivery else {
             return true;
         };
@@ -360,7 +360,7 @@ impl<T: Transport> Drop for Turn<T> {
         let shared = &self.socket.shared;
         // The turn's own handle goes after this, and leaves nothing to look at.
         shared.in_turn.store(false, Ordering::Relaxed);
-        shared.delivery.with(|home| *home = delivery);
+        shared.delivery.with(|cell| *cell = delivery);
         if self.changed {
             shared.waiters.wake();
         }

@@ -1,0 +1,7 @@
+//! What everything else stands on: calls of the program's code that cannot do harm,
+//! locks, and the one difference between targets.
+
+pub(crate) mod catch;
+pub(crate) mod guard;
+pub(crate) mod maybe_send;
+pub(crate) mod thin_vec;
