@@ -20,7 +20,8 @@ const PROGRAMS: &[&str] = &[
 /// What is in those folders for backends alone. `Transport` has one example
 /// for all of it.
 const BACKENDS: &[&str] = &[
-    "core/src/base/maybe_send.rs",
+    "core/src/base/maybe_send/page.rs",
+    "core/src/base/maybe_send/threads.rs",
     "core/src/event/report.rs",
     "core/src/mock/substitute.rs",
     "core/src/mock/transport.rs",

@@ -1,0 +1,28 @@
+//! Where there are threads that share memory: natively, and on wasm with atomics.
+
+use super::{Lock, MaybeSend};
+
+/// How short data is aligned: as words, which registers move at once.
+pub(crate) type Alignment = u64;
+
+/// What [`MaybeSend`] demands.
+pub trait Bound: Send {}
+
+impl<T: Send> Bound for T {}
+
+/// A value that may own handlers, and that all handles of a socket share. It is a lock.
+#[derive(Debug, Default)]
+pub struct SharedCell<T>(Lock<T>);
+
+impl<T: MaybeSend + 'static> SharedCell<T> {
+    /// A cell with `value`.
+    pub fn new(value: T) -> Self {
+        SharedCell(Lock::new(value))
+    }
+
+    /// Calls `f` with the value. `f` must be short, and must not call the program's code.
+    #[inline]
+    pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        f(&mut self.0.lock())
+    }
+}
