@@ -12,6 +12,14 @@ mod net;
 mod options;
 mod per_process;
 mod random;
+mod system;
+#[cfg(isosocket_simulation)]
+#[doc(hidden)]
+pub mod simulation {
+    //! What takes the place of the system in a simulation.
+
+    pub use crate::system::simulated::{News, System, elapsed, install, uninstall};
+}
 mod transport;
 mod wire;
 

@@ -3,6 +3,15 @@
 //! A generator belongs to its thread. It may be gone while the thread ends, and
 //! then the operating system's is asked, so that a destructor may still send.
 
+#![cfg_attr(
+    isosocket_simulation,
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "a simulation has random bytes of its own"
+    )
+)]
+
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
 
@@ -17,15 +26,24 @@ thread_local! {
 #[inline]
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
+    fill(&mut bytes);
+    bytes
+}
+
+#[cfg(isosocket_simulation)]
+use crate::system::random as fill;
+
+#[cfg(not(isosocket_simulation))]
+#[inline]
+fn fill(bytes: &mut [u8]) {
     let filled = GENERATOR.try_with(|generator| {
         let mut generator = generator.borrow_mut();
         let generator = generator.get_or_insert_with(|| Box::new(seeded()));
-        generator.fill_bytes(&mut bytes);
+        generator.fill_bytes(bytes);
     });
     if filled.is_err() {
-        from_system(&mut bytes);
+        from_system(bytes);
     }
-    bytes
 }
 
 fn seeded() -> StdRng {

@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::current;
 use super::local::{Flag, Local, Step};
+use crate::system;
 
 /// Blocking receives, for programs of threads: an extension of
 /// [`Events`](isosocket_core::Events).
@@ -163,7 +164,7 @@ impl<T: Transport> EventsExt for Events<T> {
 
     fn recv_timeout(&mut self, timeout: Duration) -> Result<Event, RecvError> {
         // A deadline beyond the clock's range is none.
-        receive(self, Instant::now().checked_add(timeout))
+        receive(self, system::now().checked_add(timeout))
     }
 
     fn recv_deadline(&mut self, deadline: Instant) -> Result<Event, RecvError> {
@@ -263,7 +264,7 @@ impl Parker {
     /// Sleeps until woken; `false` when the deadline passed before.
     fn park(&self, deadline: Option<Instant>) -> bool {
         while !self.woken.swap(false, Ordering::Acquire) {
-            match deadline.map(|when| when.saturating_duration_since(Instant::now())) {
+            match deadline.map(|when| when.saturating_duration_since(system::now())) {
                 None => thread::park(),
                 Some(Duration::ZERO) => return false,
                 Some(rest) => thread::park_timeout(rest),

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use isosocket_core::{ErrorEvent, Link, Report, Turn, guard};
-use mio::event::Event;
 
 use super::dialling::Dialling;
 use super::fork;
@@ -17,6 +16,7 @@ use super::opening::Opening;
 use super::reactor::Context;
 use crate::Native;
 use crate::handle::Handle;
+use crate::system::Event;
 
 /// What a connection needs of the loop next.
 pub(super) enum Next {

@@ -17,6 +17,7 @@ use crate::engine::opening::Setup;
 use crate::handle::Handle;
 use crate::net::dial::{ATTEMPT_DELAY, Attempt, Dial};
 use crate::net::prepare::{Preparation, prepare};
+use crate::system;
 
 #[derive(Debug)]
 pub(crate) struct Dialling {
@@ -44,7 +45,7 @@ impl Dialling {
             preparation: None,
             dial: Dial::default(),
             // A deadline beyond the clock's range never comes.
-            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            deadline: timeout.and_then(|timeout| system::now().checked_add(timeout)),
             next_attempt: None,
         }
     }
@@ -133,7 +134,7 @@ impl Dialling {
             return self.fail(context, error);
         }
         self.next_attempt = match self.dial.has_addresses() {
-            true => Some(Instant::now() + ATTEMPT_DELAY),
+            true => Some(system::now() + ATTEMPT_DELAY),
             false => None,
         };
         Next::Wait(Connection::Dialling(self))

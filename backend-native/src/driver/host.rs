@@ -4,13 +4,13 @@
 //! it is cancelled nothing is left of it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use isosocket_core::{Host, MaybeSend, NewError};
 
 use super::local;
 use super::mailbox::{Call, CallKey, Command, Mailbox};
-use crate::random;
+use crate::{random, system};
 
 /// The event loop of the thread that made it, for calls without a socket.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl Host for NativeHost {
         task: impl FnOnce() + MaybeSend + 'static,
     ) -> Result<NativeTimer, NewError> {
         // A deadline beyond the clock's range is none.
-        let Some(when) = Instant::now().checked_add(delay) else {
+        let Some(when) = system::now().checked_add(delay) else {
             return Ok(NativeTimer(None));
         };
         match self.0.call_at(when, Call::new(task)) {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::marker::PhantomData;
-#[cfg(unix)]
+#[cfg(all(unix, not(isosocket_simulation)))]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,15 +13,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
-#[cfg(unix)]
+#[cfg(all(unix, not(isosocket_simulation)))]
 use isosocket_core::logging;
-#[cfg(unix)]
+#[cfg(all(unix, not(isosocket_simulation)))]
 use mio::Registry;
 
 use super::current::{self, Driving};
 use super::mailbox::Mailbox;
 use super::reactor::{self, Reactor};
 use super::{fork, shared};
+use crate::system;
 
 /// The part of a loop that its thread finds again in a nested call.
 pub(super) struct Local {
@@ -69,7 +70,7 @@ impl Local {
     }
 
     /// A descriptor of the poll that can be used without a lock.
-    #[cfg(unix)]
+    #[cfg(all(unix, not(isosocket_simulation)))]
     fn descriptor(&self) -> io::Result<Registry> {
         let reactor = self.reactor.lock().unwrap_or_else(PoisonError::into_inner);
         reactor.poll().registry().try_clone()
@@ -138,7 +139,7 @@ impl Local {
         self.mailbox.set_owner();
         let _driving = Driving::new(&self.mailbox);
         loop {
-            let left = deadline.map(|when| when.saturating_duration_since(Instant::now()));
+            let left = deadline.map(|when| when.saturating_duration_since(system::now()));
             let timeout = match step() {
                 Step::Done => return true,
                 Step::Again => Some(Duration::ZERO),
@@ -318,10 +319,10 @@ pub fn run(future: impl Future<Output = ()>) {
 pub struct EventLoop {
     owner: Owner,
     /// A second descriptor of the loop's poll, which can be borrowed without a lock.
-    #[cfg(unix)]
+    #[cfg(all(unix, not(isosocket_simulation)))]
     descriptor: Registry,
     /// The process that `descriptor` belongs to.
-    #[cfg(unix)]
+    #[cfg(all(unix, not(isosocket_simulation)))]
     generation: u32,
 }
 
@@ -356,9 +357,9 @@ impl EventLoop {
     pub fn new() -> io::Result<Self> {
         let owner = Owner::new()?;
         Ok(EventLoop {
-            #[cfg(unix)]
+            #[cfg(all(unix, not(isosocket_simulation)))]
             descriptor: owner.0.descriptor()?,
-            #[cfg(unix)]
+            #[cfg(all(unix, not(isosocket_simulation)))]
             generation: fork::generation(),
             owner,
         })
@@ -406,7 +407,7 @@ impl EventLoop {
         // Sockets that its handlers make belong to it as well.
         let _entered = Entered::new(self.owner.0.clone());
         self.owner.0.turn(timeout);
-        #[cfg(unix)]
+        #[cfg(all(unix, not(isosocket_simulation)))]
         self.after_fork();
     }
 
@@ -463,7 +464,7 @@ impl EventLoop {
     }
 
     /// In a forked child a turn makes a new poll, which has a new descriptor.
-    #[cfg(unix)]
+    #[cfg(all(unix, not(isosocket_simulation)))]
     fn after_fork(&mut self) {
         if self.generation != fork::generation() {
             match self.owner.0.descriptor() {
@@ -489,14 +490,14 @@ impl fmt::Debug for EventLoop {
 /// something to do: because something arrived, or because another thread wants
 /// something. A deadline does not make it readable: see
 /// [`next_deadline`](EventLoop::next_deadline).
-#[cfg(unix)]
+#[cfg(all(unix, not(isosocket_simulation)))]
 impl AsFd for EventLoop {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
     }
 }
 
-#[cfg(unix)]
+#[cfg(all(unix, not(isosocket_simulation)))]
 impl AsRawFd for EventLoop {
     fn as_raw_fd(&self) -> RawFd {
         self.descriptor.as_raw_fd()

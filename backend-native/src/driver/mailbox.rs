@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::system::Waker;
 use isosocket_core::{Link, drop_guarded, guard, logging};
-use mio::Waker;
 
 use super::connection::Connection;
 use super::current;

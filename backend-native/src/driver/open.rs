@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use isosocket_core::{Message, Report, Turn, logging};
-use mio::event::Event;
 
 use super::connection::{Connection, Next, Seat};
 use super::mailbox::Action;
@@ -26,6 +25,7 @@ use crate::engine::handshake::Reply;
 use crate::engine::session::{ControlFrame, Facts, Life, Session, SessionOptions};
 use crate::handle::{Flushed, Handle, Packer};
 use crate::net::stream::Stream;
+use crate::system::{self, Event, TcpStream};
 use crate::wire::decoder::{Arena, Flow};
 
 /// How long one visit hands messages to the program before other sockets have
@@ -91,7 +91,7 @@ impl Open {
         let inflater = agreed.as_ref().map(|agreed| agreed.inflater());
         let packer = agreed.as_ref().map(Packer::new);
         let (stream, token) = share(wire);
-        let session = Session::new(options, inflater, Instant::now());
+        let session = Session::new(options, inflater, system::now());
         seat.handle
             .attach(stream.clone(), packer, session.keeps_alive());
         let open = Box::new(Open {
@@ -139,7 +139,7 @@ impl Open {
             Action::Resolved(_) => Next::Wait(Connection::Open(self)),
             Action::Flush => self.flush_and(context, false),
             Action::Close => {
-                self.session.close(Instant::now());
+                self.session.close(system::now());
                 self.resume();
                 // What the network takes at once says nothing about the peer.
                 match self.flush_and(context, true) {
@@ -158,12 +158,12 @@ impl Open {
             Action::WriteFailed(error) => self.on_write_error(context, error),
             Action::Resume => {
                 self.resume();
-                self.session.accepted(Instant::now());
+                self.session.accepted(system::now());
                 self.read(context)
             }
             Action::Detach => {
                 self.seat.drop_link();
-                self.session.abandon(Instant::now());
+                self.session.abandon(system::now());
                 Next::Wait(Connection::Open(self))
             }
         }
@@ -311,7 +311,7 @@ impl Open {
 
     /// Writing failed. The peer may have said why before (S109).
     fn on_write_error(mut self: Box<Self>, context: &mut Context, error: io::Error) -> Next {
-        let now = Instant::now();
+        let now = system::now();
         let (life, _) = self.with_facts(|session, facts| session.on_write_error(error, now, facts));
         match life {
             Life::Over => self.finish(context),
@@ -354,7 +354,7 @@ impl Open {
     /// Calls `f` with the stream while no other thread uses it.
     fn move_stream(
         mut self: Box<Self>,
-        f: impl FnOnce(&mut mio::net::TcpStream) -> io::Result<usize>,
+        f: impl FnOnce(&mut TcpStream) -> io::Result<usize>,
     ) -> Box<Self> {
         let Open {
             seat,
@@ -398,7 +398,7 @@ impl Established {
         let mut unused = 0;
         let (life, queued) = open.with_facts(|session, facts| {
             facts.report(established);
-            let (used, life) = session.receive(rest, Instant::now(), arena, facts);
+            let (used, life) = session.receive(rest, system::now(), arena, facts);
             unused = rest.len() - used;
             life
         });
@@ -610,7 +610,7 @@ impl Pacer {
 
     /// Reads the clock.
     fn now(&mut self) -> Instant {
-        let now = Instant::now();
+        let now = system::now();
         self.began.get_or_insert(now);
         self.last = Some(now);
         now

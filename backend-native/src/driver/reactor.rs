@@ -11,8 +11,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use isosocket_core::{guard, logging};
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
 use super::connection::{Connection, Next};
@@ -21,6 +19,7 @@ use super::fork;
 use super::mailbox::{Command, Mailbox};
 use super::timers::Timers;
 use crate::handle::Handle;
+use crate::system::{self, Events, Interest, Poll, TcpStream, Token, Waker};
 use crate::wire::decoder::Arena;
 
 /// How much one read takes, in bytes. One buffer serves the reads of all sockets.
@@ -152,6 +151,7 @@ impl Reactor {
         }
     }
 
+    #[cfg(all(unix, not(isosocket_simulation)))]
     pub(super) fn poll(&self) -> &Poll {
         &self.context.poll
     }
@@ -207,7 +207,7 @@ impl Reactor {
     /// When the next turn is due, if nothing happens before.
     pub(super) fn next_deadline(&mut self) -> Option<Instant> {
         if self.full || !self.queued.is_empty() || self.mailbox.has_mail() {
-            return Some(Instant::now());
+            return Some(system::now());
         }
         let first = self.first_deadline();
         [first, self.mailbox.first_call()]
@@ -220,7 +220,7 @@ impl Reactor {
     /// that: what arrived before then is found by this poll.
     fn timeout(&mut self, most: Option<Duration>) -> (Option<Duration>, Option<Instant>) {
         let deadline = self.next_deadline();
-        let now = deadline.map(|_| Instant::now());
+        let now = deadline.map(|_| system::now());
         let wait = deadline.zip(now);
         let wait = wait.map(|(deadline, now)| deadline.saturating_duration_since(now));
         let timeout = [wait, most].into_iter().flatten().min();

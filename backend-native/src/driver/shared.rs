@@ -7,8 +7,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
+use crate::system::{Poll, Waker};
 use isosocket_core::{drop_guarded, logging};
-use mio::{Poll, Waker};
 
 use super::current::Driving;
 use super::fork;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::engine::send::{Taken, padding};
+use crate::system;
 
 /// In place of a time: the network has taken nothing so far.
 const NEVER: u64 = 1;
@@ -109,10 +110,10 @@ fn grow(counter: &AtomicUsize, by: usize) {
 
 /// Milliseconds since the first call, and more than [`NEVER`].
 fn milliseconds() -> u64 {
-    clock_base().elapsed().as_millis() as u64 + NEVER + 1
+    system::now().duration_since(clock_base()).as_millis() as u64 + NEVER + 1
 }
 
 fn clock_base() -> Instant {
     static BASE: OnceLock<Instant> = OnceLock::new();
-    *BASE.get_or_init(Instant::now)
+    *BASE.get_or_init(system::now)
 }

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use isosocket_core::{MessageRef, Refusal};
 use tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -22,6 +22,7 @@ use crate::driver::current;
 use crate::engine::send::{BuiltFrame, CHUNK, Outgoing, SendQueue, Taken, first_piece, padding};
 use crate::engine::session::ControlFrame;
 use crate::random;
+use crate::system;
 use crate::wire::frame::{MAX_CLIENT_HEADER, Mask, encode_header, encode_payload};
 
 /// In a burst a message of at least this many bytes is still written inline,
@@ -178,7 +179,7 @@ impl Handle {
         }
         let mut credit = self.credit.load(Ordering::Relaxed);
         if credit == 0 {
-            let now = Instant::now();
+            let now = system::now();
             let last = queue.last_send.replace(now);
             if last.is_none_or(|last| now.duration_since(last) < BURST_PAUSE) {
                 return false;

@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::net::TcpStream;
+use crate::system::TcpStream;
 
 /// How long an attempt has before the next one starts beside it (RFC 8305,
 /// section 5).

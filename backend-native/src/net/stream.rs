@@ -5,10 +5,9 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 
 use bytes::BytesMut;
-use mio::net::TcpStream;
-use socket2::SockRef;
 
 use crate::net::tls::Tls;
+use crate::system::{self, TcpStream};
 
 /// A byte stream to the peer.
 #[derive(Debug)]
@@ -34,7 +33,7 @@ impl Stream {
 
     /// How many bytes the system holds at most that were not read.
     pub(crate) fn receive_buffer(&self) -> usize {
-        SockRef::from(&self.tcp).recv_buffer_size().unwrap_or(0)
+        system::receive_buffer(&self.tcp)
     }
 
     /// Reads once; `Ok(0)` is the peer's end of stream.
@@ -59,8 +58,7 @@ impl Stream {
             let room = data.spare_capacity_mut();
             let most = most.min(room.len());
             let room = &mut room[..most];
-            // By way of `try_io` mio learns when there is nothing left.
-            self.tcp.try_io(|| SockRef::from(&self.tcp).recv(room))
+            system::receive(&self.tcp, room)
         })?;
         // SAFETY: `recv` has written this many bytes, and there is room for them.
         unsafe { data.set_len(data.len() + read) };

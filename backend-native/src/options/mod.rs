@@ -14,13 +14,13 @@ pub(crate) mod target;
 use std::time::Duration;
 
 use isosocket_core::{Builder, NewError, Transport};
-use socket2::{SockRef, TcpKeepalive};
 
 use crate::engine::keep_alive::KeepAliveTimes;
 use crate::net::tls::TlsChoice;
 use crate::options::headers::Headers;
 use crate::options::proxy::{Proxy, from_environment};
 use crate::options::target::Target;
+use crate::system::{self, TcpStream};
 use crate::wire::deflate::Deflate;
 
 /// The options that only this backend has; see [`BuilderExt`].
@@ -98,18 +98,17 @@ impl NativeOptions {
 
     /// Sets up a socket that is about to be used. TCP_NODELAY always: a message
     /// is sent when it is sent.
-    pub(crate) fn set_up(&self, tcp: &mio::net::TcpStream) -> std::io::Result<()> {
+    pub(crate) fn set_up(&self, tcp: &TcpStream) -> std::io::Result<()> {
         tcp.set_nodelay(true)?;
-        let socket = SockRef::from(tcp);
         if let Some(time) = self.tcp.keepalive {
             let time = Duration::from_secs(whole_seconds(time));
-            socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time))?;
+            system::set_keepalive(tcp, time)?;
         }
         if let Some(size) = self.tcp.send_buffer {
-            socket.set_send_buffer_size(size)?;
+            system::set_send_buffer(tcp, size)?;
         }
         if let Some(size) = self.tcp.receive_buffer {
-            socket.set_recv_buffer_size(size)?;
+            system::set_receive_buffer(tcp, size)?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Mutex, MutexGuard};
 
-use mio::net::TcpStream;
+use crate::system::TcpStream;
 use url::Host;
 
 /// What TLS does for a stream. All methods are non-blocking.

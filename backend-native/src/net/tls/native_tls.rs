@@ -6,7 +6,7 @@
 use std::io::{self, Read, Write};
 use std::mem;
 
-use mio::net::TcpStream;
+use crate::system::TcpStream;
 use native_tls::{HandshakeError, MidHandshakeTlsStream, TlsConnector, TlsStream};
 use url::Host;
 

@@ -6,7 +6,7 @@
 
 use std::io::{self, IoSlice, Write};
 
-use mio::net::TcpStream;
+use crate::system::TcpStream;
 use socket2::SockRef;
 
 /// The flag MSG_NOSIGNAL. Where a system has none, mio has told the socket itself

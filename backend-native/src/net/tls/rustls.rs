@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::system::TcpStream;
 use isosocket_core::logging;
-use mio::net::TcpStream;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use thiserror::Error;

@@ -1,0 +1,15 @@
+//! The operating system, as event loops use it: the clock, TCP streams and their
+//! readiness.
+//!
+//! In a build with `--cfg isosocket_simulation` a model of it takes its place, and the
+//! same code runs in simulated time: see `tests/simulation`.
+
+#[cfg(not(isosocket_simulation))]
+mod real;
+#[cfg(isosocket_simulation)]
+pub(crate) mod simulated;
+
+#[cfg(not(isosocket_simulation))]
+pub(crate) use real::*;
+#[cfg(isosocket_simulation)]
+pub(crate) use simulated::*;
