@@ -424,6 +424,17 @@ pub static HOSTS: &[Host] = &[
         &["run", "-q", "-p", "xtask", "--", "servers"],
         crate::servers::NEEDS,
     ),
+    aside(
+        "simulation",
+        "native, in simulated time",
+        Set::Core,
+        &[
+            &["build", "-p", "xtask"],
+            &["run", "-q", "-p", "xtask", "--", "simulate", "build"],
+        ],
+        &["run", "-q", "-p", "xtask", "--", "simulate"],
+        &[],
+    ),
     threads(
         "threads-node",
         "Node 22 or later, two threads",

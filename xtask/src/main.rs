@@ -23,6 +23,7 @@ mod record;
 mod report;
 mod servers;
 mod session;
+mod simulate;
 mod test_all;
 mod threads;
 mod tidy;
@@ -71,6 +72,10 @@ Usage: cargo xtask COMMAND
   servers [--install]
         Talk compressed with servers that are not ours: ws and websockets.
 
+  simulate [--seeds N] [--from K] [--replay SEED]
+        Run the whole client in simulated time, against a model of a network and a
+        peer. One seed is one run; `--replay` prints everything that happens in one.
+
   threads node|chromium [--install] [FILTER]
         Run the cases of sockets that are used from two threads, on wasm with
         atomics. Needs one certain nightly, and builds its standard library.
@@ -95,6 +100,7 @@ fn main() -> ExitCode {
         Some("demo") => demo::main(&rest),
         Some("autobahn") => autobahn::main(&rest),
         Some("servers") => servers::main(&rest),
+        Some("simulate") => simulate::main(&rest),
         Some("threads") => threads::main(&rest),
         Some("tidy") => tidy::main(&rest),
         Some(other) => Err(format!("there is no command `{other}`\n\n{USAGE}")),
