@@ -81,6 +81,10 @@ struct Connection {
     outgoing: VecDeque<u8>,
     ending: Option<End>,
     meter: Meter,
+    /// When the network last took bytes of the client.
+    last_taken: Duration,
+    /// A reset overtook bytes of the peer.
+    lost: bool,
 }
 
 /// Tells payload from framing in what the client writes.
@@ -175,6 +179,19 @@ impl Network {
         self.connections
             .get(stream)
             .map_or(0, |it| it.meter.payload)
+    }
+
+    /// When the network last took bytes of the client.
+    pub fn last_taken(&self, stream: usize) -> Duration {
+        self.connections
+            .get(stream)
+            .map_or(Duration::ZERO, |it| it.last_taken)
+    }
+
+    /// Whether bytes of the peer were lost, or are still on their way.
+    pub fn has_lost(&self, stream: usize) -> bool {
+        let lost = |it: &Connection| it.lost || !it.outgoing.is_empty();
+        self.connections.get(stream).is_none_or(lost)
     }
 
     pub fn note(&mut self, text: impl FnOnce() -> String) {
@@ -284,6 +301,7 @@ impl Network {
         if outcome.reset {
             connection.ending = Some(End::Reset);
             // A reset overtakes what was not sent.
+            connection.lost |= !connection.outgoing.is_empty();
             connection.outgoing.clear();
         } else if outcome.shutdown {
             connection.ending.get_or_insert(End::Shutdown);
@@ -397,6 +415,8 @@ impl System for Network {
             outgoing: VecDeque::new(),
             ending: None,
             meter: Meter::default(),
+            last_taken: Duration::ZERO,
+            lost: false,
         });
         if self.plan.connect != ConnectPlan::Never {
             let when = self.now + self.delay();
@@ -452,6 +472,7 @@ impl System for Network {
         let size = self.piece_size(bytes.len().min(room));
         self.note(|| format!("#{stream} writes {size} of {} bytes", bytes.len()));
         self.connections[stream].meter.add(&bytes[..size]);
+        self.connections[stream].last_taken = self.now;
         self.enter(stream, true, Piece::Bytes(bytes[..size].to_vec()));
         Ok(size)
     }

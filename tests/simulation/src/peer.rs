@@ -79,6 +79,10 @@ pub struct Peer {
     /// How many messages were sent before its Close frame.
     before_close: Option<usize>,
     reset: bool,
+    /// When it sent its Close frame.
+    close_sent: Option<Duration>,
+    written: usize,
+    now: Duration,
 }
 
 impl Peer {
@@ -109,7 +113,20 @@ impl Peer {
             last_read: Duration::ZERO,
             before_close: None,
             reset: false,
+            close_sent: None,
+            written: 0,
+            now: Duration::ZERO,
         }
+    }
+
+    /// When it sent its Close frame.
+    pub fn close_sent(&self) -> Option<Duration> {
+        self.close_sent
+    }
+
+    /// How many bytes it has written.
+    pub fn written(&self) -> usize {
+        self.written
     }
 
     /// When it last took bytes.
@@ -136,7 +153,13 @@ impl Peer {
 
     pub fn on_bytes(&mut self, bytes: &[u8], now: Duration) -> Outcome {
         let mut outcome = Outcome::default();
+        self.now = now;
         self.last_read = now;
+        if self.gone {
+            // As TCP does where nobody reads any more.
+            outcome.reset = true;
+            return outcome;
+        }
         self.input.extend_from_slice(bytes);
         if self.state == State::Head {
             self.read_head(now, &mut outcome);
@@ -166,6 +189,7 @@ impl Peer {
     }
 
     fn on_due(&mut self, now: Duration, outcome: &mut Outcome) {
+        self.now = now;
         if self.stalled <= now {
             self.stalled = Duration::ZERO;
         }
@@ -191,7 +215,8 @@ impl Peer {
         self.set_timer(outcome);
     }
 
-    fn set_timer(&self, outcome: &mut Outcome) {
+    fn set_timer(&mut self, outcome: &mut Outcome) {
+        self.written += outcome.bytes.len();
         let act = self.next_act.filter(|_| self.state == State::Open);
         let times = [
             self.reply.as_ref().map(|(when, _)| *when),
@@ -307,6 +332,7 @@ impl Peer {
         self.state = State::Ending;
         self.own_close = Some(code.unwrap_or(1005));
         self.before_close = Some(self.sent.len());
+        self.close_sent = Some(self.now);
         let payload = code.map_or(Vec::new(), |code| code.to_be_bytes().to_vec());
         write_frame(0x88, &payload, &mut outcome.bytes);
         outcome.notes.push(format!("sends Close {code:?}"));
@@ -376,8 +402,11 @@ impl Peer {
     }
 }
 
-/// A frame of the client: its first byte, its payload or what is wrong, its length.
-fn parse(input: &[u8]) -> Option<(u8, Result<Vec<u8>, &'static str>, usize)> {
+/// A payload, or what is wrong with it.
+type Payload = Result<Vec<u8>, &'static str>;
+
+/// A frame of the client: its first byte, its payload, and its length.
+fn parse(input: &[u8]) -> Option<(u8, Payload, usize)> {
     let [first, second, ..] = *input else {
         return None;
     };

@@ -233,6 +233,11 @@ impl Plan {
 }
 
 impl NetworkPlan {
+    /// The longest that something is on its way.
+    pub fn latest(&self) -> Duration {
+        Duration::from_micros(self.latency.1)
+    }
+
     /// The longest that an answer is on its way.
     pub fn round_trip(&self) -> Duration {
         2 * Duration::from_micros(self.latency.1)

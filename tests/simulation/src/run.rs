@@ -12,7 +12,7 @@ use isosocket_native::{BuilderExt, EventLoop, Native};
 
 use crate::network::Network;
 use crate::peer::{Message, Peer};
-use crate::plan::{Act, ConnectPlan, Listening, Plan, Reply};
+use crate::plan::{Act, ConnectPlan, Listening, PeerAct, Plan, Reply};
 
 type Socket = WebSocket<Native>;
 
@@ -389,9 +389,48 @@ impl Program {
                     ended - begun
                 ));
             }
+            // A slow peer that takes what was sent is given its time.
+            let taken = network.last_taken(0);
+            let is_silent = seen.failed.is_none() && close.code == 1006;
+            let gone = peer.is_none_or(|peer| peer.gone || peer.was_reset());
+            if is_silent && !gone && taken > begun && taken + plan.close_timeout > ended {
+                let ago = ended - taken;
+                faults.push(format!("S76: it gave up {ago:?} after the peer took bytes"));
+            }
+        }
+        if let Some(peer) = peer {
+            self.check_keep_alive(&seen, peer, &network, &mut faults);
         }
         drop(network);
         self.faults.append(&mut faults);
+    }
+
+    /// S107: a dead peer is noticed in time, and a slow one is not taken for dead.
+    fn check_keep_alive(&self, seen: &Seen, peer: &Peer, network: &Network, faults: &mut Faults) {
+        let plan = &self.plan;
+        let (Some((interval, timeout)), Some(opened)) = (plan.keep_alive, self.opened) else {
+            return;
+        };
+        let stalls = |(_, act): &(Duration, PeerAct)| matches!(act, PeerAct::Stall(_));
+        let answers = plan.network.peer.answers_ping
+            && plan.network.cut.is_none()
+            && !plan.network.peer.acts.iter().any(stalls)
+            && !(peer.faulty || peer.gone || peer.own_close.is_some());
+        let dead = seen.failed.as_ref();
+        if let Some((_, error)) = dead.filter(|(_, error)| answers && error.contains("a ping")) {
+            faults.push(format!("S107: a peer that answers was given up: {error}"));
+        }
+        let asked = self.closed_at.map(|(when, _)| when).or(self.dropped_at);
+        let (Some(cut), Some(ended)) = (plan.network.cut, self.ended) else {
+            return;
+        };
+        let is_alone = asked.is_none_or(|asked| asked > ended);
+        if is_alone && opened < cut && plan.listening != Listening::LazyStream {
+            let life = (cut + plan.network.latest()).max(network.last_taken(0));
+            if ended > life + interval + timeout {
+                faults.push(format!("S107: a dead peer was noticed at {ended:?}"));
+            }
+        }
     }
 
     fn check_messages(&mut self) {
@@ -446,9 +485,44 @@ impl Program {
                     faults.push(format!("the peer closed with {code}, and not {close:?}"));
                 }
             }
+            let is_whole = self.is_peers_end(peer) && !network.has_lost(0);
+            if is_whole && self.opened.is_some() && seen.messages.len() < peer.sent_before_close() {
+                faults.push(format!(
+                    "S109: {} messages arrived of {}",
+                    seen.messages.len(),
+                    peer.sent_before_close()
+                ));
+            }
+            self.check_answer(&seen, peer, &mut faults);
         }
         drop(network);
         self.faults.append(&mut faults);
+    }
+
+    /// S71: where the peer answers `close` in time, its answer counts.
+    fn check_answer(&self, seen: &Seen, peer: &Peer, faults: &mut Faults) {
+        let network = &self.plan.network;
+        let (Some((asked, _)), Some(answered), Some(opened)) =
+            (self.closed_at, peer.close_sent(), self.opened)
+        else {
+            return;
+        };
+        let begun = asked.max(opened);
+        let is_over = self.ended.is_some_and(|ended| ended < begun);
+        if is_over || opened > asked || network.cut.is_some() || peer.faulty || peer.was_reset() {
+            return;
+        }
+        // As long as all that the peer has written takes, a window at a time.
+        let windows = peer.written() / network.receive_buffer + 2;
+        let arrival = answered.max(begun) + network.latest() * windows as u32;
+        if arrival >= begun + self.plan.close_timeout || self.plan.max_message_size < 1 << 20 {
+            return;
+        }
+        let code = peer.own_close.unwrap_or(1005);
+        match &seen.closed {
+            Some((_, close)) if (close.code, close.was_clean) == (code, true) => {}
+            closed => faults.push(format!("S71: the peer answered with {code}: {closed:?}")),
+        }
     }
 
     /// Whether the client's Close frame is of the program, and not of a failure.
