@@ -83,6 +83,8 @@ pub struct Peer {
     close_sent: Option<Duration>,
     written: usize,
     now: Duration,
+    /// When it ended TCP by itself.
+    ended_tcp: Option<Duration>,
 }
 
 impl Peer {
@@ -116,7 +118,13 @@ impl Peer {
             close_sent: None,
             written: 0,
             now: Duration::ZERO,
+            ended_tcp: None,
         }
+    }
+
+    /// When it ended TCP.
+    pub fn ended_tcp(&self) -> Option<Duration> {
+        self.ended_tcp
     }
 
     /// When it sent its Close frame.
@@ -209,6 +217,7 @@ impl Peer {
         }
         if self.end_tcp.take_if(|when| *when <= now).is_some() && !self.gone {
             self.gone = true;
+            self.ended_tcp = Some(now);
             outcome.shutdown = true;
             outcome.notes.push("ends TCP".to_owned());
         }
@@ -298,6 +307,18 @@ impl Peer {
                 write_message(&message, fragments, &mut outcome.bytes);
                 self.sent.push(message);
             }
+            PeerAct::Flood(count) => {
+                for _ in 0..count {
+                    let shape = Shape {
+                        text: false,
+                        size: 1 << 10,
+                    };
+                    let message = Message::new(shape, self.number);
+                    self.number += 1;
+                    write_message(&message, 1, &mut outcome.bytes);
+                    self.sent.push(message);
+                }
+            }
             PeerAct::Ping(size) => {
                 self.pings += 1;
                 write_frame(0x89, &vec![b'p'; size], &mut outcome.bytes);
@@ -311,6 +332,7 @@ impl Peer {
             PeerAct::Drop => {
                 self.state = State::Ending;
                 self.gone = true;
+                self.ended_tcp = Some(now);
                 outcome.shutdown = true;
             }
             PeerAct::Reset => {

@@ -73,6 +73,8 @@ pub enum PeerAct {
     /// Sends a message, in so many fragments.
     Send(Shape, usize),
     Ping(usize),
+    /// Sends so many messages of a kibibyte at once.
+    Flood(usize),
     Close(Option<u16>),
     /// Ends TCP without a closing handshake.
     Drop,
@@ -205,8 +207,26 @@ impl Plan {
                 acts.push((milliseconds(rng, 100), Act::Close(code(rng))));
             }
         }
+        // A peer that ends TCP while a stream that nobody reads is full.
+        let is_full = percent(rng, 5);
+        let mut network = NetworkPlan::new(rng);
+        if is_full {
+            let shape = Shape {
+                text: false,
+                size: 900,
+            };
+            let act = if rng.bool() {
+                PeerAct::Drop
+            } else {
+                PeerAct::Close(Some(4001))
+            };
+            network.peer.acts = vec![(Duration::ZERO, PeerAct::Send(shape, 1)); 8];
+            network.peer.acts.push((milliseconds(rng, 100), act));
+            network.peer.ends_tcp = Some(Duration::ZERO);
+        }
         Plan {
             listening: match rng.u8(..10) {
+                _ if is_full => Listening::LazyStream,
                 0..=3 => Listening::Handlers,
                 4..=6 => Listening::Stream,
                 _ => Listening::LazyStream,
@@ -222,12 +242,15 @@ impl Plan {
                 true => rng.usize(1_000..100_000),
                 false => 64 << 20,
             },
-            receive_limit: rng.usize(1_000..64_000),
+            receive_limit: match is_full {
+                true => 1_000,
+                false => rng.usize(1_000..64_000),
+            },
             max_message_size: match percent(rng, 10) {
                 true => rng.usize(100..10_000),
                 false => 64 << 20,
             },
-            network: NetworkPlan::new(rng),
+            network,
         }
     }
 }
@@ -277,6 +300,7 @@ impl PeerPlan {
                 }
                 13 | 14 => PeerAct::Ping(rng.usize(0..126)),
                 15 => PeerAct::Stall(milliseconds(rng, 2000)),
+                16 if percent(rng, 25) => PeerAct::Flood(rng.usize(100..400)),
                 16 if percent(rng, 60) => {
                     PeerAct::Fault(*rng.choice(&FAULTS).unwrap_or(&Fault::ReservedBit))
                 }

@@ -20,6 +20,8 @@ type Socket = WebSocket<Native>;
 const LAST: Duration = Duration::from_secs(20);
 /// Longer than the slowest network here takes for all that a program sends.
 const LONG: Duration = Duration::from_secs(3000);
+/// More turns than the slowest network needs.
+const MOST_TURNS: usize = 200_000;
 /// The time that a peer has to end TCP (S77, S109).
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -92,6 +94,7 @@ struct Program {
     opened: Option<Duration>,
     ended: Option<Duration>,
     number: usize,
+    turns: usize,
     faults: Faults,
 }
 
@@ -154,6 +157,7 @@ impl Program {
             opened: None,
             ended: None,
             number: 0,
+            turns: 0,
             faults: Vec::new(),
         })
     }
@@ -204,6 +208,10 @@ impl Program {
     }
 
     fn turn(&mut self, timeout: Option<Duration>) {
+        self.turns += 1;
+        if self.turns > MOST_TURNS {
+            panic!("the loop does not come to rest");
+        }
         self.event_loop.turn(timeout);
         self.note_state();
         self.read();
@@ -365,7 +373,11 @@ impl Program {
         // S37: the connect timeout, to the nanosecond.
         let ended = self.ended.or(self.dropped_at.map(|_| *closed));
         match (self.opened, ended) {
-            (None, Some(ended)) if ended > plan.connect_timeout && self.dropped_at.is_none() => {
+            (None, Some(ended))
+                if seen.opened.is_none()
+                    && ended > plan.connect_timeout
+                    && self.dropped_at.is_none() =>
+            {
                 faults.push(format!("S37: connecting took {ended:?}"));
             }
             (Some(opened), _) if opened > plan.connect_timeout => {
@@ -396,6 +408,17 @@ impl Program {
             if is_silent && !gone && taken > begun && taken + plan.close_timeout > ended {
                 let ago = ended - taken;
                 faults.push(format!("S76: it gave up {ago:?} after the peer took bytes"));
+            }
+        }
+        let ended_tcp = peer.and_then(|peer| Some((peer, peer.ended_tcp()?)));
+        let is_read = plan.listening != Listening::LazyStream && plan.network.cut.is_none();
+        if let (Some((peer, when)), Some(ended), true) = (ended_tcp, self.ended, is_read) {
+            let windows = peer.written() / plan.network.receive_buffer + 2;
+            let latest = when + plan.network.latest() * windows as u32;
+            if ended > latest {
+                faults.push(format!(
+                    "S96: TCP had ended by {latest:?}, and it closed {ended:?}"
+                ));
             }
         }
         if let Some(peer) = peer {
