@@ -85,6 +85,8 @@ struct Connection {
     last_taken: Duration,
     /// A reset overtook bytes of the peer.
     lost: bool,
+    /// A reset is on its way to the client, or has arrived.
+    was_reset: bool,
 }
 
 /// Tells payload from framing in what the client writes.
@@ -339,9 +341,13 @@ impl Network {
             self.enter(stream, false, Piece::Bytes(bytes));
         }
         let connection = &mut self.connections[stream];
-        if connection.outgoing.is_empty() && !connection.to_client.ended {
-            if let Some(end) = connection.ending {
+        if connection.outgoing.is_empty() {
+            // A reset may follow a FIN.
+            if let Some(end) = connection.ending.take_if(|end| {
+                !connection.to_client.ended || (*end == End::Reset && !connection.was_reset)
+            }) {
                 connection.to_client.ended = true;
+                connection.was_reset |= end == End::Reset;
                 self.enter(stream, false, Piece::End(end));
             }
         }
@@ -417,6 +423,7 @@ impl System for Network {
             meter: Meter::default(),
             last_taken: Duration::ZERO,
             lost: false,
+            was_reset: false,
         });
         if self.plan.connect != ConnectPlan::Never {
             let when = self.now + self.delay();

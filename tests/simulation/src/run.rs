@@ -93,6 +93,8 @@ struct Program {
     /// Since when the ready state is Open, and Closed, as the program sees it.
     opened: Option<Duration>,
     ended: Option<Duration>,
+    /// The connection had ended, or was ending, when the program closed it.
+    ended_before_act: bool,
     number: usize,
     turns: usize,
     faults: Faults,
@@ -156,6 +158,7 @@ impl Program {
             dropped_at: None,
             opened: None,
             ended: None,
+            ended_before_act: false,
             number: 0,
             turns: 0,
             faults: Vec::new(),
@@ -282,9 +285,16 @@ impl Program {
                         .push(format!("after close the state is {state:?}"));
                 }
                 let now = self.now();
+                if self.closed_at.is_none() && self.dropped_at.is_none() {
+                    self.ended_before_act = !was_open;
+                }
                 self.closed_at.get_or_insert((now, code));
             }
             Act::Drop => {
+                let state = self.socket.as_ref().map(Socket::ready_state);
+                if self.closed_at.is_none() {
+                    self.ended_before_act = state == Some(ReadyState::Closed);
+                }
                 self.dropped_at = Some(self.now());
                 self.socket = None;
             }
@@ -569,7 +579,7 @@ impl Program {
             && plan.max_message_size > 1 << 20
             && !peer.faulty
             && !peer.was_reset();
-        undisturbed && asked.is_none_or(|asked| self.ended.is_some_and(|ended| ended < asked))
+        undisturbed && (asked.is_none() || self.ended_before_act)
     }
 
     fn check_nothing_is_left(&mut self) {
