@@ -138,7 +138,7 @@ struct State {
 }
 
 impl Mailbox {
-    pub(super) const fn shared() -> Self {
+    pub(crate) const fn shared() -> Self {
         Mailbox::new(Kind::Shared, None)
     }
 

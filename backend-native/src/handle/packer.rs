@@ -86,3 +86,45 @@ impl Packer {
         }
     }
 }
+
+#[cfg(all(test, feature = "deflate"))]
+mod tests {
+    use super::*;
+    use crate::wire::deflate::{Deflate, Spare};
+
+    #[test]
+    fn what_was_compressed_and_not_sent_is_forgotten() {
+        let reply = [&b"permessage-deflate"[..]];
+        let agreed = Deflate::default().agree(reply.into_iter());
+        let agreed = agreed.unwrap().expect("the server chose it");
+        let packer = Packer::new(&agreed);
+        let text = "the same text, twice. ".repeat(20);
+        let send = |refusal: Option<Refusal>| {
+            let mut packed = None;
+            let sent = packer.send(MessageRef::Text(&text), |step| match (step, refusal) {
+                (Step::Check, _) => Ok(Follow::Nothing),
+                (Step::Send(_), Some(refusal)) => Err(refusal),
+                (Step::Send(payload), None) => {
+                    packed = payload.map(<[u8]>::to_vec);
+                    Ok(Follow::Nothing)
+                }
+            });
+            (sent.is_ok(), packed)
+        };
+        // The socket was closed between the check and the queue.
+        assert!(!send(Some(Refusal::Closing)).0);
+        let (sent, packed) = send(None);
+        assert!(sent);
+        let packed = packed.expect("it gets smaller");
+        // A peer that knows nothing of the first message reads the second.
+        let mut inflated = Vec::new();
+        let mut take = |piece: &[u8], _: bool| {
+            inflated.extend_from_slice(piece);
+            Ok(())
+        };
+        let mut inflater = agreed.inflater();
+        let result = inflater.inflate(&packed, true, &mut Spare::default(), &mut take);
+        assert!(result.is_ok());
+        assert_eq!(inflated, text.as_bytes());
+    }
+}
