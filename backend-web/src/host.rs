@@ -71,7 +71,7 @@ impl Host for WebHost {
 
 impl Drop for WebTimer {
     fn drop(&mut self) {
-        // On another thread the call is dropped later, so it is told now.
+        // On another thread the call is dropped later, so it is cancelled now.
         self.cancelled.store(true, Ordering::Release);
     }
 }

@@ -9,18 +9,18 @@
 //! JavaScript: elsewhere wasm-bindgen panics at the first call.
 //!
 //! ## Threads
-//! A JavaScript object cannot leave its thread. In a program with shared memory
-//! (the target feature `atomics`) a socket may be used on any thread all the
-//! same: what is asked of it elsewhere is handed over to the thread that made
-//! it, which is woken by `Atomics.waitAsync`, and done there, in order.
-//! - `send` copies the message and answers at once, by the state and by the
-//!   send limit. The buffered amount is what was handed over, and what that
-//!   thread last saw of its host's; to ask for it has it look again.
+//! A JavaScript object cannot leave its thread. In a program with shared memory (the
+//! target feature `atomics`) a socket can still be used on any thread. Requests of other
+//! threads go to the thread that made the socket, which `Atomics.waitAsync` wakes. That
+//! thread carries them out in order.
+//! - `send` copies the message. It returns at once; the ready state and the send limit
+//!   decide. The buffered amount is what that thread has not sent yet, plus what it last
+//!   saw of the host's amount. Asking for the amount makes it look again.
 //! - Handlers are `Send`, and run on the thread that made the socket.
-//! - What is dropped elsewhere is handed over to be freed.
+//! - Values that are dropped on another thread are freed on that thread.
 //!
-//! So that thread must come back to its host's loop, as every page's does. It
-//! never waits for another one.
+//! So the thread that made the socket must return to its host's event loop, as the main
+//! thread of a page does. It never waits for another thread.
 
 mod catch;
 mod connection;

@@ -169,7 +169,7 @@ impl Connection {
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) handle: Arc<Handle>,
-    /// There until the program was told of the end, or nobody listens.
+    /// There until the end was reported to the program, or nobody listens.
     link: Option<Link<Native>>,
     /// The slot in the event loop.
     pub(super) key: usize,

@@ -28,7 +28,7 @@ pub(crate) struct Dialling {
     dial: Dial,
     /// When connecting has taken too long.
     deadline: Option<Instant>,
-    /// When the next address is tried beside those under way.
+    /// When the next address is tried, in addition to those under way.
     next_attempt: Option<Instant>,
 }
 

@@ -316,7 +316,7 @@ impl Open {
         match life {
             Life::Over => self.finish(context),
             Life::Alive => {
-                // The system does not tell again of what it told before.
+                // The system reports nothing twice.
                 self.reading = Reading::ToTheEnd;
                 self.read(context)
             }

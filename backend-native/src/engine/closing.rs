@@ -28,7 +28,7 @@ pub(crate) enum State {
     ClosedByBoth,
     /// Nothing can be written any more. What has arrived is still read (S109).
     Unwritable,
-    /// The program was told that the connection failed. The peer is told why (S95).
+    /// The failure was reported to the program. A Close frame says why to the peer (S95).
     Failing,
 }
 

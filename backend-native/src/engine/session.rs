@@ -1,6 +1,6 @@
 //! An established connection: messages in, control frames out, and its end.
 //!
-//! It is told the time and what happened, and reports facts. The closing
+//! Its inputs are the time and what happened. It reports facts. The closing
 //! machine decides what each fact leads to.
 
 use std::error::Error;

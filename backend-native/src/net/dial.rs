@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::system::TcpStream;
 
-/// How long an attempt has before the next one starts beside it (RFC 8305,
+/// How long an attempt has before the next one starts too (RFC 8305,
 /// section 5).
 pub(crate) const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 

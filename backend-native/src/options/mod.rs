@@ -28,7 +28,7 @@ use crate::wire::deflate::Deflate;
 #[derive(Clone, Debug)]
 pub struct NativeOptions {
     pub(crate) headers: Headers,
-    /// What is wrong with a header, told by `connect`.
+    /// What is wrong with a header. `connect` reports it.
     invalid: Option<String>,
     pub(crate) tls: TlsChoice,
     pub(crate) receive_limit: usize,
@@ -123,9 +123,9 @@ fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(more)
 }
 
-/// What a native socket can be told beside what every target honours.
+/// The options that only native sockets have.
 ///
-/// On the web this trait does not exist, so that no option is ignored silently.
+/// On the web this trait does not exist. So no option is ever ignored silently.
 ///
 /// ```no_run
 /// use std::time::Duration;

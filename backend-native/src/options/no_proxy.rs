@@ -13,7 +13,7 @@ pub(super) fn is_exempt(list: &str, host: &Host<&str>, port: u16) -> bool {
     list.split(|char: char| char == ',' || char.is_whitespace())
         .any(|entry| match Entry::parse(entry) {
             Some((entry, only)) => only.is_none_or(|only| only == port) && entry.covers(host),
-            // Nobody can be told of a word that means nothing.
+            // A word that means nothing cannot be reported to anybody.
             None => false,
         })
 }

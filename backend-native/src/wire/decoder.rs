@@ -383,7 +383,7 @@ impl Decoder {
     }
 
     /// Where to append what comes next, and how much of it, if it is much and
-    /// belongs to one message: how much was read is then told to
+    /// belongs to one message. How much was read is then passed to
     /// [`appended`](Self::appended), and not decoded.
     pub(crate) fn room(&mut self) -> Option<(&mut BytesMut, usize)> {
         let partial = self.partial.as_mut()?;

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::wire::violation::Violation;
 
-/// Takes inflated data, and is told whether it is the message's last.
+/// Takes inflated data. The flag says whether it is the last of the message.
 type Take<'a> = dyn FnMut(&[u8], bool) -> Result<(), Violation> + 'a;
 
 /// No options, because there is nothing to be had.

@@ -34,7 +34,7 @@ pub(crate) trait Listener<S>: MaybeSend {
         self.call(socket, &event);
     }
 
-    /// The turn ends, or somebody asked to be told what waits.
+    /// The turn ends, or somebody asked for what waits.
     fn flush(&mut self) {}
 
     /// `Close` was delivered.
@@ -206,7 +206,7 @@ impl<S> Default for Delivery<S> {
 }
 
 impl<S: Keeps> Delivery<S> {
-    /// Takes in new listeners and lets go of the ones that left.
+    /// Takes in new listeners, and drops those that left.
     pub(crate) fn absorb(&mut self, mail: Mail<S>) {
         for (interest, mut slot) in mail {
             let list = match interest {

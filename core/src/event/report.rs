@@ -16,14 +16,14 @@ pub enum Report {
     Message(Message),
     /// A valid Close frame arrived from the peer; the connection is ending.
     PeerClosing,
-    /// The connection failed, or never came to be.
+    /// The connection failed, or was never established.
     Failed(ErrorEvent),
     /// The connection is closed: after a closing handshake, or without one
     /// because the peer dropped it (S96).
     Closed(CloseEvent),
-    /// The connection is lost, or never came to be, and the transport will make
-    /// another: the socket is connecting again, and no event tells of it. The
-    /// next [`Report::Established`] is another `Open`.
+    /// The connection is lost, or was never established, and the transport will make
+    /// another one. The socket is connecting again, without an event. The next
+    /// [`Report::Established`] is another `Open`.
     Lost,
 }
 

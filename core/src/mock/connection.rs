@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::Mock;
 use super::script::{Placed, Progress, Script, Sent, Step};
 use super::world::{MockTimer, World};
+use crate::socket::request::without_secrets;
 use crate::{CloseEvent, ErrorEvent, Link, Options, Report, Turn};
 
 /// How many bytes a stream may leave lying before the peer is not read from.
@@ -164,7 +165,7 @@ impl Connection {
     fn check_backlog(&self, turn: Option<&mut Turn<Mock>>) {
         if turn.is_some_and(|turn| turn.is_backlogged(RECEIVE_LIMIT)) {
             let mut inner = self.lock();
-            // After `close` messages are dropped, so nothing holds up reading.
+            // After `close` messages are dropped, so nothing blocks reading.
             inner.paused = !inner.is_closing();
         }
     }
@@ -210,7 +211,7 @@ impl Inner {
         let Some(script) = self.script.clone().or_else(|| self.find(own, world)) else {
             let problem = format!(
                 "unexpected connection to {}: no peer is left there",
-                self.url
+                without_secrets(&self.url)
             );
             world.complain(problem.clone());
             return failed(&problem);
@@ -413,7 +414,7 @@ impl Inner {
         Act::Again
     }
 
-    /// The end: lets go of all that leads back here. To be dropped unlocked.
+    /// The end. Returns everything that leads back here, to be dropped outside the lock.
     fn release(&mut self) -> impl Sized + use<> {
         self.phase = Phase::Ended;
         (self.link.take(), self.deadline.take(), self.delay.take())

@@ -17,7 +17,7 @@ pub(crate) struct Stand {
 }
 
 impl Stand {
-    /// Prepares a connection. What only the other transport can be told is ignored.
+    /// Prepares a connection. The options of the other transport are ignored.
     pub(crate) fn new<O>(request: Request<O>) -> Result<(Self, String), NewError> {
         let request = Request {
             url: request.url,

@@ -33,8 +33,8 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     /// [`NewError::NotSupported`] where there is no WebSocket,
-    /// [`NewError::Syntax`] for a malformed URL. Whatever the network does is
-    /// told by events.
+    /// [`NewError::Syntax`] for a malformed URL. Network errors are reported as
+    /// events.
     #[doc(alias = "connect")]
     pub fn new(url: impl IntoUrl) -> Result<Self, NewError> {
         Self::builder(url).connect()
@@ -165,8 +165,8 @@ impl<T: Transport> Builder<T> {
     /// How long the peer may take to answer `close` before the socket is closed
     /// without it (S76). Default: 10 s. `None`: as long as the host allows.
     ///
-    /// Natively the time begins anew as often as it passes while the peer still
-    /// takes what was sent before `close`.
+    /// Natively, a peer that is slow gets more time: if the network has accepted data
+    /// since the timeout began, it starts again.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();

@@ -25,9 +25,9 @@ use crate::{CloseEvent, Event, MaybeSend, Transport, WebSocket};
 const FEW: usize = 4;
 
 impl<T: Transport> WebSocket<T> {
-    /// The socket's events as a stream. The first stream also gets what
-    /// happened and nobody has seen yet (S101); every stream gets all that
-    /// comes, beside the bound handlers.
+    /// The socket's events as a stream. The first stream also gets the events that
+    /// nobody has seen yet (S101). Every stream gets all later events, in addition to the
+    /// handlers.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -152,14 +152,14 @@ impl<T: Transport> Events<T> {
         Some(event)
     }
 
-    /// Has `hook` called each time events have come that [`try_next`] can read
-    /// now: once for all that came together, and never before they can be read.
-    /// For frame loops that sleep while nothing happens. A hook that was set
-    /// before is replaced. What waits already is announced too.
+    /// Sets a function that is called when there are new events for [`try_next`]: once
+    /// for all events that arrived together, and only when they can be read. It is for
+    /// frame loops that sleep while nothing happens. It replaces the hook that was set
+    /// before. If events wait already, it is called for them too.
     ///
-    /// The hook is not called inside this call. It must not block, and is let go
-    /// after `Close` or with the stream. Like a handler it need not be `Send` on a
-    /// page without threads.
+    /// The hook is not called inside this call. It must not block. It is dropped after
+    /// `Close`, or with the stream. Like a handler, it need not be `Send` on a page
+    /// without threads.
     ///
     /// ```no_run
     /// # struct Context;

@@ -216,7 +216,7 @@ impl<T: Transport> Sink<Message> for Sender<T> {
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
         let sender = self.get_mut();
         match sender.held {
-            // Only a caller that was not told to be ready comes here.
+            // A caller comes here only if it did not wait until the sink was ready.
             Some(_) => Err(SendError::Full(message)),
             None => sender.push(message),
         }

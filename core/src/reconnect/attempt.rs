@@ -474,7 +474,7 @@ pub(crate) fn give_up<T: Transport>(socket: &WebSocket<Reconnect<T>>, error: &Er
     tell_to(socket);
 }
 
-/// Tells what was not told of the socket's course.
+/// Reports the statuses that were not reported yet.
 pub(crate) fn tell<T: Transport>(turn: &mut Turn<Reconnect<T>>) {
     tell_to(turn.socket());
 }

@@ -1,13 +1,13 @@
-//! A socket that connects again: [`Reconnect`] is a transport that wraps the
-//! connections of another one, each in its turn.
+//! Reconnecting sockets: [`Reconnect`] is a transport that wraps the connections of
+//! another transport, one after the other.
 //!
-//! To the program it is a socket like any other, by the same code; its `Open`
-//! comes once for each connection, and its `Close` once, at the very end. What
-//! happens between is told by [`Status`].
+//! For the program it is a socket like any other, with the same code. There is one `Open`
+//! for each connection, and one `Close` at the very end. [`Status`] reports what happens
+//! between.
 //!
-//! Invariant: at any time there is one connection, or one timer, or one URL
-//! that is asked for, or the end; what belongs to an earlier one is told by
-//! its serial number, and ignored.
+//! Invariant: at any time there is exactly one of these: a connection, a timer, a request
+//! for a URL, or the end. Each has a serial number, so that a late answer to an earlier
+//! one is recognised and ignored.
 
 mod attempt;
 mod display;

@@ -48,8 +48,7 @@ impl<T: Transport> Default for ReconnectOptions<T> {
     }
 }
 
-/// What can be told to the sockets of a backend can be told to those that
-/// connect again.
+/// A reconnecting socket has all options of its backend's sockets.
 impl<T, O> AsMut<O> for ReconnectOptions<T>
 where
     T: Transport<Options: AsMut<O>>,
@@ -127,10 +126,10 @@ where
     }
 }
 
-/// What a socket that connects again can be told beside what every socket can.
+/// The options that only reconnecting sockets have.
 ///
-/// The timeouts, limits and subprotocols of the builder, and what only this
-/// target's sockets can be told, hold for each of its connections.
+/// All other options of the builder, including those of one target, apply to each of
+/// the socket's connections.
 ///
 /// ```
 /// # use isosocket::mock::Network;
@@ -191,9 +190,9 @@ impl<T: Transport> Builder<Reconnect<T>> {
         self
     }
 
-    /// How long a connection must have been open to count as good: then the
-    /// backoff begins anew. One that is lost sooner counts as a failed attempt.
-    /// Default: 5 s.
+    /// How long a connection must stay open to count as good. When such a connection is
+    /// lost, the backoff starts again from its first delay. A connection that is lost
+    /// sooner counts as a failed attempt. Default: 5 s.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -336,13 +335,13 @@ impl<T: Transport> Builder<Reconnect<T>> {
         self
     }
 
-    /// Asks `provider` for the URL of each attempt, whose number in a row it
-    /// gets: for a fresh token, or another server. An error, or a URL that no
-    /// socket can have, is a failed attempt. The connect timeout bounds the
-    /// asking, and then, anew, the connecting.
+    /// Sets a function that returns the URL for each attempt, for example with a fresh
+    /// token or for another server. Its argument is the number of the attempt in a row.
+    /// If it returns an error or a malformed URL, the attempt has failed. The connect
+    /// timeout applies to the function, and then again to connecting.
     ///
-    /// The builder's own URL is then not connected to; `url()` still shows it,
-    /// and not what the provider gives, which may hold secrets.
+    /// The builder's own URL is then not used. `url()` still returns it, and not the URL
+    /// of the function, which may contain secrets.
     ///
     /// ```
     /// # use isosocket::mock::Network;
@@ -417,13 +416,13 @@ where
     Box::new(handler)
 }
 
-/// What a socket that connects again has beside what every socket has.
+/// The methods that only reconnecting sockets have.
 ///
-/// Its ready state is `Connecting` whenever there is no connection and will be
-/// one; `Open` comes for each connection, `Close` once, when no more will be
-/// made.
+/// The ready state is `Connecting` while there is no connection and another one will be
+/// made. There is one `Open` event for each connection, and one `Close` event at the end,
+/// when no other connection will be made.
 impl<T: Transport> WebSocket<Reconnect<T>> {
-    /// What the socket is about.
+    /// What the socket is doing now.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();

@@ -31,8 +31,8 @@ pub struct Loss {
     pub close: CloseEvent,
     /// Its error event, if it would have had one.
     pub error: Option<ErrorEvent>,
-    /// Which attempt in a row this was, counted from 1. 0 if the connection had
-    /// held for the minimum uptime: then counting begins anew.
+    /// The number of this attempt in a row, counted from 1. It is 0 if the connection was
+    /// open for at least the minimum uptime, because then counting starts again.
     pub attempt: u32,
     /// Whether the connection was open.
     pub was_open: bool,

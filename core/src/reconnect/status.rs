@@ -1,4 +1,4 @@
-//! What a reconnecting socket is about, for those who show it or log it.
+//! What a reconnecting socket is doing, for programs that show or log it.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -22,11 +22,12 @@ use crate::{MaybeSend, SharedCell};
 /// How many statuses a stream keeps that nobody reads.
 const KEPT: usize = 64;
 
-/// What a reconnecting socket is about.
+/// What a reconnecting socket is doing.
 ///
-/// The order is `Connecting`, then `Open` or not, then `Waiting` and so on, or
-/// the end: `GaveUp` or `Closed`, once. Each is told before the event that goes
-/// with it: `Open` before `Open`, the end before `Error` and `Close`.
+/// First it is `Connecting`, and then `Open` if the attempt succeeds. After a loss or a
+/// failed attempt it is `Waiting`, and then `Connecting` again. The last status is
+/// `GaveUp` or `Closed`. Each status is reported before its event: the status `Open`
+/// before the event `Open`, and the last one before `Error` and `Close`.
 ///
 /// ```
 /// use isosocket::{Reconnecting, Status};
@@ -46,16 +47,17 @@ const KEPT: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
-    /// An attempt is under way: asking for the URL, if that is asked for, and
-    /// connecting.
+    /// An attempt is under way: first the URL provider runs, if there is one, and then
+    /// the socket connects.
     Connecting {
-        /// Which attempt in a row it is, counted from 1: anew once a connection
-        /// held for the [minimum uptime](crate::Builder::min_uptime).
+        /// The number of the attempt in a row, counted from 1. Counting starts again
+        /// after a connection that was open for the
+        /// [minimum uptime](crate::Builder::min_uptime).
         attempt: u32,
     },
     /// There is a connection.
     Open,
-    /// There is none, and time passes until the next attempt.
+    /// There is no connection, and the next attempt starts later.
     Waiting {
         /// Which attempt in a row the next one is.
         attempt: u32,
@@ -308,7 +310,7 @@ impl StatusQueue {
     }
 }
 
-/// The present status, what is to be told of it, and the streams.
+/// The present status, the statuses to report, and the streams.
 #[derive(Debug)]
 pub(crate) struct Course {
     status: Status,
@@ -320,7 +322,7 @@ pub(crate) struct Course {
     old: Vec<Status>,
 }
 
-/// A status that is to be told.
+/// A status that is to be reported.
 pub(crate) struct Told {
     pub(crate) status: Status,
     /// The streams that have it, and are to be announced.
@@ -375,7 +377,7 @@ impl Course {
         self.streams.iter().any(is_read)
     }
 
-    /// The next status that nobody was told, given to the streams.
+    /// The next status that was not reported. It is handed to the streams.
     pub(crate) fn next(&mut self) -> Option<Told> {
         let status = self.untold.pop_front()?;
         let before = mem::replace(&mut self.told, status.clone());

@@ -372,8 +372,8 @@ impl<T: Transport> Transport for Reconnect<T> {
     }
 
     fn detach(&self) {
-        // Those who listen for statuses are told of the end when it comes, as those are
-        // who listen for events. Then all is let go.
+        // Whoever listens for statuses or events still hears of the end. Then everything
+        // is dropped.
         if self.hooks.listeners.are_there() || self.state().course.is_watched() {
             return;
         }

@@ -50,7 +50,7 @@ pub(crate) enum Input {
     Failed,
     /// The connection is closed.
     Closed,
-    /// The connection is lost, or did not come to be, and another will be made.
+    /// The connection is lost, or was not established, and another will be made.
     Lost,
     /// The program called `close`.
     Close,
@@ -93,7 +93,7 @@ pub(crate) const fn step(state: ReadyState, input: Input) -> (ReadyState, Decisi
         (Open, I::PeerClosing) => (Closing, D::Ignore),
         (state, I::PeerClosing) => (state, D::Ignore),
 
-        // Of a socket that reconnects: the program is not told that it is over.
+        // Of a socket that reconnects: no event reports that the connection is over.
         (Connecting | Open, I::Lost) => (Connecting, D::Ignore),
         (state, I::Lost) => (state, D::Ignore),
 

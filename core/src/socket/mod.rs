@@ -35,8 +35,8 @@ const HIGH_WATER_MARK: usize = 1 << 20;
 /// A value is a handle: clones are the same socket, usable from any thread.
 /// Handles are equal, as keys of a map too, if they are of the same socket.
 /// When the last one is dropped the socket closes, as by [`close`](Self::close)
-/// (S102): handlers for `open` and `message` are let go at once, and those for
-/// `error` and `close`, and [`Events`], still get the end.
+/// (S102). Handlers for `open` and `message` are dropped at once. Handlers for `error`
+/// and `close`, and [`Events`], still receive the end.
 ///
 /// ```no_run
 /// use isosocket::WebSocket;
@@ -73,10 +73,10 @@ impl<T: Transport> WebSocket<T> {
     /// Sends a text or binary message: see [`Data`] for what can be sent.
     ///
     /// It never blocks: what the network does not take at once is buffered.
-    /// Natively, while more than a MiB is buffered, it gives up the rest of its time
-    /// slice once in a MiB, so that the event loop is not kept from the processor.
-    /// Natively what is still buffered when `main` returns is lost: await
-    /// `Close` before, or `sender().flush()`.
+    /// Natively, a sender that is more than 1 MiB ahead of the network yields its
+    /// thread (`yield_now`) once per MiB, so that the event loop can run. What is
+    /// still buffered when `main` returns is lost natively. So await `Close` first, or
+    /// `sender().flush()`.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();

@@ -121,7 +121,7 @@ impl<T: Transport> Shared<T> {
         let _ = self.end.set(Box::new(End { error, close }));
     }
 
-    /// Whether the connection came to be, be it open still or not.
+    /// Whether the connection was ever established.
     pub(crate) fn was_established(&self) -> bool {
         self.state() != ReadyState::Connecting && self.accepted.get().is_some()
     }

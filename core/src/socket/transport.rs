@@ -12,7 +12,7 @@ use crate::{ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, WebS
 ///   life of the socket, and never from inside a method of this trait (S98);
 /// - end every connection that was started with [`Report::Failed`] or
 ///   [`Report::Closed`], within the request's timeouts;
-/// - let go of the link after that, so that nothing leaks (S102).
+/// - drop the link after that, so that nothing leaks (S102).
 ///
 /// It MUST NOT hold a lock while it has a turn: handlers run in it.
 ///
@@ -25,7 +25,7 @@ use crate::{ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, WebS
 ///     WebSocket,
 /// };
 ///
-/// /// A peer within the program, which says what it is told.
+/// /// A peer within the program. It sends back what it receives.
 /// struct Echo(Sender<Command>);
 ///
 /// /// What its thread is to do, which takes all turns.
@@ -132,7 +132,7 @@ use crate::{ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, WebS
 /// # }
 /// ```
 pub trait Transport: Sized + Send + Sync + 'static {
-    /// What only this backend's sockets can be told.
+    /// The options that only this backend's sockets have.
     type Options: Clone + Default + Send + 'static;
 
     /// Whether [`send`](Transport::send) is called while connecting, too: of a
@@ -197,7 +197,7 @@ pub trait Transport: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     fn failing(&self, _socket: &WebSocket<Self>, _error: &ErrorEvent) {}
 
-    /// Nobody listens any more: let go of the link now and finish the closing
-    /// handshake alone.
+    /// Nobody listens any more. The transport drops the link now, and finishes the
+    /// closing handshake by itself.
     fn detach(&self);
 }

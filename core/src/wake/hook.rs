@@ -17,7 +17,7 @@ pub(crate) struct WakeHook(SharedCell<Place>);
 #[derive(Default)]
 struct Place {
     hook: Option<Box<dyn Hook>>,
-    /// Nothing more will come to be read, so a hook is called once at most.
+    /// There will be nothing more to read, so a hook is called at most once.
     over: bool,
 }
 

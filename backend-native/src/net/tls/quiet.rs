@@ -2,14 +2,14 @@
 //!
 //! `write_vectored` of a TCP stream is `writev`, which raises SIGPIPE if the peer
 //! has reset the connection. In a program whose `main` is not Rust's that signal
-//! ends the process (S114). `sendmsg` can be told not to raise it.
+//! ends the process (S114). A flag of `sendmsg` prevents that.
 
 use std::io::{self, IoSlice, Write};
 
 use crate::system::TcpStream;
 use socket2::SockRef;
 
-/// The flag MSG_NOSIGNAL. Where a system has none, mio has told the socket itself
+/// The flag MSG_NOSIGNAL. Where a system has none, mio has set up the socket itself
 /// when it was made (SO_NOSIGPIPE), or there is no such signal.
 const FLAGS: i32 = match std::env::consts::OS.as_bytes() {
     b"linux" | b"android" => 0x4000,

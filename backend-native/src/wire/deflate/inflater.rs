@@ -14,7 +14,7 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 /// How much is inflated at a time.
 const PIECE: usize = 64 << 10;
 
-/// Takes inflated data, and is told whether it is the message's last.
+/// Takes inflated data. The flag says whether it is the last of the message.
 pub(crate) type Take<'a> = dyn FnMut(&[u8], bool) -> Result<(), Violation> + 'a;
 
 /// What the sockets of an event loop share.
