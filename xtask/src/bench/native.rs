@@ -17,6 +17,8 @@ use crate::process::Invocation;
 use crate::{progress, workspace};
 
 const PACKAGE: &str = "isosocket-bench";
+/// Peers that have no minimal program whose size is measured.
+const MORE_PEERS: &[&str] = &["sockudo-ws", "web-socket", "workflow-websocket"];
 const MEASUREMENT_LIMIT: Duration = Duration::from_secs(90);
 
 pub fn main(options: &Options) -> Result<bool, String> {
@@ -33,7 +35,8 @@ pub fn main(options: &Options) -> Result<bool, String> {
     let all = clients(&binaries.join(PACKAGE))?;
     plan::check(options, &all, NATIVE, &[plan::SIZE, plan::COMPRESSION])?;
     let clients: Vec<Client> = plan::clients(options, &all).into_iter().cloned().collect();
-    let circumstances = circumstances::collect("native", options, PACKAGE, size::CLIENTS);
+    let peers = [size::CLIENTS, MORE_PEERS].concat();
+    let circumstances = circumstances::collect("native", options, PACKAGE, &peers);
     let mut results = Results {
         circumstances,
         steps: measure(&binaries, &folder, &log, options, &clients)?,
