@@ -47,13 +47,39 @@ fn all_arrive(events: &mut Events, last: Event) {
     assert_eq!(events.recv_timeout(DEADLINE), Ok(last));
 }
 
+/// How a connection is protected.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Security {
+    None,
+    Rustls,
+    #[cfg(feature = "native-tls")]
+    NativeTls,
+}
+
+const SECURITY: &[Security] = &[
+    Security::None,
+    Security::Rustls,
+    #[cfg(feature = "native-tls")]
+    Security::NativeTls,
+];
+
 /// A socket whose stream is full, after its peer has sent everything, Close(4001)
 /// and the end of TCP.
-fn full_stream(secure: bool, limit: usize) -> (WebSocket, Events) {
+fn full_stream(security: Security, limit: usize) -> (WebSocket, Events) {
     let server = Server::new();
-    let builder = match secure {
-        true => server.tls_builder(),
-        false => server.builder(),
+    let secure = security != Security::None;
+    let builder = match security {
+        Security::None => server.builder(),
+        Security::Rustls => server.tls_builder(),
+        #[cfg(feature = "native-tls")]
+        Security::NativeTls => {
+            let connector = isosocket_native::native_tls::TlsConnector::builder()
+                .danger_accept_invalid_certs(true)
+                .build()
+                .unwrap();
+            let url = format!("wss://localhost:{}/", server.port());
+            WebSocket::builder(url).native_tls(connector)
+        }
     };
     // The kernel holds what the stream does not.
     let builder = builder.receive_limit(limit).tcp_receive_buffer(1 << 20);
@@ -88,8 +114,8 @@ const LITTLE: usize = 4 << 10;
 
 #[test]
 fn a_write_after_the_peers_end_loses_nothing_that_arrived() {
-    for secure in [false, true] {
-        let (socket, mut events) = full_stream(secure, LITTLE);
+    for security in SECURITY {
+        let (socket, mut events) = full_stream(*security, LITTLE);
         // The peer's system answers with a reset; later ones may fail at once.
         for _ in 0..20 {
             let _ = socket.send(vec![0; 100_000]);
@@ -100,8 +126,8 @@ fn a_write_after_the_peers_end_loses_nothing_that_arrived() {
 
 #[test]
 fn when_a_write_has_failed_the_program_may_still_read_later() {
-    for secure in [false, true] {
-        let (socket, mut events) = full_stream(secure, LITTLE);
+    for security in SECURITY {
+        let (socket, mut events) = full_stream(*security, LITTLE);
         // Writing has failed when sends are refused: the socket is closing.
         let begin = std::time::Instant::now();
         while socket.send(vec![0; 10_000]).is_ok() {

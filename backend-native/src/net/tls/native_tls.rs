@@ -130,10 +130,11 @@ impl super::Session for Session {
     fn read(&mut self, tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let result = self.shake_hands().and_then(|stream| stream.read(buffer));
-            let flushed = match self.state {
-                State::Failed => Ok(()),
-                _ => self.flush(tcp),
-            };
+            if !matches!(self.state, State::Failed) {
+                // A failure to write ends writing only: what has arrived is still read
+                // (S109).
+                let _ = self.flush(tcp);
+            }
             match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // Many servers close TCP without saying so in TLS first.
@@ -141,10 +142,6 @@ impl super::Session for Session {
                     return Ok(0);
                 }
                 result => return result,
-            }
-            match flushed {
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                _ => {}
             }
             if self.wire()?.ended {
                 return Ok(0);
