@@ -11,7 +11,7 @@ use fastrand::Rng;
 use isosocket_native::simulation::{News, System};
 
 use crate::peer::{Outcome, Peer};
-use crate::plan::{ConnectPlan, NetworkPlan};
+use crate::plan::{ConnectPlan, NetworkPlan, PeerPlan};
 
 /// Something that happens at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -404,6 +404,13 @@ impl System for Network {
 
     fn connect(&mut self, _: SocketAddr) -> io::Result<usize> {
         let stream = self.connections.len();
+        if self.plan.renews && stream > 0 {
+            self.plan.peer = PeerPlan::new(&mut self.rng);
+            self.plan.connect = match self.rng.u8(..5) {
+                0 => ConnectPlan::Refused,
+                _ => ConnectPlan::Works,
+            };
+        }
         let peer = Peer::new(self.plan.peer.clone());
         self.connections.push(Connection {
             phase: Phase::default(),

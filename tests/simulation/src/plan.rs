@@ -110,6 +110,8 @@ pub struct NetworkPlan {
     /// After how long nothing passes any more.
     pub cut: Option<Duration>,
     pub peer: PeerPlan,
+    /// Each further connection has a plan of its own.
+    pub renews: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -156,7 +158,7 @@ fn percent(rng: &mut Rng, share: u8) -> bool {
     rng.u8(..100) < share
 }
 
-fn shape(rng: &mut Rng) -> Shape {
+pub fn shape(rng: &mut Rng) -> Shape {
     let size = match rng.u8(..20) {
         0 => 0,
         1..=9 => rng.usize(1..126),
@@ -266,7 +268,7 @@ impl NetworkPlan {
         2 * Duration::from_micros(self.latency.1)
     }
 
-    fn new(rng: &mut Rng) -> Self {
+    pub fn new(rng: &mut Rng) -> Self {
         let least = rng.u64(0..5_000);
         NetworkPlan {
             connect: match rng.u8(..40) {
@@ -281,12 +283,13 @@ impl NetworkPlan {
             corrupt: percent(rng, 10).then(|| rng.usize(0..3_000)),
             cut: percent(rng, 10).then(|| milliseconds(rng, 3000)),
             peer: PeerPlan::new(rng),
+            renews: false,
         }
     }
 }
 
 impl PeerPlan {
-    fn new(rng: &mut Rng) -> Self {
+    pub fn new(rng: &mut Rng) -> Self {
         let mut acts = Vec::new();
         for _ in 0..rng.usize(0..12) {
             let pause = match rng.bool() {
