@@ -12,9 +12,9 @@ impl<T: Transport> WebSocket<T> {
     /// Opens a socket to `url` and waits until it is open.
     ///
     /// Dropping the future gives the socket up. A plain socket fails after the
-    /// [`connect_timeout`](Builder::connect_timeout). One that reconnects tries again,
-    /// for ever if need be: its [`open_timeout`](Builder::open_timeout) and
-    /// [`max_attempts`](Builder::max_attempts) bound that.
+    /// [`connect_timeout`](crate::Builder::connect_timeout). One that reconnects tries again,
+    /// for ever if need be: its [`open_timeout`](crate::Builder::open_timeout) and
+    /// [`max_attempts`](crate::Builder::max_attempts) bound that.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();

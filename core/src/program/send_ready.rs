@@ -12,8 +12,8 @@ use crate::{ReadyState, Transport, WebSocket};
 
 impl<T: Transport> WebSocket<T> {
     /// Waits until the socket is open and little is buffered: at most 1 MiB, and
-    /// at most half of the [`send_limit`](Builder::send_limit). After a
-    /// [`SendError::Full`] it waits until the refused message fits. Awaited
+    /// at most half of the [`send_limit`](crate::Builder::send_limit). After a
+    /// [`SendError::Full`](crate::SendError::Full) it waits until the refused message fits. Awaited
     /// before each `send`, it keeps a fast sender at the network's pace. Also
     /// ready when the socket is closing or closed; `send` then says so.
     ///

@@ -36,7 +36,7 @@ const HIGH_WATER_MARK: usize = 1 << 20;
 /// Handles are equal, as keys of a map too, if they are of the same socket.
 /// When the last one is dropped the socket closes, as by [`close`](Self::close)
 /// (S102). Handlers for `open` and `message` are dropped at once. Handlers for `error`
-/// and `close`, and [`Events`], still receive the end.
+/// and `close`, and [`Events`](crate::Events), still receive the end.
 ///
 /// ```no_run
 /// use isosocket::WebSocket;

@@ -10,8 +10,8 @@ use crate::{ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, WebS
 ///   [`Link`] that [`start`](Transport::start) hands it;
 /// - take [`turn`](Link::turn)s from one thread only, the same for the whole
 ///   life of the socket, and never from inside a method of this trait (S98);
-/// - end every connection that was started with [`Report::Failed`] or
-///   [`Report::Closed`], within the request's timeouts;
+/// - end every connection that was started with [`Report::Failed`](crate::Report::Failed) or
+///   [`Report::Closed`](crate::Report::Closed), within the request's timeouts;
 /// - drop the link after that, so that nothing leaks (S102).
 ///
 /// It MUST NOT hold a lock while it has a turn: handlers run in it.
@@ -168,7 +168,7 @@ pub trait Transport: Sized + Send + Sync + 'static {
     fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal>;
 
     /// Gives up a connection that is not established, and reports
-    /// [`Report::Failed`] (S68). Where it was established a moment ago and core
+    /// [`Report::Failed`](crate::Report::Failed) (S68). Where it was established a moment ago and core
     /// has not heard of it yet, it fails all the same.
     fn abort(&self) {
         self.close(None);
