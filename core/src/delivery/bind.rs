@@ -6,18 +6,18 @@ use std::sync::{Arc, Weak};
 
 use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend, Message};
 
-/// Everything one can bind handlers to.
+/// The trait of everything that handlers can be bound to.
 ///
-/// Sockets have these methods themselves: a program needs the trait only where it
-/// is generic, and there [`Socket`](crate::Socket) has everything else, too.
+/// Sockets also have these methods themselves. So only generic code needs the trait, and
+/// for such code [`Socket`](crate::Socket) has all other methods too.
 ///
-/// Handlers of one socket run one at a time, in event order (S100), never
-/// inside the call that caused the event (S98). Each gets the socket, so that
-/// it can answer without owning a handle: a handler that captured a clone of
-/// its own socket would keep it open for ever.
+/// The handlers of one socket run one at a time, in the order of events (S100), and never
+/// inside the call that caused the event (S98). Each handler receives the socket, so that
+/// it can answer without owning a handle. Do not capture a clone of the socket in its own
+/// handler: it would keep the socket open for ever.
 ///
-/// An event that came before a handler for it was bound is kept, and delivered
-/// when the first one is bound (S101).
+/// If no handler is bound for an event, the event is kept. It is delivered when the first
+/// handler for it is bound (S101).
 ///
 /// ```no_run
 /// use isosocket::{EventKind, WebSocket};

@@ -1,8 +1,8 @@
-//! Who listens, and what waits for somebody to listen (S100, S101).
+//! The listeners of a socket, and the events that are kept until somebody listens
+//! (S100, S101).
 //!
-//! A [`Delivery`] belongs to the turn that is under way and to nobody else, so
-//! that handlers run outside every lock. What other threads want of it waits
-//! in the [`Mail`] until the next event or turn.
+//! While a turn is under way, it owns the [`Delivery`]. So handlers run outside every
+//! lock. Requests of other threads wait in the [`Mail`] until the next event or turn.
 
 pub(crate) mod bind;
 pub(crate) mod relay;
@@ -24,12 +24,12 @@ pub(crate) trait Keeps {
     fn backlog_limit(&self) -> usize;
 }
 
-/// Who gets events of sockets of type `S`: a bound function, or a stream, which
-/// gathers what comes in a turn.
+/// A receiver of events of a socket of type `S`: a handler, or a stream, which collects
+/// the events of a turn.
 pub(crate) trait Listener<S>: MaybeSend {
     fn call(&mut self, socket: &S, event: &Event);
 
-    /// The same for the last that wants the event.
+    /// The same for the last listener that wants the event: it gets the value.
     fn take(&mut self, socket: &S, event: Event) {
         self.call(socket, &event);
     }
@@ -52,7 +52,7 @@ impl<S, F: FnMut(&S, &Event) + MaybeSend> Listener<S> for F {
     }
 }
 
-/// What a listener wants.
+/// The events that a listener wants.
 #[derive(Clone, Copy)]
 pub(crate) enum Interest {
     /// The events of one kind.
@@ -63,9 +63,9 @@ pub(crate) enum Interest {
     Flush,
 }
 
-/// A listener, as long as it wants to be one.
+/// A listener, until it is unbound.
 pub(crate) struct Slot<S> {
-    /// Whether it is still bound; nothing for what cannot be unbound.
+    /// Whether it is still bound. `None` if it can never be unbound.
     pub(crate) live: Option<Arc<AtomicBool>>,
     pub(crate) listener: Box<dyn Listener<S>>,
 }
@@ -93,7 +93,7 @@ impl<S> Slot<S> {
     }
 }
 
-/// What was bound since the delivering thread last looked.
+/// The listeners that were bound since the delivering thread last looked.
 pub(crate) type Mail<S> = Vec<(Interest, Slot<S>)>;
 
 /// Where mail waits.
@@ -119,12 +119,12 @@ struct Backlog {
     dropped: usize,
 }
 
-/// A list for each kind of events, and the last for those who want all: what
-/// streams do.
+/// There is a list for each kind of event. The last list is for listeners that want all
+/// events, which are the streams.
 const ALL: usize = EventKind::ALL.len();
 
-/// Who listens. The lists lie in one, as most sockets have a few listeners for
-/// as long as they live.
+/// The listeners. All lists share one vector, because most sockets have only a few
+/// listeners, which never change.
 struct Listeners<S> {
     slots: Vec<Slot<S>>,
     /// Where in `slots` each list ends, and the next begins.
@@ -132,7 +132,7 @@ struct Listeners<S> {
 }
 
 impl<S> Listeners<S> {
-    // Not indexed, here and below: a panic would bring a page its machinery.
+    // Without indexing, here and below: the code of a panic would make pages larger.
     #[inline]
     fn range(&self, list: usize) -> Range<usize> {
         let end = |list| self.ends.get(list).map_or(0, |&end: &u32| end as usize);
@@ -153,7 +153,7 @@ impl<S> Listeners<S> {
 
     /// Puts a listener at the end of its list.
     fn add(&mut self, list: usize, slot: Slot<S>) {
-        // A few take no more room than they need.
+        // A short list takes no more memory than it needs.
         if self.slots.len() < 8 {
             self.slots.reserve_exact(1);
         }
@@ -164,7 +164,8 @@ impl<S> Listeners<S> {
         }
     }
 
-    /// Takes out those that are to go, who are known by the number of their list.
+    /// Removes the listeners for which `goes` is true. Its first argument is the number of
+    /// the list.
     fn take(&mut self, goes: &dyn Fn(usize, &Slot<S>) -> bool) -> Vec<Slot<S>> {
         let room = Vec::with_capacity(self.slots.len());
         let mut slots = mem::replace(&mut self.slots, room).into_iter();
@@ -224,8 +225,8 @@ impl<S: Keeps> Delivery<S> {
         }
     }
 
-    /// Delivers an event, or keeps it for the first that will listen (S101);
-    /// takes it where somebody wants to have it.
+    /// Delivers an event, or keeps it for the first listener (S101). The event is taken if
+    /// a stream wants the value.
     #[inline(always)]
     pub(crate) fn deliver(&mut self, socket: &S, event: &mut Event) {
         let kind = event.kind();
@@ -247,14 +248,14 @@ impl<S: Keeps> Delivery<S> {
         }
     }
 
-    /// The same where it is not done all the time: one body for all who do.
+    /// The same, not inlined, for events that are rare.
     #[inline(never)]
     pub(crate) fn tell(&mut self, socket: &S, mut event: Event) {
         self.deliver(socket, &mut event);
     }
 
-    /// Delivers the kept events for which there is a listener now, oldest first,
-    /// until there is mail.
+    /// Delivers the kept events that have a listener now, the oldest first. Stops when
+    /// mail arrives.
     pub(crate) fn deliver_kept(&mut self, socket: &S, mail: &AtomicBool) {
         let mut passed = Vec::new();
         while let (false, Some(backlog)) = (mail.load(Ordering::SeqCst), &mut self.backlog) {
@@ -278,7 +279,7 @@ impl<S: Keeps> Delivery<S> {
         }
     }
 
-    /// Hands what streams shall get to them, and wakes them: once for a turn.
+    /// Hands the events of this turn to the streams, and wakes each of them once.
     pub(crate) fn flush(&mut self) {
         for slot in self.listeners.list(ALL) {
             slot.listener.flush();
@@ -290,8 +291,8 @@ impl<S: Keeps> Delivery<S> {
         }
     }
 
-    /// Whether a stream holds more than `limit` bytes of messages that nobody
-    /// took. It then asks the transport to go on once somebody does.
+    /// Whether a stream holds more than `limit` bytes of messages that nobody has read.
+    /// When somebody reads them, the stream asks the transport to go on.
     pub(crate) fn is_backlogged(&mut self, limit: usize) -> bool {
         let mut full = false;
         for slot in self.listeners.list(ALL) {
@@ -300,8 +301,8 @@ impl<S: Keeps> Delivery<S> {
         full
     }
 
-    /// Whether a stream that is full keeps messages from a handler as well, and
-    /// this was not said before.
+    /// Whether a full stream also keeps messages from a handler. True only the first time,
+    /// so that the log says it once.
     pub(crate) fn blocks_handlers(&mut self) -> bool {
         let handlers = self.listeners.range(EventKind::Message as usize);
         !handlers.is_empty() && !mem::replace(&mut self.told_of_pause, true)
@@ -311,13 +312,13 @@ impl<S: Keeps> Delivery<S> {
         self.backlog.is_some()
     }
 
-    /// After `Close` no handler is called again, so what they own is freed.
+    /// No handler is called after `Close`. So the handlers are dropped.
     pub(crate) fn drop_handlers(&mut self) {
         self.drop_first(ALL);
     }
 
-    /// After the last handle is dropped there are no more `Open` and `Message`
-    /// events (S60, S102). Whether somebody still waits for the end?
+    /// The last handle was dropped: there are no more `Open` and `Message` events (S60,
+    /// S102). Returns whether somebody still listens for the end.
     pub(crate) fn abandon(&mut self) -> bool {
         self.drop_relay();
         self.drop_first(EventKind::Message as usize + 1);
@@ -333,7 +334,7 @@ impl<S: Keeps> Delivery<S> {
         self.listeners.slots.shrink_to_fit();
     }
 
-    /// Nothing is relayed any more.
+    /// Drops the relay. Nothing is relayed after this.
     pub(crate) fn drop_relay(&mut self) {
         if let Some(mut relay) = self.relay.take() {
             relay.end_turn();
@@ -345,8 +346,8 @@ impl<S: Keeps> Delivery<S> {
         let weight = event.weight();
         let backlog = self.backlog.get_or_insert_default();
         let bytes = backlog.bytes.saturating_add(weight);
-        // Only messages can be too much. After the first that is dropped all are, so
-        // that those which are kept have no gap.
+        // Only messages count. After the first message that is dropped all others are
+        // dropped too, so that the kept messages have no gap.
         if weight > 0 && (backlog.dropped > 0 || bytes > socket.backlog_limit()) {
             backlog.dropped += 1;
             if backlog.dropped == 1 {
@@ -358,8 +359,8 @@ impl<S: Keeps> Delivery<S> {
         backlog.events.push_back(event);
     }
 
-    /// How many messages were dropped, once somebody listens for messages. The socket
-    /// then fails.
+    /// How many messages were dropped. `None` until somebody listens for messages; then
+    /// the socket fails.
     pub(crate) fn take_dropped(&mut self) -> Option<usize> {
         if !self.listeners.want(EventKind::Message) {
             return None;
@@ -368,8 +369,8 @@ impl<S: Keeps> Delivery<S> {
         (dropped > 0).then_some(dropped)
     }
 
-    /// Has the socket's failure follow the kept messages, in place of an end that
-    /// nobody has seen yet.
+    /// Puts the socket's failure behind the kept messages. It replaces an end that nobody
+    /// has seen yet.
     pub(crate) fn fail_after_kept(&mut self, error: ErrorEvent) {
         let ended = self.ended;
         let events = &mut self.backlog.get_or_insert_default().events;

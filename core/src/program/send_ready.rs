@@ -13,9 +13,9 @@ use crate::{ReadyState, Transport, WebSocket};
 impl<T: Transport> WebSocket<T> {
     /// Waits until the socket is open and little is buffered: at most 1 MiB, and
     /// at most half of the [`send_limit`](crate::Builder::send_limit). After a
-    /// [`SendError::Full`](crate::SendError::Full) it waits until the refused message fits. Awaited
-    /// before each `send`, it keeps a fast sender at the network's pace. Also
-    /// ready when the socket is closing or closed; `send` then says so.
+    /// [`SendError::Full`](crate::SendError::Full) it waits until the refused message fits.
+    /// If a program awaits it before each `send`, it sends no faster than the network. It
+    /// is also ready when the socket is closing or closed; `send` then returns the error.
     ///
     /// ```no_run
     /// # async fn run(socket: isosocket::WebSocket) -> Result<(), isosocket::SendError> {
@@ -28,8 +28,8 @@ impl<T: Transport> WebSocket<T> {
     /// ```
     ///
     /// ## Platform-specific
-    /// - **Web:** browsers have no event for this, so while somebody waits the
-    ///   buffered amount is looked at by a timer.
+    /// - **Web:** browsers have no event for this. While somebody waits, a timer reads the
+    ///   buffered amount.
     #[doc(alias = "backpressure")]
     pub fn send_ready(&self) -> SendReady<'_, T> {
         SendReady::new(self)
@@ -46,7 +46,7 @@ impl<T: Transport> WebSocket<T> {
 /// # socket.send(vec![0; 2 << 20]).unwrap();
 /// use futures::FutureExt;
 ///
-/// // A video that skips a frame, rather than to fall behind.
+/// // A video that skips a frame when the network is slow.
 /// if socket.send_ready().now_or_never().is_some() {
 ///     socket.send(vec![0; 100_000])?;
 /// }

@@ -1,5 +1,4 @@
-//! Sending as a sink: `send` and its backpressure in the shape that
-//! combinators of streams expect.
+//! Sending through a [`Sink`]: `send` with backpressure, for the combinators of streams.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -13,8 +12,8 @@ use crate::wake::Place;
 use crate::{CloseError, Message, ReadyState, SendError, Transport, WebSocket};
 
 impl<T: Transport> WebSocket<T> {
-    /// A [`Sink`](futures_sink::Sink) of messages: `send`, with the waiting of
-    /// [`send_ready`](Self::send_ready) built in.
+    /// A [`Sink`](futures_sink::Sink) of messages. It waits as
+    /// [`send_ready`](Self::send_ready) does, and then sends.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -42,18 +41,18 @@ impl<T: Transport> WebSocket<T> {
 ///
 /// It is a handle: while it lives the socket stays open.
 ///
-/// - *Ready* means what [`send_ready`](WebSocket::send_ready) means: open, and
-///   little buffered. [`SendError::Full`] does not happen here: what does not
-///   fit waits.
-/// - *Flushed* means that all is handed to the network. If the socket ends before,
-///   it is an error, [`SendError::Unsent`]; the socket's events tell why. (What a
-///   connection of a reconnecting socket had taken and lost is not counted.)
-/// - *Closed* means flushed, and [closed](WebSocket::close), with the closing
-///   handshake or without. Which code and reason the peer gets says
-///   [`closing_with`](Sender::closing_with).
+/// - *Ready* means the same as for [`send_ready`](WebSocket::send_ready): the socket is
+///   open, and little is buffered. There is no [`SendError::Full`] here, because a message
+///   that does not fit waits in the sink.
+/// - *Flushed* means that the network has accepted everything. If the socket ends before
+///   that, the error is [`SendError::Unsent`]. The socket's events say why it ended. (Data
+///   that a lost connection of a reconnecting socket had accepted does not count.)
+/// - *Closed* means flushed and [closed](WebSocket::close), with or without a closing
+///   handshake. [`closing_with`](Sender::closing_with) sets the code and the reason that
+///   the peer receives.
 ///
-/// A clone is another sink of the same socket: what one holds, because it did not
-/// fit, the other does not send.
+/// A clone is another sink of the same socket. It does not send the message that waits in
+/// this one.
 ///
 /// ```no_run
 /// use futures::{SinkExt, StreamExt, stream};
@@ -71,7 +70,7 @@ impl<T: Transport> WebSocket<T> {
 /// - **Web:** see [`send_ready`](WebSocket::send_ready).
 pub struct Sender<T: Transport> {
     socket: WebSocket<T>,
-    /// A message for which there was no room after all.
+    /// A message that did not fit.
     held: Option<Message>,
     /// The code and reason to close with.
     frame: Option<(u16, Box<str>)>,

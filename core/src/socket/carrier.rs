@@ -1,21 +1,21 @@
-//! What carries a socket's messages: its transport, or, on a thread that has a
-//! mock network, a simulated connection in place of it.
+//! The carrier of a socket's messages: its transport, or a simulated connection, if the
+//! thread has a mock network.
 //!
-//! Invariant: no type of a program names the difference. So the feature `mock`
-//! changes the type of no socket, and without it nothing here costs anything.
+//! Invariant: no type of a program shows the difference. So the feature `mock` changes the
+//! type of no socket. Without that feature nothing here has a cost.
 
 #[cfg(feature = "mock")]
 use crate::mock::{Mock, Stand};
 use crate::{ErrorEvent, Link, MessageRef, NewError, Refusal, Request, Transport, WebSocket};
 
-/// The transport of one socket, or what stands in for it.
+/// The transport of one socket, or its replacement.
 pub(crate) enum Carrier<T: Transport> {
     Real(T),
     #[cfg(feature = "mock")]
     Mock(Stand),
 }
 
-/// Does the same with whichever there is.
+/// Calls the same method of either.
 macro_rules! on_either {
     ($self:ident, $carrier:ident => $do:expr) => {
         match $self {
@@ -41,7 +41,7 @@ impl<T: Transport> Carrier<T> {
         Ok((Carrier::Real(transport), url))
     }
 
-    /// The transport itself. Only a transport asks, of sockets that it carries.
+    /// The transport itself. Only transports call this, for their own sockets.
     #[inline]
     pub(crate) fn transport(&self) -> &T {
         match self {
@@ -115,8 +115,8 @@ impl<T: Transport> Carrier<T> {
     }
 }
 
-/// Whether sockets of transport `T` can be made here and now (S103): also where
-/// only a mock network makes it possible.
+/// Whether sockets of transport `T` can be made here and now (S103). It is also true if a
+/// mock network makes it possible.
 ///
 /// ```
 /// let network = isosocket::mock::Network::new();

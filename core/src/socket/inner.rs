@@ -1,9 +1,8 @@
-//! A connection inside another transport: what a transport that wraps one uses.
+//! A connection inside another transport, for a transport that wraps connections.
 //!
-//! The inner connection reports to its own [`Link`], as the contract has it; a
-//! [`Relay`] takes the reports from there, in place of the state machine and
-//! of listeners. An outer turn lasts as long as the inner one, so that streams
-//! are still woken once for a turn.
+//! The inner connection reports to a [`Link`] of its own, as every connection does. There
+//! a [`Relay`] receives the reports, instead of the state machine and the listeners. The
+//! outer turn lasts as long as the inner one. So streams are still woken once per turn.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use crate::{Link, NewError, Request, Transport, Turn};
 pub(crate) struct InnerConnection<T: Transport>(Arc<Shared<T>>);
 
 impl<T: Transport> InnerConnection<T> {
-    /// Prepares a connection; also gives the serialized URL.
+    /// Prepares a connection. Also returns the serialized URL.
     pub(crate) fn new(request: Request<T::Options>) -> Result<(Self, String), NewError> {
         if !supported::<T>() {
             return Err(NewError::NotSupported);
@@ -53,7 +52,7 @@ impl<T: Transport> InnerConnection<T> {
         self.0.carrier.watch_drain(Link(self.0.clone()), mark);
     }
 
-    /// Lets go of the relay soon; the connection ends alone.
+    /// Drops the relay soon. The connection then ends by itself.
     pub(crate) fn detach(&self) {
         self.0.abandoned.store(true, Ordering::Release);
         self.0.waiters.wake();
@@ -84,8 +83,8 @@ impl<O: Transport> Outer for Link<O> {
     }
 }
 
-/// The outer turn that goes with an inner one: begun with the first report,
-/// ended with the inner one.
+/// The outer turn that belongs to an inner one. It begins with the first report, and ends
+/// with the inner turn.
 pub(crate) struct OuterTurn<O: Transport> {
     link: Link<O>,
     turn: Option<Turn<O>>,

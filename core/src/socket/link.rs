@@ -1,7 +1,7 @@
-//! The socket as a backend has it: a link, and turns to report in.
+//! The backend's end of a socket: the [`Link`], and the [`Turn`]s in which it reports.
 //!
-//! A turn carries out what [`machine`](crate::socket::machine) decides. No lock is held
-//! while a handler runs.
+//! A turn does what [`machine`](crate::socket::machine) decides. No lock is held while a
+//! handler runs.
 
 use std::fmt;
 use std::mem;
@@ -23,15 +23,15 @@ use crate::{CloseEvent, ErrorEvent, Event, Message, ReadyState, Report, Transpor
 pub struct Link<T: Transport>(pub(crate) Arc<Shared<T>>);
 
 impl<T: Transport> Link<T> {
-    /// Begins a turn: what is reported in it reaches the program in it, and
-    /// streams are woken once, at its end.
+    /// Begins a turn. Handlers run while the backend reports, and streams are woken once,
+    /// when the turn ends.
     ///
     /// `None` if a turn is under way already, which breaks the contract.
     pub fn turn(&self) -> Option<Turn<T>> {
         self.clone().into_turn()
     }
 
-    /// The same for a link that goes with the turn.
+    /// The same for a link that is not needed after the turn.
     #[inline]
     pub fn into_turn(self) -> Option<Turn<T>> {
         let shared = self.0;
@@ -58,9 +58,9 @@ impl<T: Transport> Link<T> {
         self.0.waiters.wake();
     }
 
-    /// Whether somebody still waits for the buffered amount to fall, or for a
-    /// change of the state: what [`Transport::watch_drain`] asked for may be
-    /// forgotten once nobody does.
+    /// Whether somebody still waits for the buffered amount to fall, or for a change of
+    /// the state. If nobody does, the backend may forget what
+    /// [`Transport::watch_drain`] asked for.
     pub fn is_awaited(&self) -> bool {
         self.0.waiters.are_there()
     }
@@ -84,8 +84,8 @@ impl<T: Transport> fmt::Debug for Link<T> {
 /// meanwhile.
 pub struct Turn<T: Transport> {
     socket: WebSocket<T>,
-    /// What the socket lends to the turn; boxed, because it changes hands twice.
-    /// It is there until the turn ends.
+    /// The socket lends it to the turn, until the turn ends. It is boxed, because it
+    /// moves twice in each turn.
     delivery: Option<Box<Delivery<WebSocket<T>>>>,
     changed: bool,
 }
@@ -110,7 +110,7 @@ impl<T: Transport> Turn<T> {
         self.socket.shared.carrier.transport()
     }
 
-    /// Tells the socket that a complete message arrived.
+    /// Reports that a complete message arrived.
     #[inline(always)]
     pub fn message(&mut self, message: Message) {
         let mut event = Event::Message(message);
@@ -121,8 +121,8 @@ impl<T: Transport> Turn<T> {
         }
     }
 
-    /// The same for a message that was written into an event: a large value is
-    /// not moved then, and the event is anything after.
+    /// The same for a message inside an event, so that a large value is not moved. What
+    /// the event is afterwards is not specified.
     #[inline(always)]
     pub fn message_in(&mut self, event: &mut Event) {
         self.check_mail();
@@ -136,7 +136,7 @@ impl<T: Transport> Turn<T> {
         }
     }
 
-    /// Tells the socket a fact.
+    /// Reports a fact.
     pub fn report(&mut self, report: Report) {
         self.check_mail();
         if self.relay().is_some() {
@@ -180,7 +180,7 @@ impl<T: Transport> Turn<T> {
         }
     }
 
-    /// Of a connection inside another transport: where its reports go.
+    /// The relay, if this is a connection inside another transport.
     fn relay(&mut self) -> Option<&mut dyn Relay> {
         Some(&mut **self.delivery.as_mut()?.relay.as_mut()?)
     }
@@ -204,8 +204,8 @@ impl<T: Transport> Turn<T> {
         }
     }
 
-    /// Whether a stream that nobody drains holds more than `limit` bytes. The
-    /// backend then stops reading until [`Transport::resume`] is called.
+    /// Whether a stream holds more than `limit` bytes that nobody has read. If so, the
+    /// backend stops reading until [`Transport::resume`] is called.
     pub fn is_backlogged(&mut self, limit: usize) -> bool {
         if let Some(relay) = self.relay() {
             return relay.is_backlogged(limit);
@@ -261,7 +261,7 @@ impl<T: Transport> Turn<T> {
         }
     }
 
-    /// Takes in mail and delivers what waited for it.
+    /// If there is mail, takes it in, and delivers the events that waited for it.
     #[inline]
     fn check_mail(&mut self) {
         if self.socket.shared.dirty.load(Ordering::SeqCst) {
@@ -306,8 +306,8 @@ impl<T: Transport> Turn<T> {
             delivery.drop_handlers();
         }
         delivery.flush();
-        // Told before the last look at the mail, as `post` asks in the
-        // opposite order: one of the two sees the other.
+        // Stored before the last look at the mail. `post` does the two in the opposite
+        // order, so at least one of them sees the other.
         let kept = delivery.has_backlog();
         shared.kept.store(kept, Ordering::SeqCst);
         !(kept && shared.dirty.load(Ordering::SeqCst))

@@ -1,5 +1,5 @@
-//! What a socket's handles, streams and its link share: the state, and the ways
-//! to the thread that delivers.
+//! What the handles, the streams and the link of a socket share: its state, and the
+//! requests for the thread that delivers its events.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,9 +25,9 @@ pub(crate) struct End {
 /// How many bytes may wait in a socket.
 #[derive(PartialEq)]
 pub(crate) struct Limits {
-    /// Of messages to be sent (S54).
+    /// The limit for messages that are to be sent (S54).
     pub(crate) send: usize,
-    /// Of messages that nobody listens for (S101).
+    /// The limit for messages that nobody listens for (S101).
     pub(crate) backlog: usize,
 }
 
@@ -54,23 +54,23 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) url: Box<str>,
     pub(crate) accepted: Accepted,
     end: OnceBox<End>,
-    /// `None` for the usual limits, as most sockets have them.
+    /// `None` for the default limits, which most sockets have.
     limits: Option<Box<Limits>>,
-    /// One more than may be buffered for the message to be welcome that was refused
-    /// last, because the send buffer was full; 0 once one was accepted.
+    /// After a message was refused because the send buffer was full: one more than the
+    /// amount at which it fits. 0 after a message was accepted.
     pub(crate) refused: AtomicUsize,
     /// Payload bytes refused because the socket was closing or closed.
     pub(crate) unsent: AtomicUsize,
-    /// The handles, counted apart from the `Arc`, which links and streams hold too.
+    /// The number of handles. Links and streams also hold the `Arc`, and do not count.
     pub(crate) handles: AtomicUsize,
-    /// A turn is under way, which has a handle of its own.
+    /// A turn is under way. It has a handle of its own.
     pub(crate) in_turn: AtomicBool,
-    /// Somebody has seen that, and closes the socket before it is abandoned.
+    /// The last handle was dropped, and the socket is being closed because of that.
     leaving: AtomicBool,
     pub(crate) abandoned: AtomicBool,
     /// There is mail, or a listener left.
     pub(crate) dirty: AtomicBool,
-    /// Events wait for a first listener.
+    /// There are kept events, which wait for a listener.
     pub(crate) kept: AtomicBool,
     pub(crate) mail: SharedCell<Mailbox<WebSocket<T>>>,
     /// `None` while a turn is under way.
@@ -79,7 +79,7 @@ pub(crate) struct Shared<T: Transport> {
 }
 
 impl<T: Transport> Shared<T> {
-    /// A socket that has one handle and has not started.
+    /// A socket with one handle. It is not started yet.
     pub(crate) fn new(
         carrier: Carrier<T>,
         url: String,
@@ -116,7 +116,7 @@ impl<T: Transport> Shared<T> {
         self.end.get()
     }
 
-    /// Keeps how the socket ended, before any handler hears of it.
+    /// Stores how the socket ended. This is done before any handler is called.
     pub(crate) fn set_end(&self, error: Option<ErrorEvent>, close: CloseEvent) {
         let _ = self.end.set(Box::new(End { error, close }));
     }
@@ -134,7 +134,7 @@ impl<T: Transport> Shared<T> {
         self.step_from(input).1
     }
 
-    /// The same, which also gives the state before.
+    /// The same. It also returns the state before.
     pub(crate) fn step_from(&self, input: Input) -> (ReadyState, Decision) {
         let mut current = self.state.load(Ordering::Acquire);
         loop {
@@ -167,8 +167,8 @@ impl<T: Transport> Shared<T> {
         if self.leaving.swap(true, Ordering::AcqRel) {
             return;
         }
-        // Closed first: a turn on another thread that saw it abandoned before
-        // would detach the transport, and nobody would close it.
+        // It is closed first. If a turn on another thread saw that it is abandoned before
+        // that, it would detach the transport, and nobody would close the connection.
         let is_closed = self.state() == ReadyState::Closed;
         if !is_closed {
             self.close(None);
@@ -179,8 +179,8 @@ impl<T: Transport> Shared<T> {
         }
     }
 
-    /// Leaves mail for the delivering thread. A turn is asked for only where
-    /// events wait or none will come: otherwise the next event finds the mail.
+    /// Leaves mail for the delivering thread. It asks for a turn only if kept events wait,
+    /// or if no more events will come. Otherwise the turn of the next event finds the mail.
     pub(crate) fn post(
         self: &Arc<Self>,
         interest: Interest,
