@@ -69,7 +69,7 @@ impl Transport for Native {
 
     fn new(mut request: Request<NativeOptions>) -> Result<(Self, String), NewError> {
         let target = Target::parse(&request.url)?;
-        request.native.settle(&target)?;
+        request.native.validate(&target)?;
         let mailbox = local::mailbox();
         let reservation = Reservation::new(mailbox.clone())
             .map_err(|error| NewError::Resources(error.to_string()))?;

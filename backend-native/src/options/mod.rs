@@ -4,7 +4,7 @@
 //! the program (`headers.rs`), proxies, also those that the environment names
 //! (`proxy.rs`, `no_proxy.rs`), and the URL (`target.rs`).
 //! Not in this folder: anything that connects, waits or speaks a protocol.
-//! Invariant: what `settle` accepted needs no further check.
+//! Invariant: options that `validate` accepted need no further check.
 
 pub(crate) mod headers;
 mod no_proxy;
@@ -65,8 +65,8 @@ impl Default for NativeOptions {
 }
 
 impl NativeOptions {
-    /// Checks what was given, and asks the environment for a proxy if it shall.
-    pub(crate) fn settle(&mut self, target: &Target) -> Result<(), NewError> {
+    /// Checks the options. Takes the proxy from the environment, if that was asked for.
+    pub(crate) fn validate(&mut self, target: &Target) -> Result<(), NewError> {
         if let Some(what) = self.invalid.take() {
             return Err(NewError::Option(what));
         }
