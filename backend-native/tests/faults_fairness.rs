@@ -327,3 +327,23 @@ fn a_queue_of_empty_messages_is_bounded() {
     }
     drop(tcp);
 }
+
+#[test]
+fn a_pong_precedes_the_answer_to_a_message_that_came_behind_the_ping() {
+    let server = Server::new();
+    let socket = server
+        .builder()
+        .on_message(|socket, message| socket.send(message).unwrap())
+        .connect()
+        .unwrap();
+    let mut tcp = server.accept();
+    greet(&mut tcp, "");
+    // In one write, so that one read finds both.
+    let both = [frame(PING, b"ping"), frame(TEXT, b"message")].concat();
+    for _ in 0..20 {
+        tcp.write_all(&both).unwrap();
+        assert_eq!(read_frame(&mut tcp).unwrap(), (PONG, b"ping".to_vec()));
+        assert_eq!(read_frame(&mut tcp).unwrap(), (TEXT, b"message".to_vec()));
+    }
+    drop(socket);
+}

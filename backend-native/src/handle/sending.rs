@@ -120,7 +120,9 @@ impl Handle {
         };
         let mut queue = self.lock_queue();
         self.admit(&queue.frames, frame.size())?;
-        if queue.frames.is_empty() && self.may_write_inline(&mut queue, frame.payload.len()) {
+        // A pong that waits goes out before this message: the ping came before what the
+        // program answers now (RFC 6455, 5.5.3).
+        if !queue.frames.has_frames() && self.may_write_inline(&mut queue, frame.payload.len()) {
             if let Some(writer) = self.try_idle_writer() {
                 self.amounts.add(frame.size());
                 drop(queue);
