@@ -68,11 +68,6 @@ struct Waiting {
 }
 
 impl SendQueue {
-    /// Whether no data frame and no Close frame waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// How many bytes of data frames wait, framing included.
     pub(crate) fn len(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| waiting.len)

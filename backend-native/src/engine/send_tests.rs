@@ -63,7 +63,7 @@ fn frames_come_out_as_they_went_in_and_payload_is_counted() {
         let (wire, taken) = drain(&mut queue, step);
         assert!(wire == expected, "in steps of {step}");
         assert_eq!(taken, Taken { payload, padding });
-        assert!(queue.is_empty());
+        assert!(!queue.has_frames());
     }
 }
 
