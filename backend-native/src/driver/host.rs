@@ -86,7 +86,8 @@ mod tests {
         let (inner, late, early) = (host.clone(), note("late"), note("early"));
         // Set on the loop's thread, so that none is due before the others are set.
         host.soon(move || {
-            let late = inner.after(Duration::from_millis(20), late).unwrap();
+            // Longer than a busy machine takes from this line to the next.
+            let late = inner.after(Duration::from_secs(2), late).unwrap();
             let early = inner.after(Duration::from_millis(1), early).unwrap();
             inner.soon(note("soon"));
             inner.soon(note("next"));
