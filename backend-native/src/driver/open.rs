@@ -457,6 +457,11 @@ impl Reader<'_> {
                     *self.reading = Reading::On;
                     return Found::Nothing;
                 }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    // It counts as well, so that it cannot outlast a deadline (S106).
+                    *self.received = self.received.wrapping_add(READ_AHEAD);
+                    return Found::More;
+                }
                 Err(error) => return found(self.session.on_read_error(error, now, facts)),
             };
             facts.handle.restore_credit();

@@ -112,6 +112,7 @@ impl Opening {
                         None => Next::Wait(Connection::Opening(self)),
                     })
                 }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => Step::ReadOn(self),
                 Err(error) => {
                     let error = self.write_error.take().unwrap_or(error);
                     Step::Next(self.into_seat(context).fail(error))

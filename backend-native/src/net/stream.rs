@@ -36,12 +36,13 @@ impl Stream {
         system::receive_buffer(&self.tcp)
     }
 
-    /// Reads once; `Ok(0)` is the peer's end of stream.
+    /// Reads once; `Ok(0)` is the peer's end of stream. `Interrupted` means that there
+    /// may be more: other sockets have their turn first (S110).
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        retry(|| match &self.tls {
+        match &self.tls {
             None => (&self.tcp).read(buffer),
             Some(tls) => tls.read(&self.tcp, buffer),
-        })
+        }
     }
 
     /// Whether [`append`](Self::append) can be used.

@@ -18,8 +18,13 @@ use std::sync::{Mutex, MutexGuard};
 use crate::system::TcpStream;
 use url::Host;
 
+/// How many bytes one call reads that bring no plain text, about.
+const BUDGET: usize = 128 << 10;
+
 /// What TLS does for a stream. All methods are non-blocking.
 trait Session: Send {
+    /// Reads plain text. After [`BUDGET`] bytes without any it returns `Interrupted`,
+    /// because a peer may send as many records as it likes that have none (S110).
     fn read(&mut self, tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize>;
 
     /// Says how much of `data` the network has taken. After `WouldBlock` the

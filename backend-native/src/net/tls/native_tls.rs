@@ -99,8 +99,8 @@ impl Session {
         }
     }
 
-    /// Takes what TCP has; `WouldBlock` when it has nothing.
-    fn fill(&mut self, mut tcp: &TcpStream) -> io::Result<()> {
+    /// Takes what TCP has; `WouldBlock` when it has nothing. Returns how many bytes.
+    fn fill(&mut self, mut tcp: &TcpStream) -> io::Result<usize> {
         let wire = self.wire()?;
         let known = wire.incoming.len();
         wire.incoming.resize(known + PIECE, 0);
@@ -108,7 +108,7 @@ impl Session {
         let size = *result.as_ref().unwrap_or(&0);
         wire.incoming.truncate(known + size);
         wire.ended |= result? == 0;
-        Ok(())
+        Ok(size)
     }
 
     /// Goes on with the handshake; `WouldBlock` until it is complete.
@@ -128,6 +128,7 @@ impl Session {
 
 impl super::Session for Session {
     fn read(&mut self, tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut budget = super::BUDGET;
         loop {
             let result = self.shake_hands().and_then(|stream| stream.read(buffer));
             if !matches!(self.state, State::Failed) {
@@ -136,7 +137,11 @@ impl super::Session for Session {
                 let _ = self.flush(tcp);
             }
             match result {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if budget == 0 {
+                        return Err(io::ErrorKind::Interrupted.into());
+                    }
+                }
                 // Many servers close TCP without saying so in TLS first.
                 Err(_) if matches!(self.state, State::Established(_)) && self.wire()?.ended => {
                     return Ok(0);
@@ -146,7 +151,7 @@ impl super::Session for Session {
             if self.wire()?.ended {
                 return Ok(0);
             }
-            self.fill(tcp)?;
+            budget = budget.saturating_sub(self.fill(tcp)?);
         }
     }
 

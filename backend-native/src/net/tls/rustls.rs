@@ -73,6 +73,10 @@ pub(super) fn session(
     config: Arc<ClientConfig>,
     host: Host<&str>,
 ) -> io::Result<Box<dyn super::Session>> {
+    Ok(Box::new(new_session(config, host)?))
+}
+
+fn new_session(config: Arc<ClientConfig>, host: Host<&str>) -> io::Result<Session> {
     let name = match host {
         Host::Domain(name) => ServerName::try_from(name.to_owned())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
@@ -81,10 +85,10 @@ pub(super) fn session(
     };
     let config = offering_http_1_1(config);
     let connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
-    Ok(Box::new(Session {
+    Ok(Session {
         connection,
         accepted: 0,
-    }))
+    })
 }
 
 /// A certificate that is refused although the program may trust it.
@@ -114,9 +118,14 @@ struct Session {
 
 impl super::Session for Session {
     fn read(&mut self, tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut budget = super::BUDGET;
         loop {
             match self.connection.reader().read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if budget == 0 {
+                        return Err(io::ErrorKind::Interrupted.into());
+                    }
+                }
                 // Many servers close TCP without saying so in TLS first.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 result => return result,
@@ -130,6 +139,7 @@ impl super::Session for Session {
             if received == 0 && self.connection.is_handshaking() {
                 return Ok(0);
             }
+            budget = budget.saturating_sub(received);
         }
     }
 
@@ -166,11 +176,134 @@ impl super::Session for Session {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+    use socket2::{Domain, Type};
+
+    use super::super::{BUDGET, Session as _};
     use super::*;
 
     #[test]
     fn without_roots_nothing_is_trusted_and_the_error_says_so() {
         assert!(trusting(RootCertStore::empty()).is_none());
         assert_eq!(trusting(roots()).is_some(), default_config().is_ok());
+    }
+
+    /// A server's configuration, and a client's that trusts it.
+    fn configs() -> (Arc<rustls::ServerConfig>, Arc<ClientConfig>) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::ExplicitNoCa;
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let key = rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut server = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        server.enable_secret_extraction = true;
+        server.send_tls13_tickets = 0;
+        (Arc::new(server), trusting(roots).unwrap())
+    }
+
+    /// A record of TLS 1.3 (RFC 8446, 5.2), by the secrets of a session.
+    fn record(
+        (sequence, secrets): &mut (u64, rustls::ConnectionTrafficSecrets),
+        content_type: u8,
+        content: &[u8],
+    ) -> Vec<u8> {
+        let rustls::ConnectionTrafficSecrets::Aes256Gcm { key, iv } = secrets else {
+            panic!("another cipher suite");
+        };
+        let key = UnboundKey::new(&AES_256_GCM, key.as_ref()).unwrap();
+        let mut nonce: [u8; 12] = iv.as_ref().try_into().unwrap();
+        for (byte, sequence) in nonce[4..].iter_mut().zip(sequence.to_be_bytes()) {
+            *byte ^= sequence;
+        }
+        *sequence += 1;
+        let mut inner = [content, &[content_type]].concat();
+        let length = (inner.len() + AES_256_GCM.tag_len()) as u16;
+        let header = [&[23, 3, 3], &length.to_be_bytes()[..]].concat();
+        LessSafeKey::new(key)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(&header),
+                &mut inner,
+            )
+            .unwrap();
+        [header, inner].concat()
+    }
+
+    /// A peer may send session tickets without end, and they are no plain text (S110).
+    #[test]
+    fn a_read_without_plain_text_is_bounded() {
+        let (server, client) = configs();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = thread::spawn(move || {
+            let (mut tcp, _) = listener.accept().unwrap();
+            let mut tls = rustls::ServerConnection::new(server).unwrap();
+            while tls.is_handshaking() {
+                tls.complete_io(&mut tcp).unwrap();
+            }
+            let mut secrets = tls.dangerous_extract_secrets().unwrap().tx;
+            // Lifetime and age, nonce, ticket, and no extensions (RFC 8446, 4.6.1).
+            let ticket = [
+                &[4, 0, 4, 13][..],
+                &[0; 8],
+                &[0],
+                &[4, 0],
+                &[7; 1024],
+                &[0; 2],
+            ]
+            .concat();
+            for _ in 0..4 * BUDGET / ticket.len() {
+                tcp.write_all(&record(&mut secrets, 22, &ticket)).unwrap();
+            }
+            tcp.write_all(&record(&mut secrets, 23, b"!")).unwrap();
+            tcp
+        });
+        let tcp = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        tcp.set_recv_buffer_size(4 * BUDGET).unwrap();
+        tcp.connect(&address.into()).unwrap();
+        tcp.set_nonblocking(true).unwrap();
+        let tcp = TcpStream::from_std(tcp.into());
+        let mut session = new_session(client, Host::Domain("localhost")).unwrap();
+        let mut buffer = [0; 16];
+        let mut interrupted = 0;
+        let mut read = |session: &mut Session| match session.read(&tcp, &mut buffer) {
+            Ok(read) => Some(buffer[..read].to_vec()),
+            Err(error) => {
+                match error.kind() {
+                    io::ErrorKind::Interrupted => interrupted += 1,
+                    kind => assert_eq!(kind, io::ErrorKind::WouldBlock, "{error}"),
+                }
+                thread::yield_now();
+                None
+            }
+        };
+        while session.connection.is_handshaking() {
+            let _ = session.flush(&tcp);
+            assert_eq!(read(&mut session), None);
+        }
+        // The kernel holds more than one call is to read.
+        let mut waiting = vec![0; 2 * BUDGET];
+        while tcp.peek(&mut waiting).unwrap_or(0) < BUDGET * 9 / 8 {
+            thread::yield_now();
+        }
+        let plain = loop {
+            if let Some(plain) = read(&mut session) {
+                break plain;
+            }
+        };
+        assert_eq!(plain, b"!");
+        assert!(interrupted > 0, "all was read by one call");
+        drop(serving.join().unwrap());
     }
 }
