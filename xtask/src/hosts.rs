@@ -4,8 +4,8 @@
 //! else; one wasm binary runs on all of them.
 
 use crate::tools::{
-    AXE, BUN, CHROMIUM, DENO, FIREFOX, GECKODRIVER, NODE, NODE_20, ON_DISPLAY, Tool, WASM_BINDGEN,
-    WASM_TARGET, WEBKIT,
+    AXE, BUN, CHROMIUM, DENO, FIREFOX, GECKODRIVER, NODE, NODE_20, ON_DISPLAY, OPENSSL, Tool,
+    WASM_BINDGEN, WASM_TARGET, WEBKIT,
 };
 
 /// One row of `cargo xtask test-all`.
@@ -425,6 +425,14 @@ pub static HOSTS: &[Host] = &[
         crate::servers::NEEDS,
     ),
     aside(
+        "native-tls",
+        "native, the system's TLS",
+        Set::All,
+        &[NATIVE_TLS_BUILD],
+        NATIVE_TLS_RUN,
+        &[&OPENSSL],
+    ),
+    aside(
         "simulation",
         "native, in simulated time",
         Set::Core,
@@ -467,6 +475,31 @@ pub static HOSTS: &[Host] = &[
         &["run", "-q", "-p", "xtask", "--", "autobahn"],
         crate::autobahn::NEEDS,
     ),
+];
+
+const NATIVE_TLS_BUILD: &[&str] = &[
+    "test",
+    "--no-run",
+    "-p",
+    "isosocket-native",
+    "--features",
+    "native-tls",
+    "--test",
+    "native",
+    "--test",
+    "faults_closing",
+];
+const NATIVE_TLS_RUN: &[&str] = &[
+    "test",
+    "--no-fail-fast",
+    "-p",
+    "isosocket-native",
+    "--features",
+    "native-tls",
+    "--test",
+    "native",
+    "--test",
+    "faults_closing",
 ];
 
 const FOR_CHROMIUM: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &CHROMIUM];

@@ -141,6 +141,18 @@ pub static WEBKIT: Tool = Tool {
     },
 };
 
+/// What the system's TLS library is built against, where that is OpenSSL.
+pub static OPENSSL: Tool = Tool {
+    name: "OpenSSL's headers",
+    source: Source::Debian(&["libssl-dev", "pkg-config"]),
+    locate: || {
+        let config = on_path("pkg-config")?;
+        let found = Invocation::new(&config).args(["--modversion", "openssl"]);
+        found.output(PROBE_LIMIT).map(|_| config)
+    },
+    ask: itself,
+};
+
 pub static NODE_20: Tool = Tool {
     name: "Node 20",
     source: Source::Npm("node20", "node@20"),

@@ -69,10 +69,10 @@ impl Drop for Driving {
 }
 
 /// While it exists, a turn is under way on this thread.
-pub(super) struct InTurn(bool);
+pub(crate) struct InTurn(bool);
 
 impl InTurn {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         InTurn(IN_TURN.try_with(|turn| turn.replace(true)).unwrap_or(false))
     }
 }

@@ -90,13 +90,34 @@ impl Packer {
 #[cfg(all(test, feature = "deflate"))]
 mod tests {
     use super::*;
+    use crate::driver::current::InTurn;
     use crate::wire::deflate::{Deflate, Spare};
+
+    /// As a server agrees on compression.
+    fn agreed() -> Agreed {
+        let reply = [&b"permessage-deflate"[..]];
+        let agreed = Deflate::default().agree(reply.into_iter());
+        agreed.unwrap().expect("the server chose it")
+    }
+
+    /// A handler sends while another thread compresses: it would hang.
+    #[test]
+    fn an_event_loop_waits_for_nobody_who_compresses() {
+        let packer = Packer::new(&agreed());
+        let text = "the same text, twice. ".repeat(20);
+        let compressing = packer.compressor.lock().unwrap();
+        let _turn = InTurn::new();
+        let sent = packer.send(MessageRef::Text(&text), |step| match step {
+            Step::Send(None) => Ok(Follow::Nothing),
+            Step::Check | Step::Send(Some(_)) => Err(Refusal::Full),
+        });
+        assert!(sent.is_ok());
+        drop(compressing);
+    }
 
     #[test]
     fn what_was_compressed_and_not_sent_is_forgotten() {
-        let reply = [&b"permessage-deflate"[..]];
-        let agreed = Deflate::default().agree(reply.into_iter());
-        let agreed = agreed.unwrap().expect("the server chose it");
+        let agreed = agreed();
         let packer = Packer::new(&agreed);
         let text = "the same text, twice. ".repeat(20);
         let send = |refusal: Option<Refusal>| {
