@@ -425,7 +425,7 @@ pub static HOSTS: &[Host] = &[
         crate::servers::NEEDS,
     ),
     aside(
-        "native-tls",
+        "system-tls",
         "native, the system's TLS",
         Set::All,
         &[NATIVE_TLS_BUILD],
