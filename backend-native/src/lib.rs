@@ -29,6 +29,7 @@ pub use driver::local::{EnterGuard, EventLoop, LoopHandle, run};
 #[cfg(feature = "native-tls")]
 pub use native_tls;
 pub use options::proxy::Proxy;
+pub use options::steps::ConnectStep;
 pub use options::{BuilderExt, NativeOptions};
 #[cfg(any(feature = "tls", feature = "webpki-roots"))]
 pub use rustls;

@@ -30,7 +30,7 @@ pub mod native {
     pub use isosocket_native::rustls;
     #[doc(inline)]
     pub use isosocket_native::{
-        BuilderExt, EnterGuard, EventLoop, EventsExt, LoopHandle, Proxy, RecvError,
+        BuilderExt, ConnectStep, EnterGuard, EventLoop, EventsExt, LoopHandle, Proxy, RecvError,
     };
 }
 

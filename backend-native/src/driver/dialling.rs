@@ -17,12 +17,14 @@ use crate::engine::opening::Setup;
 use crate::handle::Handle;
 use crate::net::dial::{ATTEMPT_DELAY, Attempt, Dial};
 use crate::net::prepare::{Preparation, prepare};
+use crate::options::steps::{ConnectStep, Steps};
 use crate::system;
 
 #[derive(Debug)]
 pub(crate) struct Dialling {
     pub(super) seat: Seat,
     setup: Setup,
+    steps: Steps,
     /// Dropping it gives up the lookups that nobody waits for any more.
     preparation: Option<Preparation>,
     dial: Dial,
@@ -36,11 +38,12 @@ impl Dialling {
     pub(crate) fn new(
         handle: Arc<Handle>,
         link: Link<Native>,
-        setup: Setup,
+        mut setup: Setup,
         timeout: Option<Duration>,
     ) -> Self {
         Dialling {
             seat: Seat::new(handle, link),
+            steps: Steps::start(setup.native.on_step.take()),
             setup,
             preparation: None,
             dial: Dial::default(),
@@ -65,11 +68,8 @@ impl Dialling {
             let error = io::Error::new(io::ErrorKind::PermissionDenied, message);
             return self.into_seat(context).fail(error);
         }
-        let (host, port) = match &native.proxy {
-            Some(proxy) => (proxy.host(), proxy.port()),
-            None => (target.host(), target.port()),
-        };
         let secure = target.is_secure();
+        let (host, port) = self.endpoint();
         let address = match host {
             Host::Ipv4(address) => Some((address, port).into()),
             Host::Ipv6(address) => Some((address, port).into()),
@@ -97,6 +97,9 @@ impl Dialling {
     ) -> Next {
         match answer {
             Ok(addresses) => {
+                if self.has_name() {
+                    self.steps.done(ConnectStep::Name);
+                }
                 self.dial.set_addresses(addresses);
                 self.attempt(context)
             }
@@ -140,6 +143,20 @@ impl Dialling {
         Next::Wait(Connection::Dialling(self))
     }
 
+    /// Whether there was a name to resolve, of the server or of the proxy.
+    fn has_name(&self) -> bool {
+        matches!(self.endpoint().0, Host::Domain(_))
+    }
+
+    /// Where TCP goes: to the proxy, or to the server.
+    fn endpoint(&self) -> (Host<&str>, u16) {
+        let Setup { target, native, .. } = &self.setup;
+        match &native.proxy {
+            Some(proxy) => (proxy.host(), proxy.port()),
+            None => (target.host(), target.port()),
+        }
+    }
+
     /// Says whether it is the proxy that cannot be reached.
     fn fail(mut self: Box<Self>, context: &mut Context, error: io::Error) -> Next {
         let proxy = self.setup.native.proxy.take();
@@ -155,12 +172,14 @@ impl Dialling {
         let Dialling {
             seat,
             setup,
+            steps,
             dial,
             deadline,
             ..
         } = *self;
         dial.tokens().for_each(|token| context.release(token));
-        Opening::start(context, seat, setup, attempt, deadline)
+        steps.done(ConnectStep::Tcp(attempt.address));
+        Opening::start(context, seat, setup, steps, attempt, deadline)
     }
 
     pub(super) fn into_seat(self: Box<Self>, context: &mut Context) -> Seat {

@@ -20,6 +20,7 @@ use crate::engine::session::BoxError;
 use crate::net::dial::Attempt;
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
+use crate::options::steps::{ConnectStep, Steps};
 use crate::random;
 
 /// How many reads one visit makes at most: a peer may send any number of interim
@@ -32,6 +33,7 @@ pub(crate) struct Opening {
     wire: Wire,
     /// By value: each stage becomes the next one.
     stage: opening::Opening,
+    steps: Steps,
     deadline: Option<Instant>,
     /// A write failed. What the peer said before that is still read (S109).
     write_error: Option<io::Error>,
@@ -58,10 +60,11 @@ impl Opening {
         context: &mut Context,
         seat: Seat,
         mut setup: Setup,
+        steps: Steps,
         attempt: Attempt,
         deadline: Option<Instant>,
     ) -> Next {
-        let Attempt { token, tcp } = attempt;
+        let Attempt { token, tcp, .. } = attempt;
         if let Err(error) = setup.native.set_up(&tcp) {
             context.release(token);
             return seat.fail(error);
@@ -79,6 +82,7 @@ impl Opening {
                 seat,
                 wire,
                 stage,
+                steps,
                 deadline,
                 write_error: None,
             })
@@ -132,7 +136,13 @@ impl Opening {
     fn write(&mut self) {
         while self.write_error.is_none() && !self.stage.outgoing().is_empty() {
             match self.wire.stream.write(self.stage.outgoing()) {
-                Ok(written) => self.stage.advance(written),
+                Ok(written) => {
+                    // Until TLS is established it takes nothing of the request.
+                    if self.wire.stream.is_tls() && !self.stage.has_begun() {
+                        self.steps.done(ConnectStep::Tls);
+                    }
+                    self.stage.advance(written);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => self.write_error = Some(error),
             }
@@ -156,12 +166,16 @@ impl Opening {
             seat,
             wire,
             stage,
+            steps,
             deadline,
             write_error,
         } = *self;
         let token = wire.token;
         let progress = match stage.receive(bytes) {
-            Ok(Progress::TunnelIsOpen(setup)) => greet_server(wire, *setup),
+            Ok(Progress::TunnelIsOpen(setup)) => {
+                steps.done(ConnectStep::Tunnel);
+                greet_server(wire, *setup)
+            }
             Ok(Progress::More(stage)) => Ok((wire, stage)),
             Ok(Progress::Established {
                 reply,
@@ -169,6 +183,8 @@ impl Opening {
                 session,
             }) => {
                 let rest = &bytes[used..];
+                steps.done(ConnectStep::Handshake);
+                drop(steps);
                 let open = Open::establish(seat, wire, reply, &session);
                 return Step::Next(open.begin(context, rest));
             }
@@ -179,6 +195,7 @@ impl Opening {
                 seat,
                 wire,
                 stage,
+                steps,
                 deadline,
                 write_error,
             })),

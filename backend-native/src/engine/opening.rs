@@ -95,6 +95,14 @@ impl Opening {
         }
     }
 
+    /// Whether some of the request to the server was written.
+    pub(crate) fn has_begun(&self) -> bool {
+        match self {
+            Opening::Tunnel(_) => false,
+            Opening::Handshake(stage) => stage.written > 0,
+        }
+    }
+
     /// So many bytes of [`outgoing`](Self::outgoing) are written.
     pub(crate) fn advance(&mut self, written: usize) {
         match self {

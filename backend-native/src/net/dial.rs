@@ -23,6 +23,7 @@ pub(crate) struct Dial {
 /// One attempt, known to the event loop by its token.
 #[derive(Debug)]
 pub(crate) struct Attempt {
+    pub(crate) address: SocketAddr,
     pub(crate) token: usize,
     pub(crate) tcp: TcpStream,
 }
@@ -40,8 +41,14 @@ impl Dial {
         mut register: impl FnMut(&mut TcpStream) -> io::Result<usize>,
     ) -> bool {
         while let Some(address) = self.addresses.pop_front() {
-            let started = TcpStream::connect(address)
-                .and_then(|mut tcp| register(&mut tcp).map(|token| Attempt { token, tcp }));
+            let started = TcpStream::connect(address).and_then(|mut tcp| {
+                let token = register(&mut tcp)?;
+                Ok(Attempt {
+                    address,
+                    token,
+                    tcp,
+                })
+            });
             match started {
                 Ok(attempt) => {
                     self.attempts.push(attempt);

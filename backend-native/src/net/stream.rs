@@ -45,10 +45,14 @@ impl Stream {
         }
     }
 
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Whether [`append`](Self::append) can be used.
     pub(crate) fn can_append(&self) -> bool {
         // TLS decrypts to memory of its own.
-        self.tls.is_none()
+        !self.is_tls()
     }
 
     /// Reads once, at most `most` bytes, to the end of `data`, which has room for

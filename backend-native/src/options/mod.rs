@@ -2,13 +2,15 @@
 //!
 //! In this folder: the builder's extension (`mod.rs`), the request headers of
 //! the program (`headers.rs`), proxies, also those that the environment names
-//! (`proxy.rs`, `no_proxy.rs`), and the URL (`target.rs`).
+//! (`proxy.rs`, `no_proxy.rs`), the hook for the steps of connecting (`steps.rs`), and
+//! the URL (`target.rs`).
 //! Not in this folder: anything that connects, waits or speaks a protocol.
 //! Invariant: options that `validate` accepted need no further check.
 
 pub(crate) mod headers;
 mod no_proxy;
 pub(crate) mod proxy;
+pub(crate) mod steps;
 pub(crate) mod target;
 
 use std::time::Duration;
@@ -19,6 +21,7 @@ use crate::engine::keep_alive::KeepAliveTimes;
 use crate::net::tls::TlsChoice;
 use crate::options::headers::Headers;
 use crate::options::proxy::{Proxy, from_environment};
+use crate::options::steps::{ConnectStep, StepHook};
 use crate::options::target::Target;
 use crate::system::{self, TcpStream};
 use crate::wire::deflate::Deflate;
@@ -37,6 +40,7 @@ pub struct NativeOptions {
     pub(crate) allow_blocked_ports: bool,
     pub(crate) proxy: Option<Proxy>,
     proxy_from_environment: bool,
+    pub(crate) on_step: Option<StepHook>,
     tcp: TcpOptions,
 }
 
@@ -59,6 +63,7 @@ impl Default for NativeOptions {
             allow_blocked_ports: false,
             proxy: None,
             proxy_from_environment: false,
+            on_step: None,
             tcp: TcpOptions::default(),
         }
     }
@@ -220,6 +225,30 @@ pub trait BuilderExt: Sized {
     /// ```
     fn allow_blocked_ports(self) -> Self;
 
+    /// Calls `hook` after each step of connecting: name, TCP, tunnel, TLS, handshake.
+    /// Its second argument is the time since the connection was started. A later call
+    /// replaces the hook.
+    ///
+    /// It is for logs, and for finding out which step takes long or fails: after a
+    /// failure the last step that came is the last one that succeeded. A reconnecting
+    /// socket calls the hook for each attempt, and time begins again with each.
+    ///
+    /// The hook runs where handlers run: on the event loop's thread, which serves other
+    /// sockets too. So it must not block.
+    ///
+    /// ```no_run
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::BuilderExt;
+    ///
+    /// # fn main() -> Result<(), isosocket::NewError> {
+    /// let socket = WebSocket::builder("wss://example.org/")
+    ///     .on_step(|step, time| println!("{time:?}: {step:?}"))
+    ///     .connect()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    fn on_step(self, hook: impl Fn(ConnectStep, Duration) + Send + Sync + 'static) -> Self;
+
     /// How many bytes of messages may wait in a stream that nobody drains
     /// before the socket stops reading; each message counts for some 48 more
     /// than its payload has. Default: 4 MiB.
@@ -369,6 +398,11 @@ where
 
     fn allow_blocked_ports(mut self) -> Self {
         self.native_mut().as_mut().allow_blocked_ports = true;
+        self
+    }
+
+    fn on_step(mut self, hook: impl Fn(ConnectStep, Duration) + Send + Sync + 'static) -> Self {
+        self.native_mut().as_mut().on_step = Some(StepHook::new(hook));
         self
     }
 
