@@ -30,26 +30,19 @@
 //! # Which way to choose
 //!
 //! - **Callbacks**, as in a browser: [`Bind`] and its `on_open`, `on_message`,
-//!   `on_error` and `on_close`. For programs built of handlers: [docs/callbacks.md].
+//!   `on_error` and `on_close`. For programs built of handlers: [`guide::callbacks`].
 //! - **A stream**: [`WebSocket::open`], [`WebSocket::events`] and `await`. For
-//!   async code, on any runtime or on [`run`]: [docs/streams.md].
+//!   async code, on any runtime or on [`run`]: [`guide::streams`].
 //! - **Polling**: [`Events::try_next`], once a frame, and
 //!   [`Events::set_wake_hook`] where frames come only on request. For games and
-//!   immediate-mode interfaces: [docs/frame-loops.md].
-//! - **Tests** without a network: the feature `mock`, [docs/testing.md].
+//!   immediate-mode interfaces: [`guide::frame_loops`].
+//! - **Tests** without a network: the feature `mock`, [`guide::testing`].
 //!
-//! Short answers to "how do I ..?" are in [docs/how-do-i.md]; those who come from
-//! another crate find their program, before and after, in [docs/migrating.md].
+//! Short answers to "how do I ..?" are in [`guide::how_do_i`]; those who come from
+//! another crate find their program, before and after, in [`guide::migrating`].
 //!
-//! [docs/how-do-i.md]: https://github.com/isosocket/isosocket/blob/main/docs/how-do-i.md
-//! [docs/migrating.md]: https://github.com/isosocket/isosocket/blob/main/docs/migrating.md
-//!
-//! You may use several of these on the same socket. A native program can also block
+//! You may use several of these on the same socket. All guides are in [`guide`]. A native program can also block
 //! a thread until an event comes: `isosocket::native::EventsExt::recv`.
-//!
-//! [docs/callbacks.md]: https://github.com/isosocket/isosocket/blob/main/docs/callbacks.md
-//! [docs/streams.md]: https://github.com/isosocket/isosocket/blob/main/docs/streams.md
-//! [docs/frame-loops.md]: https://github.com/isosocket/isosocket/blob/main/docs/frame-loops.md
 //!
 //! # Sending
 //!
@@ -79,7 +72,7 @@
 //! `native::EventsExt::recv`.
 //!
 //! Why a connection failed is in the error's sources, natively: see
-//! [docs/streams.md].
+//! [`guide::streams`].
 //!
 //! # Connecting again
 //!
@@ -87,35 +80,36 @@
 //! connection is lost. It waits with a growing backoff, calls a hook that may decide
 //! otherwise, and can ask for a fresh URL. Messages sent while there is no connection
 //! wait for the next one. Its [`Status`] says what it is doing: connecting, open,
-//! waiting, or ended. More in [docs/reconnecting.md].
-//!
-//! [docs/reconnecting.md]: https://github.com/isosocket/isosocket/blob/main/docs/reconnecting.md
+//! waiting, or ended. More in [`guide::reconnecting`].
 //!
 //! # Tests
 //!
 //! With the feature `mock` you test a program unchanged and without a network. On a
 //! thread that has a `mock::Network`, sockets connect to scripted peers, and time is
-//! simulated. More in [docs/testing.md].
-//!
-//! [docs/testing.md]: https://github.com/isosocket/isosocket/blob/main/docs/testing.md
+//! simulated. More in [`guide::testing`].
 //!
 //! # Native options
 //!
 //! Desktops and servers have `isosocket::native`, which does not exist on the web:
 //! [`native::BuilderExt`] has request headers, proxies, TLS, keep-alive, compression
 //! and TCP options, and [`native::EventsExt`] waits for events on a thread. A whole
-//! command-line program is in [docs/native.md].
+//! command-line program is in [`guide::native`].
 //!
-//! [`native::BuilderExt`]: https://docs.rs/isosocket/latest/isosocket/native/trait.BuilderExt.html
-//! [`native::EventsExt`]: https://docs.rs/isosocket/latest/isosocket/native/trait.EventsExt.html
-//! [docs/native.md]: https://github.com/isosocket/isosocket/blob/main/docs/native.md
+#![doc = concat!(
+    "[`native::BuilderExt`]: https://docs.rs/isosocket/",
+    env!("CARGO_PKG_VERSION"),
+    "/isosocket/native/trait.BuilderExt.html"
+)]
+#![doc = concat!(
+    "[`native::EventsExt`]: https://docs.rs/isosocket/",
+    env!("CARGO_PKG_VERSION"),
+    "/isosocket/native/trait.EventsExt.html"
+)]
 //!
 //! # The web
 //!
 //! From nothing to a page, tokens without headers, where output goes, hidden tabs and
-//! workers: [docs/web.md].
-//!
-//! [docs/web.md]: https://github.com/isosocket/isosocket/blob/main/docs/web.md
+//! workers: [`guide::web`].
 //!
 //! # What it is not
 //!
@@ -147,6 +141,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod guide;
 mod sys;
 
 use std::future::Future;
@@ -176,7 +171,8 @@ pub use sys::*;
 /// | end it | [`close`](WebSocket::close), [`close_with`](WebSocket::close_with) a code, [`closed`](WebSocket::closed) and wait, [`close_event`](WebSocket::close_event) |
 /// | ask it | [`ready_state`](WebSocket::ready_state), [`buffered_amount`](WebSocket::buffered_amount), [`url`](WebSocket::url), [`protocol`](WebSocket::protocol), [`extensions`](WebSocket::extensions) |
 ///
-/// [`Socket`] has the same for programs that are generic.
+/// [`Socket`] has the same for programs that are generic. Guides: [handlers](guide::callbacks),
+/// [streams](guide::streams), [polling](guide::frame_loops), [short answers](guide::how_do_i).
 ///
 /// ```no_run
 /// use isosocket::WebSocket;
@@ -193,7 +189,7 @@ pub type WebSocket = isosocket_core::WebSocket<Backend>;
 ///
 /// It is made by [`WebSocket::builder`]. [`connect`](Builder::connect) and
 /// [`open`](Builder::open) end it. Natively `isosocket::native::BuilderExt` has more
-/// options.
+/// options. Guides: [short answers](guide::how_do_i), [native options](guide::native).
 ///
 /// ```no_run
 /// use isosocket::{Builder, WebSocket};
@@ -215,7 +211,8 @@ pub type Builder = isosocket_core::Builder<Backend>;
 ///
 /// [`next`](Events::next) waits, [`try_next`](Events::try_next) does not. Read it or
 /// drop it: a stream that nobody reads stops reading from the network once it is full,
-/// for handlers too. To wait for the end alone there is [`WebSocket::closed`].
+/// for handlers too. To wait for the end alone there is [`WebSocket::closed`]. Guides:
+/// [streams](guide::streams), [polling](guide::frame_loops).
 ///
 /// ```no_run
 /// use isosocket::{Events, WebSocket};
@@ -233,7 +230,8 @@ pub type Builder = isosocket_core::Builder<Backend>;
 pub type Events = isosocket_core::Events<Backend>;
 
 /// A socket as a `Sink` of messages, made by [`WebSocket::sender`]: it waits for room,
-/// and may [close with a code](Sender::closing_with).
+/// and may [close with a code](Sender::closing_with). Guide:
+/// [backpressure](guide::streams#backpressure).
 ///
 /// ```no_run
 /// use isosocket::{Events, Sender, WebSocket};
@@ -252,7 +250,7 @@ pub type Sender = isosocket_core::Sender<Backend>;
 /// It has everything that [`WebSocket`] has. Its `Open` comes once for each
 /// connection, its `Close` once, at the very end. What it does between says
 /// [`status`](Reconnecting::status), [`on_status`](Reconnecting::on_status) and
-/// [`statuses`](Reconnecting::statuses).
+/// [`statuses`](Reconnecting::statuses). Guide, with the rules: [`guide::reconnecting`].
 ///
 /// ```no_run
 /// use isosocket::Reconnecting;
@@ -267,7 +265,8 @@ pub type Sender = isosocket_core::Sender<Backend>;
 /// ```
 pub type Reconnecting = isosocket_core::WebSocket<isosocket_core::Reconnect<Backend>>;
 
-/// A socket that connects again, to be opened: see [`isosocket_core::Builder`].
+/// A socket that connects again, to be opened: see [`isosocket_core::Builder`]. Guide:
+/// [when to connect again](guide::reconnecting#when-to-connect-again).
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -436,39 +435,3 @@ const _: () = {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/callbacks.md")]
-struct CallbacksPage;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/streams.md")]
-struct StreamsPage;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/frame-loops.md")]
-struct FrameLoopsPage;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/reconnecting.md")]
-struct ReconnectingPage;
-
-#[cfg(all(doctest, feature = "native", feature = "web"))]
-#[doc = include_str!("../../docs/web.md")]
-struct WebPage;
-
-#[cfg(all(doctest, feature = "native", feature = "tls"))]
-#[doc = include_str!("../../docs/native.md")]
-struct NativePage;
-
-#[cfg(all(doctest, feature = "native", feature = "tls"))]
-#[doc = include_str!("../../docs/how-do-i.md")]
-struct HowDoIPage;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/migrating.md")]
-struct MigratingPage;
-
-#[cfg(all(doctest, feature = "mock"))]
-#[doc = include_str!("../../docs/testing.md")]
-struct TestingPage;

@@ -15,7 +15,8 @@ cfg_if::cfg_if! {
 
 /// What only native sockets have: [`BuilderExt`](native::BuilderExt) for
 /// their options, [`EventsExt`](native::EventsExt) for threads that wait, and
-/// [`EventLoop`](native::EventLoop) for programs with a loop of their own.
+/// [`EventLoop`](native::EventLoop) for programs with a loop of their own. Guide:
+/// [`guide::native`](crate::guide::native).
 #[cfg(all(
     feature = "native",
     not(all(target_family = "wasm", target_os = "unknown"))

@@ -1,4 +1,4 @@
-//! Connecting again at the edges of its rules (`docs/reconnecting.md`): limits of
+//! Connecting again at the edges of its rules (`facade/guide/reconnecting.md`): limits of
 //! zero, answers that are too late, and ends with something left.
 
 use std::future::pending;

@@ -1,6 +1,6 @@
 //! Connecting again, in simulated time: every option, every moment at which a
 //! socket can be dropped, and nothing left afterwards. Numbers such as R7 name
-//! the rules in `docs/reconnecting.md`.
+//! the rules in `facade/guide/reconnecting.md`.
 
 mod closing;
 mod course;

@@ -1,6 +1,6 @@
 //! Sockets that connect again, over real connections: the rules of every socket
 //! hold for them too (S40, S47, S68, S97, S102), and those of
-//! `docs/reconnecting.md` (R1 to R25). Cases that take long, or need a peer that
+//! `facade/guide/reconnecting.md` (R1 to R25). Cases that take long, or need a peer that
 //! fails at a chosen moment, are tests of core, in simulated time.
 
 use std::convert::Infallible;

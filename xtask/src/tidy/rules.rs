@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::Source;
 
 /// Where the rules are written, as items of a list: `- **R1** ..`.
-const RULES: &str = "docs/reconnecting.md";
+const RULES: &str = "facade/guide/reconnecting.md";
 
 /// The tests that cite them, in a comment: files, and folders of them.
 const TESTS: &[&str] = &[

@@ -1,0 +1,71 @@
+//! Guides: one page for each way to use a socket, and one for each kind of target.
+//!
+//! They belong to this version of the crate, and their programs are compiled, and mostly
+//! run, with its tests.
+//!
+//! | guide | for |
+//! | --- | --- |
+//! | [`callbacks`] | programs built of handlers, as pages are |
+//! | [`streams`] | async code, on any runtime |
+//! | [`frame_loops`] | games and immediate-mode interfaces |
+//! | [`reconnecting`] | sockets that connect again |
+//! | [`testing`] | tests without a network |
+//! | [`native`] | desktops and servers |
+//! | [`web`] | pages and workers |
+//! | [`how_do_i`] | short answers, from tokens to wasm threads |
+//! | [`migrating`] | those who come from another crate: programs, before and after |
+
+// The text of each guide is a file of its own, which can also be read in the repository.
+// Its links to other guides are references, defined in the file by the other file's name.
+// Here a definition stands before the text, and the first one counts. So the same link
+// leads to the module.
+
+#[doc = "[guide-reconnecting]: crate::guide::reconnecting"]
+#[doc = include_str!("../guide/callbacks.md")]
+pub mod callbacks {}
+
+#[doc = include_str!("../guide/streams.md")]
+pub mod streams {}
+
+#[doc = "[guide-reconnecting]: crate::guide::reconnecting"]
+#[doc = include_str!("../guide/frame-loops.md")]
+pub mod frame_loops {}
+
+#[doc = "[guide-testing]: crate::guide::testing"]
+#[doc = include_str!("../guide/reconnecting.md")]
+pub mod reconnecting {}
+
+// The programs of some guides need features to compile.
+
+#[cfg_attr(
+    any(not(doctest), feature = "mock"),
+    doc = include_str!("../guide/testing.md")
+)]
+pub mod testing {}
+
+#[cfg_attr(
+    any(not(doctest), all(feature = "native", feature = "tls")),
+    doc = include_str!("../guide/native.md")
+)]
+pub mod native {}
+
+#[doc = "[guide-native]: crate::guide::native"]
+#[cfg_attr(
+    any(not(doctest), all(feature = "native", feature = "web")),
+    doc = include_str!("../guide/web.md")
+)]
+pub mod web {}
+
+#[doc = "[guide-native-whom-tls-trusts]: crate::guide::native#whom-tls-trusts"]
+#[doc = "[guide-reconnecting]: crate::guide::reconnecting"]
+#[doc = "[guide-streams-on-a-runtime]: crate::guide::streams#on-a-runtime"]
+#[doc = "[guide-testing]: crate::guide::testing"]
+#[cfg_attr(
+    any(not(doctest), all(feature = "native", feature = "tls")),
+    doc = include_str!("../guide/how-do-i.md")
+)]
+pub mod how_do_i {}
+
+#[doc = "[guide-reconnecting]: crate::guide::reconnecting"]
+#[doc = include_str!("../guide/migrating.md")]
+pub mod migrating {}
