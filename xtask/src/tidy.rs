@@ -5,6 +5,7 @@
 
 mod examples;
 mod layers;
+mod links;
 mod rules;
 
 use std::fs;
@@ -100,6 +101,7 @@ fn complaints(sources: &[Source]) -> Vec<String> {
         examples::check(source, &mut complaints);
     }
     layers::check(sources, &mut complaints);
+    links::check(sources, &mut complaints);
     rules::check(sources, &mut complaints);
     for path in SAFE {
         let forbids = |source: &&Source| source.text.contains("#![forbid(unsafe_code)]");
