@@ -3,7 +3,7 @@
 //!
 //! Everything is looked up in the global scope, whatever that is; nothing here
 //! names `window`, and nothing is left behind: listeners, closures and timers
-//! belong to a connection and go with it (S102).
+//! belong to a connection and go with it.
 //!
 //! The crate compiles for every target, and does something only where there is
 //! JavaScript: elsewhere wasm-bindgen panics at the first call.

@@ -4,12 +4,15 @@
 //! its [`Link`]; this crate turns them into [`Event`]s. So no backend can
 //! deliver a message after `close`, two `Close` events, or an `Error` without
 //! its `Close`. This crate knows no platform: no I/O, no clock, no threads, no
-//! JavaScript. Numbers such as `S60` name the rules of observable behaviour
-//! that the conformance suite checks.
+//! JavaScript. What a program may rely on is a [list of rules][parity], which the
+//! conformance suite checks. Comments and tests cite them by number, such as
+//! [S60](https://github.com/isosocket/isosocket/blob/main/docs/parity.md#s60).
 //!
 //! Programs use the crate `isosocket`, which re-exports what they need. For
 //! backends there are [`Transport`], with an example of one, [`Link`] and
 //! [`Turn`], [`Report`], [`Request`], [`Host`] and [`SharedCell`].
+//!
+//! [parity]: https://github.com/isosocket/isosocket/blob/main/docs/parity.md#the-rules
 
 #![forbid(unsafe_code)]
 

@@ -60,9 +60,9 @@
 //! [`Binding`] and the handlers do not.
 //!
 //! To know whether a connection ended well, look at
-//! [`was_clean`](CloseEvent::was_clean). The absence of `Error` does not say so: if
-//! the peer drops the connection (S75, S96), or the close timeout passes (S76), there
-//! is only a `Close` with 1006.
+//! [`was_clean`](CloseEvent::was_clean). The absence of `Error` does not say so: if the
+//! peer drops the connection, or the close timeout passes, there is only a `Close` with
+//! 1006.
 //!
 //! Natively the event loop's thread ends with the process. Messages that are still
 //! buffered are lost then, and an unfinished closing handshake is cut off. So before
@@ -130,14 +130,14 @@
 //! | `wasm32-unknown-unknown` | the host's WebSocket | `web` |
 //! | all others | mio, tungstenite, rustls | `native`, and `tls` for `wss:` |
 //!
-//! A feature has no effect on the other's target. Without a backend the crate
-//! still builds: [`supported`] is false and the constructor fails with
-//! [`NewError::NotSupported`] (S103).
+//! A feature has no effect on the other's target. Without a backend the crate still
+//! builds: [`supported`] is false and the constructor fails with
+//! [`NewError::NotSupported`].
 //!
-//! Numbers such as S103 name rules of observable behaviour, which the
-//! conformance suite checks on every target: [docs/parity.md] lists them.
+//! What a program may rely on is a [list of rules][parity]. The conformance suite checks
+//! each of them on every target.
 //!
-//! [docs/parity.md]: https://github.com/isosocket/isosocket/blob/main/docs/parity.md
+//! [parity]: https://github.com/isosocket/isosocket/blob/main/docs/parity.md#the-rules
 
 #![forbid(unsafe_code)]
 
@@ -387,7 +387,7 @@ pub mod transport {
     };
 }
 
-/// Whether there is a WebSocket here (S103).
+/// Whether there is a WebSocket here.
 ///
 /// ```
 /// if isosocket::supported() {

@@ -6,6 +6,7 @@
 mod examples;
 mod layers;
 mod links;
+mod numbers;
 mod rules;
 
 use std::fs;
@@ -99,6 +100,7 @@ fn complaints(sources: &[Source]) -> Vec<String> {
         check_purity(source, &mut complaints);
         check_paths(source, &mut complaints);
         examples::check(source, &mut complaints);
+        numbers::check(source, &mut complaints);
     }
     layers::check(sources, &mut complaints);
     links::check(sources, &mut complaints);

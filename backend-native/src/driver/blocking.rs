@@ -43,7 +43,7 @@ pub trait EventsExt: sealed::Sealed {
     /// use isosocket::{Event, WebSocket};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let socket = WebSocket::new("ws://127.0.0.1:9/")?; // a port that is blocked (S13)
+    /// let socket = WebSocket::new("ws://127.0.0.1:9/")?; // a port that is blocked
     /// let mut events = socket.events();
     /// assert!(matches!(events.recv()?, Event::Error(_)));
     /// assert!(matches!(events.recv()?, Event::Close(_)));
@@ -65,7 +65,7 @@ pub trait EventsExt: sealed::Sealed {
     /// use isosocket::{Event, WebSocket};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let socket = WebSocket::new("ws://127.0.0.1:9/")?; // a port that is blocked (S13)
+    /// let socket = WebSocket::new("ws://127.0.0.1:9/")?; // a port that is blocked
     /// let mut events = socket.events();
     /// match events.recv_timeout(Duration::from_secs(5)) {
     ///     Ok(Event::Message(message)) => println!("{message:?}"),
@@ -91,7 +91,7 @@ pub trait EventsExt: sealed::Sealed {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// // Five seconds for all that comes, and not for each.
     /// let deadline = Instant::now() + Duration::from_secs(5);
-    /// let socket = WebSocket::new("ws://127.0.0.1:9/")?; // a port that is blocked (S13)
+    /// let socket = WebSocket::new("ws://127.0.0.1:9/")?; // a port that is blocked
     /// let mut events = socket.events();
     /// while let Ok(event) = events.recv_deadline(deadline) {
     ///     println!("{event:?}");
@@ -115,7 +115,7 @@ pub trait EventsExt: sealed::Sealed {
     /// use isosocket::native::EventsExt;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let socket = WebSocket::new("ws://127.0.0.1:9/")?; // a port that is blocked (S13)
+    /// let socket = WebSocket::new("ws://127.0.0.1:9/")?; // a port that is blocked
     /// socket.on_message(|_, message| println!("{message}"));
     /// let close = socket.events().recv_closed()?;
     /// assert_eq!(close.code, 1006);
@@ -145,7 +145,7 @@ pub trait EventsExt: sealed::Sealed {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecvError {
-    /// `Close` was received: nothing will come any more (S97).
+    /// `Close` was received: nothing will come any more.
     #[error("the socket has ended")]
     Ended,
     /// The deadline passed.

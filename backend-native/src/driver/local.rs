@@ -260,7 +260,7 @@ pub(crate) fn mailbox() -> Arc<Mailbox> {
 /// use isosocket::WebSocket;
 ///
 /// isosocket::run(async {
-///     let opened = WebSocket::open("ws://127.0.0.1:9/").await; // a port that is blocked (S13)
+///     let opened = WebSocket::open("ws://127.0.0.1:9/").await; // a port that is blocked
 ///     assert!(opened.is_err());
 /// });
 /// ```
@@ -283,11 +283,11 @@ pub fn run(future: impl Future<Output = ()>) {
 
 /// An event loop on the program's own thread, to be driven by anything.
 ///
-/// While a thread has [entered](Self::enter) a loop, the sockets that it makes
-/// belong to this loop. They are served only in [`turn`](Self::turn) and
-/// [`block_on`](Self::block_on), so nothing happens to them meanwhile: as on a
-/// page, the ready state changes, and the buffered amount falls, only while the
-/// program yields (S49, S68). Handles may be used on every thread.
+/// While a thread has [entered](Self::enter) a loop, the sockets that it makes belong
+/// to this loop. They are served only in [`turn`](Self::turn) and
+/// [`block_on`](Self::block_on), so nothing happens to them meanwhile: as on a page,
+/// the ready state changes, and the buffered amount falls, only while the program
+/// yields. Handles may be used on every thread.
 ///
 /// A blocking receive, such as `recv`, drives the loop that its thread has entered,
 /// or otherwise has used last. A thread with several loops must enter the right one.
@@ -305,7 +305,7 @@ pub fn run(future: impl Future<Output = ()>) {
 /// let mut event_loop = EventLoop::new()?;
 /// let socket = {
 ///     let _entered = event_loop.enter();
-///     WebSocket::new("ws://127.0.0.1:9/")? // a port that is blocked (S13)
+///     WebSocket::new("ws://127.0.0.1:9/")? // a port that is blocked
 /// };
 /// let mut frames = 0;
 /// while socket.ready_state() != ReadyState::Closed {
@@ -422,7 +422,7 @@ impl EventLoop {
     ///
     /// let mut event_loop = EventLoop::new()?;
     /// let opened = event_loop.block_on(async { WebSocket::open("ws://127.0.0.1:9/").await });
-    /// assert!(opened.is_err()); // a port that is blocked (S13)
+    /// assert!(opened.is_err()); // a port that is blocked
     /// # Ok::<(), std::io::Error>(())
     /// ```
     ///
@@ -537,7 +537,7 @@ impl fmt::Debug for EnterGuard<'_> {
 /// /// A task of the program's own executor.
 /// async fn task(event_loop: LoopHandle) {
 ///     let conversation = async {
-///         let opened = WebSocket::open("ws://127.0.0.1:9/").await; // a port that is blocked (S13)
+///         let opened = WebSocket::open("ws://127.0.0.1:9/").await; // a port that is blocked
 ///         assert!(opened.is_err());
 ///     };
 ///     event_loop.scope(conversation).await;

@@ -43,7 +43,7 @@ impl EventLoop {
     /// # runtime.block_on(async {
     /// let opened = EventLoop::new()?
     ///     .on_tokio(async {
-    ///         WebSocket::open("ws://127.0.0.1:9/").await // a port that is blocked (S13)
+    ///         WebSocket::open("ws://127.0.0.1:9/").await // a port that is blocked
     ///     })
     ///     .await?;
     /// assert!(opened.is_err());

@@ -44,8 +44,8 @@ pub(crate) use negotiation::{Agreed, NegotiationError};
 /// # Bounds
 ///
 /// The size limit of messages holds for what a message inflates to, while it is
-/// inflated: a message that exceeds it costs no more than the limit, and fails
-/// the connection with 1009 on the wire (S62).
+/// inflated: a message that exceeds it costs no more than the limit, and fails the
+/// connection with 1009 on the wire.
 ///
 /// # Examples
 ///

@@ -11,13 +11,13 @@ use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend, Message};
 /// Sockets also have these methods themselves. So only generic code needs the trait, and
 /// for such code [`Socket`](crate::Socket) has all other methods too.
 ///
-/// The handlers of one socket run one at a time, in the order of events (S100), and never
-/// inside the call that caused the event (S98). Each handler receives the socket, so that
-/// it can answer without owning a handle. Do not capture a clone of the socket in its own
+/// The handlers of one socket run one at a time, in the order of events, and never
+/// inside the call that caused the event. Each handler receives the socket, so that it
+/// can answer without owning a handle. Do not capture a clone of the socket in its own
 /// handler: it would keep the socket open for ever.
 ///
-/// If no handler is bound for an event, the event is kept. It is delivered when the first
-/// handler for it is bound (S101).
+/// If no handler is bound for an event, the event is kept. It is delivered when the
+/// first handler for it is bound.
 ///
 /// ```no_run
 /// use isosocket::{EventKind, WebSocket};

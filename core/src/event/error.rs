@@ -22,11 +22,11 @@ use crate::{Binary, ErrorEvent, Message};
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NewError {
-    /// There is no WebSocket here: no backend for this target is compiled in,
-    /// or the JavaScript host has none (S103).
+    /// There is no WebSocket here: no backend for this target is compiled in, or the
+    /// JavaScript host has none.
     #[error("WebSocket is not supported here")]
     NotSupported,
-    /// The URL or a subprotocol is malformed (S1–S17).
+    /// The URL or a subprotocol is malformed.
     #[error(transparent)]
     Syntax(#[from] SyntaxError),
     /// The operating system refused what a socket needs, such as a thread.
@@ -52,23 +52,23 @@ pub enum NewError {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SyntaxError {
-    /// The WHATWG URL parser refused it (S1, S11).
+    /// The WHATWG URL parser refused it.
     #[error("invalid URL: {0}")]
     Url(String),
-    /// The URL has no scheme. Browsers would resolve it against the page; a
-    /// portable program has none (S5).
+    /// The URL has no scheme. Browsers would resolve it against the page; a portable
+    /// program has none.
     #[error("relative URL: a scheme such as wss: is needed")]
     RelativeUrl,
-    /// The scheme is not `ws`, `wss`, `http` or `https` (S3).
+    /// The scheme is not `ws`, `wss`, `http` or `https`.
     #[error("the scheme \"{0}\" is not one of ws, wss, http and https")]
     Scheme(String),
-    /// The URL has a fragment, if only an empty one (S4).
+    /// The URL has a fragment, if only an empty one.
     #[error("a WebSocket URL must not have a fragment")]
     Fragment,
-    /// A subprotocol is not a token of RFC 6455 section 4.1 (S16).
+    /// A subprotocol is not a token of RFC 6455 section 4.1.
     #[error("the subprotocol \"{0}\" is not a token")]
     Subprotocol(String),
-    /// A subprotocol is requested twice (S17).
+    /// A subprotocol is requested twice.
     #[error("the subprotocol \"{0}\" is requested twice")]
     DuplicateSubprotocol(String),
 }
@@ -161,17 +161,17 @@ pub(crate) fn write_causes(
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The socket is still connecting (S42: an invalid-state error).
+    /// The socket is still connecting (in a browser an `InvalidStateError`).
     #[error("the socket is still connecting")]
     Connecting(Message),
-    /// The socket is closing (S50).
+    /// The socket is closing.
     #[error("the socket is closing")]
     Closing(Message),
-    /// The socket is closed (S51).
+    /// The socket is closed.
     #[error("the socket is closed")]
     Closed(Message),
-    /// More is buffered than the send limit allows (S54). Wait for
-    /// `send_ready`, then send again.
+    /// More is buffered than the send limit allows. Wait for `send_ready`, then send
+    /// again.
     #[error("the send buffer is full")]
     Full(Message),
     /// The socket ended before so many bytes were sent, of messages that it had taken.
@@ -226,7 +226,7 @@ impl SendError {
     }
 }
 
-/// Why `close_with` was refused. The socket's state did not change (S64).
+/// Why `close_with` was refused. The socket's state did not change.
 ///
 /// ```
 /// # let network = isosocket::mock::Network::new();
@@ -243,11 +243,12 @@ impl SendError {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CloseError {
-    /// The code is neither 1000 nor in 3000–4999 (S64: an invalid-access error).
+    /// The code is neither 1000 nor in 3000–4999 (in a browser an
+    /// `InvalidAccessError`).
     #[error("close code {0} is neither 1000 nor in 3000 to 4999")]
     InvalidCode(u16),
-    /// The reason, of this many bytes, is longer than 123 bytes of UTF-8 (S67:
-    /// a syntax error).
+    /// The reason, of this many bytes, is longer than 123 bytes of UTF-8 (in a browser
+    /// a `SyntaxError`).
     #[error("the close reason has {0} bytes; at most 123 are allowed")]
     ReasonTooLong(usize),
 }

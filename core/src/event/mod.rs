@@ -87,9 +87,9 @@ impl FromStr for EventKind {
 
 /// What happened on a socket.
 ///
-/// On every target a socket delivers at most one `Open`, then any number of
-/// `Message`s, at most one `Error`, and exactly one `Close`, which is the last
-/// (S97). Of a socket that reconnects there is an `Open` for each connection.
+/// On every target a socket delivers at most one `Open`, then any number of `Message`s,
+/// at most one `Error`, and exactly one `Close`, which is the last. Of a socket that
+/// reconnects there is an `Open` for each connection.
 ///
 /// ```
 /// use isosocket::{CloseEvent, Event};
@@ -108,9 +108,9 @@ impl FromStr for EventKind {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The connection is established (S23).
+    /// The connection is established.
     Open,
-    /// A message arrived (S55).
+    /// A message arrived.
     Message(Message),
     /// The connection failed; a `Close` with code 1006 follows.
     Error(ErrorEvent),
@@ -147,11 +147,10 @@ impl Event {
 
 /// The connection failed.
 ///
-/// Programs cannot tell failures apart by the event, on purpose: a page must
-/// not be able to probe a network (S33), and portable code must not depend on
-/// what only one target knows. For a log, `{error:#}` shows the cause and its
-/// causes on one line, where the target tells them; [`source`](Error::source) has
-/// them one by one.
+/// Programs cannot tell failures apart by the event, on purpose: a page must not be
+/// able to probe a network, and portable code must not depend on what only one target
+/// knows. For a log, `{error:#}` shows the cause and its causes on one line, where the
+/// target tells them; [`source`](Error::source) has them one by one.
 ///
 /// Two error events are equal if their causes say the same, from the first to the
 /// last. That is for tests: what a cause says may change with any version.

@@ -18,8 +18,8 @@ pub enum Report {
     PeerClosing,
     /// The connection failed, or was never established.
     Failed(ErrorEvent),
-    /// The connection is closed: after a closing handshake, or without one
-    /// because the peer dropped it (S96).
+    /// The connection is closed: after a closing handshake, or without one because the
+    /// peer dropped it.
     Closed(CloseEvent),
     /// The connection is lost, or was never established, and the transport will make
     /// another one. The socket is connecting again, without an event. The next

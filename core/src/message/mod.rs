@@ -149,7 +149,7 @@ impl Message {
         weight(self.len())
     }
 
-    /// Whether the payload is empty. Empty messages are messages (S44).
+    /// Whether the payload is empty. Empty messages are messages.
     ///
     /// ```
     /// use isosocket::Message;

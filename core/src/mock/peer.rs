@@ -71,9 +71,9 @@ impl Peer {
         })
     }
 
-    /// Accepts the connection with this subprotocol (empty: none) and these
-    /// extensions. One that the client did not ask for fails the connection, as
-    /// does none where it asked for some (S25–S27).
+    /// Accepts the connection with this subprotocol (empty: none) and these extensions.
+    /// One that the client did not ask for fails the connection, as does none where it
+    /// asked for some.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -230,7 +230,7 @@ impl Peer {
         self.push(Step::Send(message.into_message()))
     }
 
-    /// Sends an empty Close frame (S81).
+    /// Sends an empty Close frame.
     ///
     /// ```
     /// # use isosocket::WebSocket;
@@ -245,7 +245,7 @@ impl Peer {
         self.push(Step::Close(None))
     }
 
-    /// Sends a Close frame with any code and reason (S80).
+    /// Sends a Close frame with any code and reason.
     ///
     /// ```
     /// # use isosocket::WebSocket;
@@ -260,8 +260,8 @@ impl Peer {
         self.push(Step::Close(Some((code, reason.to_owned()))))
     }
 
-    /// Ends the connection without a Close frame (S96): no error, 1006. What
-    /// the client has sent and the peer has not waited for is lost.
+    /// Ends the connection without a Close frame: no error, 1006. What the client has
+    /// sent and the peer has not waited for is lost.
     ///
     /// ```
     /// # use isosocket::{CloseEvent, Event, WebSocket};

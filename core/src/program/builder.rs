@@ -12,12 +12,12 @@ use crate::{
 };
 
 impl<T: Transport> WebSocket<T> {
-    /// Opens a socket to `url` and returns at once: the state is `Connecting`,
-    /// and `Open`, or `Error` and `Close`, follow (S21).
+    /// Opens a socket to `url` and returns at once: the state is `Connecting`, and
+    /// `Open`, or `Error` and `Close`, follow.
     ///
     /// The URL is absolute, of scheme `ws`, `wss`, `http` or `https`, and has no
-    /// fragment (S1–S12); see [`IntoUrl`] for the types it is given as. For subprotocols and options see
-    /// [`builder`](Self::builder).
+    /// fragment; see [`IntoUrl`] for the types it is given as. For subprotocols and
+    /// options see [`builder`](Self::builder).
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -99,8 +99,8 @@ impl<T: Transport> Builder<T> {
         }
     }
 
-    /// Asks for a subprotocol, after those asked for before: the peer chooses
-    /// one of them (S16, S19, S24).
+    /// Asks for a subprotocol, after those asked for before: the peer chooses one of
+    /// them.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -142,8 +142,8 @@ impl<T: Transport> Builder<T> {
         self
     }
 
-    /// How long connecting may take before it fails (S37). Default: 20 s.
-    /// `None`: as long as the host allows.
+    /// How long connecting may take before it fails. Default: 20 s. `None`: as long as
+    /// the host allows.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -162,8 +162,8 @@ impl<T: Transport> Builder<T> {
         self
     }
 
-    /// How long the peer may take to answer `close` before the socket is closed
-    /// without it (S76). Default: 10 s. `None`: as long as the host allows.
+    /// How long the peer may take to answer `close` before the socket is closed without
+    /// it. Default: 10 s. `None`: as long as the host allows.
     ///
     /// Natively, a peer that is slow gets more time: if the network has accepted data
     /// since the timeout began, it starts again.
@@ -191,7 +191,7 @@ impl<T: Transport> Builder<T> {
     }
 
     /// The largest message that is delivered, in bytes; a larger one fails the
-    /// connection (S62). Default: 64 MiB.
+    /// connection. Default: 64 MiB.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -211,8 +211,8 @@ impl<T: Transport> Builder<T> {
     }
 
     /// How many bytes may be buffered before `send` gives
-    /// [`SendError::Full`](crate::SendError::Full) (S54). One message is always
-    /// accepted when nothing is buffered. Default: 64 MiB.
+    /// [`SendError::Full`](crate::SendError::Full). One message is always accepted when
+    /// nothing is buffered. Default: 64 MiB.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -232,7 +232,7 @@ impl<T: Transport> Builder<T> {
     }
 
     /// How many bytes of messages are kept while nobody listens for messages: no
-    /// handler, and no stream (S101). Default: 64 MiB.
+    /// handler, and no stream. Default: 64 MiB.
     ///
     /// What comes beyond that is dropped, with a line in the log. Who listens first then
     /// gets the kept messages, and after them the socket fails, with an error that says

@@ -26,7 +26,7 @@ const FEW: usize = 4;
 
 impl<T: Transport> WebSocket<T> {
     /// The socket's events as a stream. The first stream also gets the events that
-    /// nobody has seen yet (S101). Every stream gets all later events, in addition to the
+    /// nobody has seen yet. Every stream gets all later events, in addition to the
     /// handlers.
     ///
     /// ```
@@ -53,9 +53,9 @@ impl<T: Transport> WebSocket<T> {
 
 /// A socket's events, as a [`Stream`].
 ///
-/// It yields every event from its creation on (the first stream also those
-/// that nobody has seen yet, S101), in order, and ends after `Close`. Nothing
-/// is lost when a future of [`next`](Events::next) is dropped.
+/// It yields every event from its creation on (the first stream also those that nobody
+/// has seen yet), in order, and ends after `Close`. Nothing is lost when a future of
+/// [`next`](Events::next) is dropped.
 ///
 /// It does not keep the socket open: when the last [`WebSocket`](crate::WebSocket)
 /// handle is dropped, the socket closes, and the stream yields the end of that.

@@ -259,9 +259,9 @@ impl<T: Transport> Builder<Reconnect<T>> {
         self
     }
 
-    /// How many bytes may be kept of what is sent while there is no connection,
-    /// before `send` gives [`SendError::Full`](crate::SendError::Full).
-    /// Default: 1 MiB. The send limit (S54) holds as well.
+    /// How many bytes may be kept of what is sent while there is no connection, before
+    /// `send` gives [`SendError::Full`](crate::SendError::Full). Default: 1 MiB. The
+    /// send limit holds as well.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();

@@ -115,8 +115,8 @@ impl<T: Transport> Carrier<T> {
     }
 }
 
-/// Whether sockets of transport `T` can be made here and now (S103). It is also true if a
-/// mock network makes it possible.
+/// Whether sockets of transport `T` can be made here and now. It is also true if a mock
+/// network makes it possible.
 ///
 /// ```
 /// let network = isosocket::mock::Network::new();

@@ -4,7 +4,7 @@
 //! order of events is decided. [`socket`](crate::socket) carries its decisions
 //! out.
 
-/// The four states of a WebSocket, numbered as in the WHATWG standard (S22).
+/// The four states of a WebSocket, numbered as in the WHATWG standard.
 ///
 /// ```
 /// use isosocket_core::ReadyState;

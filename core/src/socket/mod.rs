@@ -32,11 +32,11 @@ const HIGH_WATER_MARK: usize = 1 << 20;
 
 /// A WebSocket, as the WHATWG standard has it.
 ///
-/// A value is a handle: clones are the same socket, usable from any thread.
-/// Handles are equal, as keys of a map too, if they are of the same socket.
-/// When the last one is dropped the socket closes, as by [`close`](Self::close)
-/// (S102). Handlers for `open` and `message` are dropped at once. Handlers for `error`
-/// and `close`, and [`Events`](crate::Events), still receive the end.
+/// A value is a handle: clones are the same socket, usable from any thread. Handles are
+/// equal, as keys of a map too, if they are of the same socket. When the last one is
+/// dropped the socket closes, as by [`close`](Self::close). Handlers for `open` and
+/// `message` are dropped at once. Handlers for `error` and `close`, and
+/// [`Events`](crate::Events), still receive the end.
 ///
 /// ```no_run
 /// use isosocket::WebSocket;
@@ -89,9 +89,9 @@ impl<T: Transport> WebSocket<T> {
     /// ```
     ///
     /// # Errors
-    /// [`SendError`], which keeps the message, when the socket is not open (S42,
-    /// S50, S51) or the send buffer is full (S54). While closing or closed the
-    /// buffered amount grows all the same, as in a browser.
+    /// [`SendError`], which keeps the message, when the socket is not open or the send
+    /// buffer is full. While closing or closed the buffered amount grows all the same,
+    /// as in a browser.
     pub fn send<D: Data>(&self, data: D) -> Result<(), SendError> {
         let shared = &*self.shared;
         let refused = match self.ready_state() {
@@ -134,13 +134,13 @@ impl<T: Transport> WebSocket<T> {
         Err(refused(message))
     }
 
-    /// Starts the closing handshake with an empty Close frame (S69), after what
-    /// was sent before (S52). While connecting it gives the connection up (S68).
-    /// Does nothing when closing or closed (S73).
+    /// Starts the closing handshake with an empty Close frame, after what was sent
+    /// before. While connecting it gives the connection up. Does nothing when closing
+    /// or closed.
     ///
     /// `Close` follows when the peer has answered, or the close timeout ran out.
-    /// Messages that arrive until then are not delivered (S60). Natively the
-    /// program must live as long: see `sender().close()`, or await `Close`.
+    /// Messages that arrive until then are not delivered. Natively the program must
+    /// live as long: see `sender().close()`, or await `Close`.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -159,8 +159,8 @@ impl<T: Transport> WebSocket<T> {
 
     /// Like [`close`](Self::close), with a close code and reason for the peer.
     ///
-    /// The code is 1000 or in 3000–4999; the reason has at most 123 bytes of
-    /// UTF-8 and may be empty. Both are checked in every state (S65).
+    /// The code is 1000 or in 3000–4999; the reason has at most 123 bytes of UTF-8 and
+    /// may be empty. Both are checked in every state.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -172,7 +172,7 @@ impl<T: Transport> WebSocket<T> {
     /// ```
     ///
     /// # Errors
-    /// [`CloseError`]; the state does not change then (S64, S67).
+    /// [`CloseError`]; the state does not change then.
     pub fn close_with(&self, code: u16, reason: &str) -> Result<(), CloseError> {
         check_close(code, reason)?;
         self.shared.close(Some((code, reason)));
@@ -199,10 +199,9 @@ impl<T: Transport> WebSocket<T> {
         self.shared.state()
     }
 
-    /// The payload bytes (of text, its UTF-8) that were given to
-    /// [`send`](Self::send) and not yet to the network; no framing is counted
-    /// (S48). Messages refused because the socket is closing or closed count
-    /// for ever (S50, S51).
+    /// The payload bytes (of text, its UTF-8) that were given to [`send`](Self::send)
+    /// and not yet to the network; no framing is counted. Messages refused because the
+    /// socket is closing or closed count for ever.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -218,7 +217,7 @@ impl<T: Transport> WebSocket<T> {
         self.shared.carrier.buffered_amount().saturating_add(unsent)
     }
 
-    /// The URL, as the WHATWG parser serializes it (S2, S6–S12).
+    /// The URL, as the WHATWG parser serializes it.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -234,7 +233,7 @@ impl<T: Transport> WebSocket<T> {
         &self.shared.url
     }
 
-    /// The subprotocol in use; empty before open, and where there is none (S20, S24).
+    /// The subprotocol in use; empty before open, and where there is none.
     ///
     /// Of a socket that reconnects: that of the last connection.
     ///
@@ -258,8 +257,8 @@ impl<T: Transport> WebSocket<T> {
             .map_or("", |(protocol, _)| protocol)
     }
 
-    /// The extensions in use, as in `Sec-WebSocket-Extensions`; empty before
-    /// open, and where there are none (S20).
+    /// The extensions in use, as in `Sec-WebSocket-Extensions`; empty before open, and
+    /// where there are none.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();

@@ -9,21 +9,20 @@ use crate::SyntaxError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
-    /// How long the opening handshake may take, from the constructor's call to
-    /// the `Open` event (S37). Default: 20 s. `None`: as long as the host allows.
+    /// How long the opening handshake may take, from the constructor's call to the
+    /// `Open` event. Default: 20 s. `None`: as long as the host allows.
     pub connect_timeout: Option<Duration>,
-    /// How long the peer may take to answer a Close frame (S76). Default: 10 s.
-    /// `None`: as long as the host allows.
+    /// How long the peer may take to answer a Close frame. Default: 10 s. `None`: as
+    /// long as the host allows.
     pub close_timeout: Option<Duration>,
     /// The largest message that is delivered, in bytes; a larger one fails the
-    /// connection (S62). Default: 64 MiB.
+    /// connection. Default: 64 MiB.
     pub max_message_size: usize,
-    /// How many bytes may be buffered before `send` refuses with `Full` (S54).
-    /// One message is always accepted when nothing is buffered, however large
-    /// it is. Default: 64 MiB.
+    /// How many bytes may be buffered before `send` refuses with `Full`. One message is
+    /// always accepted when nothing is buffered, however large it is. Default: 64 MiB.
     pub send_limit: usize,
-    /// How many bytes of messages are kept while nobody listens for messages
-    /// (S101). Default: 64 MiB.
+    /// How many bytes of messages are kept while nobody listens for messages. Default:
+    /// 64 MiB.
     pub backlog_limit: usize,
 }
 
@@ -44,10 +43,10 @@ impl Default for Options {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Request<O> {
-    /// The URL: absolute, of scheme `ws:` or `wss:`, without a fragment, else
-    /// as the program wrote it. The backend parses it by the WHATWG rules (S1).
+    /// The URL: absolute, of scheme `ws:` or `wss:`, without a fragment, else as the
+    /// program wrote it. The backend parses it by the WHATWG rules.
     pub url: String,
-    /// Valid tokens without a duplicate, in the program's order (S16, S17).
+    /// Valid tokens without a duplicate, in the program's order.
     pub subprotocols: Vec<String>,
     /// The options that every target honours.
     pub options: Options,
@@ -72,8 +71,8 @@ impl<O> Request<O> {
     }
 }
 
-/// The part of URL checking in which hosts differ, so that all agree: WHATWG
-/// WebSockets constructor, steps 2 to 5, without a base URL (S2–S5).
+/// The part of URL checking in which hosts differ, so that all agree: WHATWG WebSockets
+/// constructor, steps 2 to 5, without a base URL (S2–S5).
 pub(crate) fn check_url(url: &str) -> Result<String, SyntaxError> {
     // What the URL parser strips and removes before it begins (S9).
     let mut url = url.trim_matches(|c| c <= ' ').to_owned();
@@ -143,8 +142,8 @@ pub(crate) fn without_secrets(url: &str) -> String {
 /// What a program asks for, or the first that it must not ask for.
 pub(crate) type Subprotocols = Result<Vec<String>, SyntaxError>;
 
-/// WHATWG WebSockets constructor, step 7 (S16, S17): for one more. Checked when
-/// it is asked for, so that a page that asks for none does not load the check.
+/// WHATWG WebSockets constructor, step 7 (S16, S17): for one more. Checked when it is
+/// asked for, so that a page that asks for none does not load the check.
 pub(crate) fn ask_for(subprotocol: String, subprotocols: &mut Subprotocols) {
     let Ok(list) = subprotocols else { return };
     if !is_token(&subprotocol) {

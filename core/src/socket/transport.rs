@@ -8,11 +8,11 @@ use crate::{ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, WebS
 /// - return from every method at once, never blocking on the network;
 /// - report each fact once, in the order in which it happened, through the
 ///   [`Link`] that [`start`](Transport::start) hands it;
-/// - take [`turn`](Link::turn)s from one thread only, the same for the whole
-///   life of the socket, and never from inside a method of this trait (S98);
+/// - take [`turn`](Link::turn)s from one thread only, the same for the whole life of
+///   the socket, and never from inside a method of this trait;
 /// - end every connection that was started with [`Report::Failed`](crate::Report::Failed) or
 ///   [`Report::Closed`](crate::Report::Closed), within the request's timeouts;
-/// - drop the link after that, so that nothing leaks (S102).
+/// - drop the link after that, so that nothing leaks.
 ///
 /// It MUST NOT hold a lock while it has a turn: handlers run in it.
 ///
@@ -149,7 +149,7 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// The host of a socket that is made here and now.
     fn host() -> Self::Host;
 
-    /// Whether there is a WebSocket on this host (S103).
+    /// Whether there is a WebSocket on this host.
     fn supported() -> bool;
 
     /// Checks a request and prepares its connection, without any I/O. Also
@@ -168,17 +168,17 @@ pub trait Transport: Sized + Send + Sync + 'static {
     fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal>;
 
     /// Gives up a connection that is not established, and reports
-    /// [`Report::Failed`](crate::Report::Failed) (S68). Where it was established a moment ago and core
-    /// has not heard of it yet, it fails all the same.
+    /// [`Report::Failed`](crate::Report::Failed). Where it was established a moment ago
+    /// and core has not heard of it yet, it fails all the same.
     fn abort(&self) {
         self.close(None);
     }
 
-    /// Starts the closing handshake, after what is queued (S52), with this code
-    /// and reason, or with an empty Close frame (S69).
+    /// Starts the closing handshake, after what is queued, with this code and reason,
+    /// or with an empty Close frame.
     fn close(&self, frame: Option<(u16, &str)>);
 
-    /// The payload bytes that were queued and not yet handed to the network (S48).
+    /// The payload bytes that were queued and not yet handed to the network.
     fn buffered_amount(&self) -> usize;
 
     /// Calls [`Link::turn`] soon, on the thread that takes the turns, and not
@@ -192,8 +192,8 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// Reads on, after a turn ended with [`Turn::is_backlogged`](crate::Turn::is_backlogged).
     fn resume(&self) {}
 
-    /// Core fails the socket by itself (S101). It closes and detaches the transport
-    /// after this. Only a transport that tells the program more than events do needs it.
+    /// Core fails the socket by itself. It closes and detaches the transport after
+    /// this. Only a transport that tells the program more than events do needs it.
     #[doc(hidden)]
     fn failing(&self, _socket: &WebSocket<Self>, _error: &ErrorEvent) {}
 

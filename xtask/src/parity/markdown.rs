@@ -133,7 +133,7 @@ fn table(out: &mut String, matrix: &Matrix) {
         }
         line!(
             out,
-            "| S{} | {:?} | {} | {} | {} |",
+            "| <a id=\"s{0}\"></a>S{0} | {1:?} | {2} | {3} | {4} |",
             rule.number,
             rule.rule.mark,
             rule.rule.text,
@@ -319,9 +319,11 @@ mod tests {
         assert!(text.contains("The run of 2026-01-02 03:04 UTC"));
         assert!(text.contains("| Deno | deno 1.2 |"));
         assert!(text.contains("- c: `999`\n  - native: `error`\n  - Deno: `open`\n"));
-        assert!(text.contains("| S84 | N | An unassigned code fails the connection | 1 | ✓ | ≠ |"));
+        assert!(text.contains(
+            "| <a id=\"s84\"></a>S84 | N | An unassigned code fails the connection | 1 | ✓ | ≠ |"
+        ));
         assert!(text.contains("all there is to show: Node 20, no WebSocket (1 passed, 0 failed)."));
-        assert!(text.contains("| S39 | U | The Origin header | 1 | = | = |"));
+        assert!(text.contains("| <a id=\"s39\"></a>S39 | U | The Origin header | 1 | = | = |"));
     }
 
     #[test]
