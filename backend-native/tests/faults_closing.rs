@@ -6,6 +6,7 @@ mod support;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::channel;
+use std::sync::{Mutex, Once};
 use std::thread;
 use std::time::Duration;
 
@@ -109,6 +110,66 @@ fn full_stream(security: Security, limit: usize) -> (WebSocket, Events) {
     (socket, events)
 }
 
+/// Keeps the warnings that reading has stopped.
+struct Log;
+
+static STOPPED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+impl log::Log for Log {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let line = record.args().to_string();
+        if line.contains("reading stopped") {
+            STOPPED.lock().unwrap().push(line);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// A socket whose stream is full and not read, so that reading has stopped. The server
+/// goes on with 32 MB, which no kernel holds here.
+fn stopped_socket(close_timeout: Option<Duration>) -> (WebSocket, Events, TcpStream, Sending) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        log::set_logger(&Log).unwrap();
+        log::set_max_level(log::LevelFilter::Warn);
+    });
+    let server = Server::new();
+    let builder = server.builder().receive_limit(LITTLE);
+    let builder = builder.tcp_receive_buffer(64 << 10);
+    // The warning comes where a handler waits as well.
+    let builder = builder.close_timeout(close_timeout).on_message(|_, _| {});
+    let socket = builder.connect().unwrap();
+    let events = socket.events();
+    let tcp = server.greet();
+    let mut writer = tcp.try_clone().unwrap();
+    let sending = thread::spawn(move || {
+        let payload = [7; 1_000];
+        for _ in 0..160 * MESSAGES {
+            writer.write_all(&frame(BINARY, &payload)).unwrap();
+        }
+        writer
+    });
+    let begin = std::time::Instant::now();
+    let port = format!(":{}/", server.port());
+    while !STOPPED
+        .lock()
+        .unwrap()
+        .iter()
+        .any(|line| line.contains(&port))
+    {
+        assert!(begin.elapsed() < DEADLINE, "reading goes on");
+        thread::yield_now();
+    }
+    (socket, events, tcp, sending)
+}
+
+type Sending = thread::JoinHandle<TcpStream>;
+
 /// Small enough that most of the messages wait in the kernel.
 const LITTLE: usize = 4 << 10;
 
@@ -140,38 +201,16 @@ fn when_a_write_has_failed_the_program_may_still_read_later() {
 
 #[test]
 fn close_with_a_full_stream_ends_as_the_peer_says() {
-    let server = Server::new();
-    let builder = server.builder().receive_limit(LITTLE);
-    let socket = builder.close_timeout(NEVER).connect().unwrap();
-    let mut events = socket.events();
-    let mut tcp = server.greet();
-    let (full, is_full) = channel();
-    let serving = thread::spawn(move || {
-        let mut writer = tcp.try_clone().unwrap();
-        let sending = thread::spawn(move || {
-            let payload = [7; 1_000];
-            for _ in 0..160 * MESSAGES {
-                writer.write_all(&frame(BINARY, &payload)).unwrap();
-            }
-            full.send(()).unwrap();
-            writer
-        });
-        let (opcode, payload) = read_frame(&mut tcp).unwrap();
-        assert_eq!((opcode, payload.len()), (CLOSE, 0));
-        // Behind everything else, which is much more than the kernel holds.
-        let mut writer = sending.join().unwrap();
-        writer.write_all(&frame(CLOSE, &[])).unwrap();
-    });
-    assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Open));
-    assert!(matches!(
-        events.recv_timeout(DEADLINE),
-        Ok(Event::Message(_))
-    ));
-    assert!(is_full.try_recv().is_err(), "reading is paused");
+    let (socket, mut events, mut tcp, sending) = stopped_socket(Some(NEVER));
     socket.close();
-    serving.join().unwrap();
+    let (opcode, payload) = read_frame(&mut tcp).unwrap();
+    assert_eq!((opcode, payload.len()), (CLOSE, 0));
+    // Behind everything else, which is much more than the kernel holds.
+    let mut writer = sending.join().unwrap();
+    writer.write_all(&frame(CLOSE, &[])).unwrap();
+    drop((tcp, writer));
     let mut last = events.recv_timeout(DEADLINE).unwrap();
-    while let Event::Message(_) = last {
+    while let Event::Open | Event::Message(_) = last {
         last = events.recv_timeout(DEADLINE).unwrap();
     }
     assert_eq!(last, closed(1005));
@@ -179,24 +218,7 @@ fn close_with_a_full_stream_ends_as_the_peer_says() {
 
 #[test]
 fn a_dropped_socket_with_a_full_stream_ends_in_good_order() {
-    let server = Server::new();
-    let builder = server.builder().receive_limit(LITTLE);
-    let socket = builder.close_timeout(None).connect().unwrap();
-    let mut events = socket.events();
-    let mut tcp = server.greet();
-    assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Open));
-    let mut writer = tcp.try_clone().unwrap();
-    let sending = thread::spawn(move || {
-        let payload = [7; 1_000];
-        for _ in 0..160 * MESSAGES {
-            writer.write_all(&frame(BINARY, &payload)).unwrap();
-        }
-        writer
-    });
-    assert!(matches!(
-        events.recv_timeout(DEADLINE),
-        Ok(Event::Message(_))
-    ));
+    let (socket, events, mut tcp, sending) = stopped_socket(None);
     drop((socket, events));
     assert_eq!(read_frame(&mut tcp).unwrap().0, CLOSE);
     let mut writer = sending.join().unwrap();
