@@ -34,6 +34,13 @@ const DIRECT: u64 = 64 << 10;
 /// How much is read so at a time.
 const DIRECT_READ: usize = 256 << 10;
 
+/// How many bytes of a compressed frame are inflated at a time: they come to at most a
+/// thousand times as many.
+const COMPRESSED_STEP: usize = 2 << 10;
+
+/// After this many inflated bytes decoding stops, and goes on in the next visit.
+const INFLATE_BUDGET: usize = 1 << 20;
+
 /// What a peer said.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Item {
@@ -261,7 +268,7 @@ impl Decoder {
     /// complete before a violation is handed on first (S94).
     ///
     /// Returns how many bytes of `input` were used: all of them, unless `output`
-    /// said [`Flow::Stop`].
+    /// said [`Flow::Stop`], or they inflate to much more (S110).
     pub(crate) fn decode(
         &mut self,
         input: &[u8],
@@ -269,6 +276,7 @@ impl Decoder {
         output: &mut impl Output,
     ) -> Result<usize, Violation> {
         let whole = input.len();
+        let before = arena.inflated;
         let mut chunks = Chunks::new(input);
         let mut input = input;
         while !self.closed {
@@ -288,7 +296,11 @@ impl Decoder {
                     None => return Ok(whole),
                 },
             };
-            let here = usize::try_from(remaining).map_or(input.len(), |n| n.min(input.len()));
+            let most = match frame.compressed {
+                true => input.len().min(COMPRESSED_STEP),
+                false => input.len(),
+            };
+            let here = usize::try_from(remaining).map_or(most, |n| n.min(most));
             let (payload, rest) = input.split_at(here);
             input = rest;
             let remaining = remaining - here as u64;
@@ -310,9 +322,11 @@ impl Decoder {
             }
             if remaining > 0 {
                 self.partial().frame = Some((frame, remaining));
-                return Ok(whole);
+                if input.is_empty() {
+                    return Ok(whole);
+                }
             }
-            if flow == Flow::Stop {
+            if flow == Flow::Stop || arena.inflated - before >= INFLATE_BUDGET {
                 return Ok(whole - input.len());
             }
         }

@@ -283,9 +283,12 @@ fn decode(
     let mut decoder = Decoder::new(limit);
     decoder.set_inflater(agreed.inflater());
     let mut items = Vec::new();
-    for piece in wire.chunks(size.max(1)) {
-        if let Err(violation) = decoder.decode(piece, arena, &mut items) {
-            return (items, Some(violation.code));
+    for mut piece in wire.chunks(size.max(1)) {
+        while !piece.is_empty() {
+            match decoder.decode(piece, arena, &mut items) {
+                Ok(used) => piece = &piece[used..],
+                Err(violation) => return (items, Some(violation.code)),
+            }
         }
     }
     (items, None)
@@ -495,6 +498,36 @@ fn a_bomb_is_inflated_no_further_than_the_limit() {
         }
     });
     assert!(result.is_err() && taken <= limit + (64 << 10), "{taken}");
+}
+
+/// Nor does one call inflate all of a bomb that the limit allows: other sockets have
+/// their turn in between (S110).
+#[test]
+fn a_bomb_is_inflated_in_bounded_steps() {
+    let size = 64 << 20;
+    let mut wire = Vec::new();
+    frame(
+        &mut wire,
+        0xC2,
+        &Server::new(15, true).compress(&vec![7; size]),
+    );
+    let mut decoder = Decoder::new(usize::MAX);
+    decoder.set_inflater(agreed(15, true).inflater());
+    let mut arena = Arena::default();
+    let mut items = Vec::new();
+    let mut rest = &wire[..];
+    let mut calls = 0;
+    while !rest.is_empty() {
+        let used = decoder.decode(rest, &mut arena, &mut items).unwrap();
+        assert!(used > 0, "it goes on");
+        rest = &rest[used..];
+        calls += 1;
+        let inflated = arena.take_inflated();
+        assert!(inflated <= 4 << 20, "{inflated} bytes in one call");
+    }
+    assert!(calls >= 16, "{calls}");
+    let whole = Item::Message(vec![7; size].into());
+    assert!(items == [whole], "it arrives whole");
 }
 
 #[test]
