@@ -274,6 +274,42 @@ fn a_peer_that_never_stops_sending_cannot_outlast_the_close_timeout() {
     }
 }
 
+/// The Close frame is written at once. That is no sign that the peer needs more time.
+#[test]
+fn a_peer_that_never_stops_sending_earns_no_second_close_timeout() {
+    let second = Duration::from_secs(1);
+    let (sender, ends) = channel();
+    let close = |name: &'static str, timeout: Duration| {
+        let server = Server::new();
+        let sender = sender.clone();
+        let builder = server.builder().tcp_receive_buffer(1 << 20);
+        let builder = builder.on_close(move |_, _| sender.send(name).unwrap());
+        // What was read before the end is not all handled when it closes.
+        let builder = builder.on_message(|_, _| thread::sleep(Duration::from_micros(100)));
+        let (socket, events) = connect(builder.close_timeout(timeout));
+        let tcp = server.greet();
+        assert_eq!(next(&events), Event::Open);
+        (socket, tcp, events)
+    };
+    // One event loop serves both, so a busy machine delays both.
+    let (silent, silent_peer, _events) = close("silent", second * 3 / 2);
+    let (flooded, mut tcp, events) = close("flooded", second);
+    let serving = thread::spawn(move || {
+        // As many messages for each byte as there can be.
+        let message = frame(BINARY, &[]).repeat(50_000);
+        while tcp.write_all(&message).is_ok() {}
+    });
+    for _ in 0..100 {
+        assert!(matches!(next(&events), Event::Message(_)));
+    }
+    silent.close();
+    flooded.close();
+    assert_eq!(ends.recv_timeout(DEADLINE).unwrap(), "flooded");
+    assert_eq!(ends.recv_timeout(DEADLINE).unwrap(), "silent");
+    serving.join().unwrap();
+    drop(silent_peer);
+}
+
 #[test]
 fn an_abandoned_socket_without_a_close_timeout_ends() {
     // The peer takes some data first, never answers, and keeps TCP open.

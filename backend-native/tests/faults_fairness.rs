@@ -33,6 +33,9 @@ fn work() {
     }
 }
 
+/// The greedy peers do not answer `close`.
+const SHORT: Duration = Duration::from_millis(100);
+
 /// How many times an echo comes while one greedy peer is served.
 const ECHOES: usize = 50;
 /// How many messages of the greedy peer may be handled for each echo, at most, on
@@ -58,6 +61,7 @@ fn greedy_peer(secure: bool, lines: &'static str, message: Vec<u8>) {
     let counter = count.clone();
     let greedy = builder
         .tcp_receive_buffer(16 << 10)
+        .close_timeout(SHORT)
         .on_message(move |_, _| {
             counter.fetch_add(1, Ordering::Relaxed);
             work();
@@ -127,7 +131,7 @@ fn a_greedy_peer_that_compresses() {
 fn empty_compressed_blocks() {
     // One message never ends: fragments of stored blocks without content.
     let server = Server::new();
-    let greedy = server.builder().connect().unwrap();
+    let greedy = server.builder().close_timeout(SHORT).connect().unwrap();
     let mut tcp = server.accept();
     let serving = thread::spawn(move || {
         greet(&mut tcp, DEFLATE);
@@ -148,7 +152,7 @@ fn empty_compressed_blocks() {
 #[test]
 fn a_greedy_peer_with_a_stream() {
     let server = Server::new();
-    let greedy = server.builder().connect().unwrap();
+    let greedy = server.builder().close_timeout(SHORT).connect().unwrap();
     let mut events = greedy.events();
     let tcp = server.greet();
     let serving = thread::spawn(move || flood(tcp, &frame(BINARY, &[7; 1_000])));

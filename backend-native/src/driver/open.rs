@@ -141,14 +141,14 @@ impl Open {
             Action::Close => {
                 self.session.close(system::now());
                 self.resume();
-                // What the network takes at once says nothing about the peer.
-                match self.flush_and(context, true) {
-                    Next::Wait(Connection::Open(mut open)) => {
-                        open.written = open.seat.handle.written();
-                        Next::Wait(Connection::Open(open))
-                    }
-                    next => next,
+                let mut next = self.flush_and(context, true);
+                if let Next::Wait(Connection::Open(open)) | Next::GoOn(Connection::Open(open)) =
+                    &mut next
+                {
+                    // What the network takes at once says nothing about the peer.
+                    open.written = open.seat.handle.written();
                 }
+                next
             }
             Action::Abort => {
                 let message = "the socket was closed before the connection was established";

@@ -336,8 +336,10 @@ impl Reactor {
             }
         };
         if more && !slot.queued {
+            let place = (key, slot.serial);
+            debug_assert!(!self.queued.contains(&place), "one place for each (S110)");
             slot.queued = true;
-            self.queued.push_back((key, slot.serial));
+            self.queued.push_back(place);
         }
         if let Some(deadline) = connection.deadline() {
             // A later deadline is found when the entry is due.
