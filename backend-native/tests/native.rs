@@ -303,6 +303,19 @@ fn bad_certificates_fail_closed_and_say_why() {
     }
 }
 
+#[cfg(feature = "webpki-roots")]
+#[test]
+fn mozillas_roots_are_trusted_where_they_are_asked_for() {
+    let builder = || WebSocket::builder(peer().tls_url("/echo"));
+    let (_socket, events) = connect(builder().webpki_roots());
+    let refused = cause(&events);
+    assert!(refused.contains("UnknownIssuer"), "{refused}");
+    // The last choice counts.
+    echoes(builder().webpki_roots().tls_config(trusting()));
+    let (_socket, events) = connect(builder().tls_config(trusting()).webpki_roots());
+    assert_eq!(cause(&events), refused);
+}
+
 /// The same by the system's library.
 #[cfg(feature = "native-tls")]
 #[test]

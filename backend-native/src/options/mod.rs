@@ -343,8 +343,21 @@ pub trait BuilderExt: Sized {
     #[cfg(any(feature = "tls", feature = "webpki-roots"))]
     fn tls_config(self, config: std::sync::Arc<rustls::ClientConfig>) -> Self;
 
-    /// Does TLS by the system's library, with this connector. It must not offer
-    /// `h2` by ALPN, since a WebSocket begins with HTTP/1.1.
+    /// Does TLS by rustls, and trusts Mozilla's root certificates, which are built in,
+    /// in place of the system's: for containers and devices without any.
+    ///
+    /// ```
+    /// use isosocket::WebSocket;
+    /// use isosocket::native::BuilderExt;
+    ///
+    /// let builder = WebSocket::builder("wss://example.org/").webpki_roots();
+    /// ```
+    #[cfg(feature = "webpki-roots")]
+    fn webpki_roots(self) -> Self;
+
+    /// Does TLS by the system's library, with this connector; `TlsConnector::new()?` is
+    /// one without settings. It must not offer `h2` by ALPN, since a WebSocket begins with
+    /// HTTP/1.1.
     ///
     /// ```
     /// use isosocket::WebSocket;
@@ -436,6 +449,11 @@ where
     fn tls_config(mut self, config: std::sync::Arc<rustls::ClientConfig>) -> Self {
         self.native_mut().as_mut().tls = TlsChoice::Rustls(config);
         self
+    }
+
+    #[cfg(feature = "webpki-roots")]
+    fn webpki_roots(self) -> Self {
+        self.tls_config(crate::net::tls::rustls::webpki_config())
     }
 
     #[cfg(feature = "native-tls")]

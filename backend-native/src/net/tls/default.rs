@@ -1,4 +1,6 @@
-//! The TLS of sockets that bring no configuration of their own.
+//! The TLS of sockets that choose none: rustls with the system's roots, or none at all.
+//! No other feature than `tls` plays a part, because any crate of a program may enable
+//! others.
 //!
 //! To load it takes milliseconds, since it reads the system's root certificates.
 //! So a short-lived thread does that, while another one looks up the name.
@@ -74,18 +76,13 @@ fn load_and_tell() {
 }
 
 fn load_now() -> io::Result<TlsChoice> {
-    #[cfg(any(feature = "tls", feature = "webpki-roots"))]
+    #[cfg(feature = "tls")]
     return super::rustls::default_config().map(TlsChoice::Rustls);
-    #[cfg(all(
-        feature = "native-tls",
-        not(any(feature = "tls", feature = "webpki-roots"))
-    ))]
-    return ::native_tls::TlsConnector::new()
-        .map(TlsChoice::NativeTls)
-        .map_err(io::Error::other);
-    #[cfg(not(any(feature = "tls", feature = "webpki-roots", feature = "native-tls")))]
+    #[cfg(not(feature = "tls"))]
     {
-        let message = "isosocket was built without a TLS feature, so wss: cannot be used";
+        let message = "isosocket was built without the feature `tls`, which is the default for \
+                       wss:; enable it, or choose another way by the builder: `webpki_roots`, \
+                       `native_tls` or `tls_config`, each with its feature";
         Err(io::Error::new(io::ErrorKind::Unsupported, message))
     }
 }
@@ -125,5 +122,20 @@ mod tests {
         let calls: Vec<bool> = calls.iter().collect();
         // A machine may have no roots, and then a build without its own fails.
         assert_eq!(calls, vec![load().is_ok(); 3]);
+    }
+
+    /// Any crate of a program may enable features, and must not change the TLS of others.
+    #[test]
+    fn only_the_feature_tls_makes_a_default() {
+        match load() {
+            #[cfg(any(feature = "tls", feature = "webpki-roots"))]
+            Ok(TlsChoice::Rustls(_)) => assert!(cfg!(feature = "tls")),
+            Ok(choice) => panic!("{choice:?} is no default"),
+            // A machine may have no roots.
+            Err(error) if cfg!(feature = "tls") => {
+                assert_eq!(error.kind(), io::ErrorKind::NotFound, "{error}");
+            }
+            Err(error) => assert!(error.to_string().contains("`tls`"), "{error}"),
+        }
     }
 }

@@ -3,13 +3,19 @@
 //! A session has a lock of its own, held for one call at a time, because the
 //! event loop reads while others write.
 
+// Without any of the libraries a session is only asked for, and refused.
+#![cfg_attr(
+    not(any(feature = "tls", feature = "webpki-roots", feature = "native-tls")),
+    allow(dead_code, clippy::only_used_in_recursion)
+)]
+
 pub(crate) mod default;
 #[cfg(feature = "native-tls")]
 mod native_tls;
 #[cfg(any(feature = "tls", feature = "webpki-roots"))]
 mod quiet;
 #[cfg(any(feature = "tls", feature = "webpki-roots"))]
-mod rustls;
+pub(crate) mod rustls;
 
 use std::fmt;
 use std::io;

@@ -5,7 +5,10 @@ use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+#[cfg(feature = "webpki-roots")]
+use crate::per_process::PerProcess;
 use crate::system::TcpStream;
+#[cfg(feature = "tls")]
 use isosocket_core::logging;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
@@ -18,13 +21,23 @@ use super::quiet::Quiet;
 /// amount stays exact and memory bounded.
 const PIECE: usize = 64 << 10;
 
-/// The configuration for sockets that bring none: the system's roots, those of
-/// webpki-roots, or both, as the features have it. Reads files.
+/// The configuration for sockets that choose none: the system's roots. Reads files.
+#[cfg(feature = "tls")]
 pub(super) fn default_config() -> io::Result<Arc<ClientConfig>> {
-    trusting(roots()).ok_or_else(|| {
-        let message = "there are no root certificates, neither built in nor of the system";
+    trusting(system_roots()).ok_or_else(|| {
+        let message = "the system has no root certificates";
         io::Error::new(io::ErrorKind::NotFound, message)
     })
+}
+
+/// The configuration that trusts Mozilla's roots, which are built in, and no others.
+#[cfg(feature = "webpki-roots")]
+pub(crate) fn webpki_config() -> Arc<ClientConfig> {
+    static CONFIG: PerProcess<Arc<ClientConfig>> = PerProcess::new(|| {
+        let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+        trusting(roots).expect("the list is not empty")
+    });
+    Arc::clone(CONFIG.get())
 }
 
 /// Trusts what descends from these; `None` if there are none.
@@ -41,18 +54,14 @@ fn trusting(roots: RootCertStore) -> Option<Arc<ClientConfig>> {
     Some(Arc::new(config))
 }
 
-fn roots() -> RootCertStore {
+#[cfg(feature = "tls")]
+fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    #[cfg(feature = "tls")]
-    {
-        let loaded = rustls_native_certs::load_native_certs();
-        for error in &loaded.errors {
-            logging(|| log::warn!("a system root could not be loaded: {error}"));
-        }
-        roots.add_parsable_certificates(loaded.certs);
+    let loaded = rustls_native_certs::load_native_certs();
+    for error in &loaded.errors {
+        logging(|| log::warn!("a system root could not be loaded: {error}"));
     }
-    #[cfg(feature = "webpki-roots")]
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    roots.add_parsable_certificates(loaded.certs);
     roots
 }
 
@@ -188,7 +197,8 @@ mod tests {
     #[test]
     fn without_roots_nothing_is_trusted_and_the_error_says_so() {
         assert!(trusting(RootCertStore::empty()).is_none());
-        assert_eq!(trusting(roots()).is_some(), default_config().is_ok());
+        #[cfg(feature = "tls")]
+        assert_eq!(trusting(system_roots()).is_some(), default_config().is_ok());
     }
 
     /// A server's configuration, and a client's that trusts it.
