@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -282,4 +282,42 @@ fn a_waker_that_panics_when_it_is_dropped_is_dropped_in_peace() {
     });
     drop(statuses);
     network(Network::run);
+}
+
+/// A waker that nobody can clone.
+fn uncloneable() -> Waker {
+    static TABLE: RawWakerVTable =
+        RawWakerVTable::new(|_| panic!("on purpose, in clone"), drop, drop, drop);
+    #[allow(unsafe_code, reason = "the safe wakers do not panic in clone")]
+    // SAFETY: the functions use no data.
+    unsafe {
+        Waker::from_raw(RawWaker::new(std::ptr::null(), &TABLE))
+    }
+}
+
+#[test]
+fn a_waker_that_panics_when_it_is_cloned_is_not_kept() {
+    set_up();
+    peer(URL).accept();
+    let socket = Plain::new(URL).unwrap();
+    let waker = uncloneable();
+    let (mut events, mut ready) = (socket.events(), socket.send_ready());
+    let mut closed = pin!(socket.closed());
+    for _ in 0..2 {
+        assert!(poll(events.next(), &waker).is_pending());
+        assert!(poll(&mut ready, &waker).is_pending());
+        let mut context = Context::from_waker(&waker);
+        assert!(closed.as_mut().poll(&mut context).is_pending());
+    }
+    // Nothing was locked for ever, and nothing is lost.
+    network(Network::run);
+    assert_eq!(events.try_next(), Some(Event::Open));
+    assert!(poll(&mut ready, &waker).is_ready());
+
+    let again = Again::new(URL).unwrap();
+    let mut statuses = again.statuses();
+    while statuses.try_next().is_some() {}
+    assert!(poll(statuses.next(), &waker).is_pending());
+    network(Network::run);
+    assert!(statuses.try_next().is_some());
 }
