@@ -20,7 +20,7 @@ use crate::drain::{self, Drain};
 use crate::js::{self, Listener, Object, Payload, Promise, Socket};
 use crate::microtask::{self, Job};
 use crate::receive::{self, Received, Tools};
-use crate::threads::{self, Outbox};
+use crate::threads::Outbox;
 use crate::timer::{Timer, milliseconds};
 
 /// How Deno's error event words that the peer dropped TCP without a Close.
@@ -43,8 +43,6 @@ pub(crate) struct Connection {
     late: RefCell<VecDeque<(Kind, Object)>>,
     /// A `Blob` is being read, before which nothing is delivered.
     reading: Cell<bool>,
-    /// The host copies what `send` is given.
-    copies: bool,
     /// Somebody waits for the buffered amount to fall.
     pub(crate) draining: Cell<bool>,
     /// At least as much as is buffered: what was sent since the host was asked.
@@ -90,7 +88,6 @@ impl Connection {
         if let Some(socket) = &socket {
             socket.set("binaryType", &js::parse("\"arraybuffer\""));
         }
-        let copies = socket.as_ref().is_some_and(js::copies);
         Connection {
             socket,
             options,
@@ -102,7 +99,6 @@ impl Connection {
             is_late: Cell::new(false),
             late: RefCell::default(),
             reading: Cell::new(false),
-            copies,
             draining: Cell::new(false),
             queued: Cell::new(0),
             outbox,
@@ -171,7 +167,7 @@ impl Connection {
         self.in_call.set(true);
         let sent = match message {
             MessageRef::Text(text) => socket.send_text(text),
-            MessageRef::Binary(data) => threads::send_binary(socket, data, self.copies),
+            MessageRef::Binary(data) => js::send_binary(socket, data),
         };
         self.in_call.set(false);
         // A host throws where it has no memory for the message.

@@ -44,10 +44,6 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = call)]
     fn call_it(this: &Object) -> Result<(), Object>;
 
-    // As text; a function's is its source, or says that it is the host's own.
-    #[wasm_bindgen(js_name = String, catch)]
-    fn text_of(value: &JsValue) -> Result<String, JsValue>;
-
     #[wasm_bindgen(js_namespace = console, js_name = error, catch)]
     fn log_error(thrown: &JsValue) -> Result<(), JsValue>;
 }
@@ -97,6 +93,8 @@ extern "C" {
     pub(crate) fn buffered_amount(this: &Socket) -> u32;
     #[wasm_bindgen(method, catch, js_name = send)]
     pub(crate) fn send_text(this: &Socket, text: &str) -> Result<(), Object>;
+    #[wasm_bindgen(method, catch, js_name = send)]
+    fn send_array(this: &Socket, data: &Uint8Array) -> Result<(), Object>;
     #[wasm_bindgen(method, catch)]
     pub(crate) fn close(
         this: &Socket,
@@ -115,13 +113,16 @@ extern "C" {
 /// `WebSocket.OPEN`.
 pub(crate) const OPEN: u16 = 1;
 
-/// Whether the socket's `send` is certain to copy what it is given before it
-/// returns: browsers' own does. A function that JavaScript defines never calls
-/// itself native code together with its name.
-pub(crate) fn copies(socket: &Socket) -> bool {
-    let text = text_of(&socket.member("send")).unwrap_or_default();
-    text.starts_with("function send()") && text.ends_with("[native code]\n}")
-        || text == "function send() { [native code] }"
+/// Sends bytes that are the host's own from then on. A view of wasm memory would
+/// spare the copy, but some stand-ins keep what they were given, and would send
+/// whatever is there later. Nothing that a host has tells it from such a stand-in,
+/// and shared memory cannot be sent at all.
+///
+/// `new Uint8Array(view)` is as fast as any other copy. It takes 0.2 µs for 32 bytes,
+/// 17 µs for 64 KiB, and 0.1 to 0.2 ms for 1 MiB (Node 22, on a busy machine).
+#[inline]
+pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), Object> {
+    socket.send_array(&Uint8Array::copy_of(data))
 }
 
 /// Opens a socket of the host. Called only where there is one.
@@ -159,6 +160,8 @@ extern "C" {
 
     #[wasm_bindgen(constructor)]
     pub(crate) fn new(buffer: &Payload) -> Uint8Array;
+    #[wasm_bindgen(constructor)]
+    fn copy_of(view: &[u8]) -> Uint8Array;
     #[wasm_bindgen(constructor, catch)]
     pub(crate) fn part(buffer: &JsValue, from: f64, length: f64) -> Result<Uint8Array, JsValue>;
 

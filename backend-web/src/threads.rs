@@ -13,6 +13,6 @@ mod alone;
 mod shared;
 
 #[cfg(not(target_feature = "atomics"))]
-pub(crate) use alone::{Local, Outbox, Thread, encode, send_binary};
+pub(crate) use alone::{Local, Outbox, Thread, encode};
 #[cfg(target_feature = "atomics")]
-pub(crate) use shared::{Local, Outbox, Thread, encode, send_binary};
+pub(crate) use shared::{Local, Outbox, Thread, encode};

@@ -5,10 +5,9 @@ use std::rc::Rc;
 
 use fragile::Fragile;
 use isosocket_core::{Message, MessageRef, Refusal};
-use wasm_bindgen::prelude::*;
 
 use crate::connection::Connection;
-use crate::js::{Object, Payload, Socket, TextEncoder, Uint8Array};
+use crate::js::{Payload, TextEncoder};
 use crate::memory::{self, Memory};
 use crate::microtask::{self, Call, Job};
 
@@ -102,29 +101,6 @@ impl Outbox {
 
     #[inline]
     pub(crate) fn discard(&self) {}
-}
-
-#[wasm_bindgen]
-extern "C" {
-    /// Sends a view of the program's own memory, without a copy in JavaScript.
-    #[wasm_bindgen(method, catch, js_name = send)]
-    fn send_view(this: &Socket, data: &[u8]) -> Result<(), Object>;
-    #[wasm_bindgen(method, catch, js_name = send)]
-    fn send_array(this: &Socket, data: &Uint8Array) -> Result<(), Object>;
-
-    #[wasm_bindgen(constructor, js_class = "Uint8Array")]
-    fn from_view(data: &[u8]) -> Uint8Array;
-}
-
-/// Sends a view where the host copies it at once. A host that keeps it would send
-/// whatever is there later, so it gets bytes of its own.
-#[inline]
-pub(crate) fn send_binary(socket: &Socket, data: &[u8], copies: bool) -> Result<(), Object> {
-    if copies {
-        socket.send_view(data)
-    } else {
-        socket.send_array(&Uint8Array::from_view(data))
-    }
 }
 
 /// Encodes into a buffer that is right if the text is ASCII. Otherwise the

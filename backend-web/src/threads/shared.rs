@@ -12,7 +12,7 @@ use std::sync::Arc;
 use fragile::Fragile;
 use wasm_bindgen::prelude::*;
 
-use crate::js::{Object, Payload, Socket, TextEncoder, Uint8Array};
+use crate::js::{Payload, TextEncoder, Uint8Array};
 use crate::memory::Memory;
 use crate::microtask::{Call, Job};
 
@@ -88,19 +88,8 @@ impl Thread {
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(method, catch, js_name = send)]
-    fn send_array(this: &Socket, data: &Uint8Array) -> Result<(), Object>;
-
-    #[wasm_bindgen(constructor, js_class = "Uint8Array")]
-    fn from_view(data: &[u8]) -> Uint8Array;
-
     #[wasm_bindgen(method)]
     fn encode(this: &TextEncoder, text: &Payload) -> Uint8Array;
-}
-
-/// A view of shared memory cannot be sent, so the bytes are copied first.
-pub(crate) fn send_binary(socket: &Socket, data: &[u8], _: bool) -> Result<(), Object> {
-    socket.send_array(&Uint8Array::from_view(data))
 }
 
 /// The text's UTF-8, by way of a buffer of JavaScript: hosts do not all encode
