@@ -74,7 +74,7 @@ fn full_stream(security: Security, limit: usize) -> (WebSocket, Events) {
         Security::Rustls => server.tls_builder(),
         #[cfg(feature = "native-tls")]
         Security::NativeTls => {
-            let connector = isosocket_native::native_tls::TlsConnector::builder()
+            let connector = native_tls::TlsConnector::builder()
                 .danger_accept_invalid_certs(true)
                 .build()
                 .unwrap();
