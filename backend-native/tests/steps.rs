@@ -52,33 +52,39 @@ fn secure(url: &str) -> Builder {
 }
 
 #[test]
-fn an_address_without_tls_has_two_steps() {
+fn an_address_without_tls_has_three_steps() {
     let tcp = Tcp(address(peer().ports().plain));
     let builder = WebSocket::builder(peer().url("/echo"));
-    assert_eq!(steps(builder), (vec![tcp, Handshake], true));
+    assert_eq!(steps(builder), (vec![Name, tcp, Handshake], true));
 }
 
 #[test]
-fn a_name_and_tls_are_steps_of_their_own() {
+fn tls_is_a_step_of_its_own() {
     let tcp = Tcp(address(peer().ports().tls));
     let named = secure(&peer().tls_url("/echo"));
     assert_eq!(steps(named), (vec![Name, tcp, Tls, Handshake], true));
     let url = peer().tls_url("/echo").replace("localhost", "127.0.0.1");
-    assert_eq!(steps(secure(&url)), (vec![tcp, Tls, Handshake], true));
+    assert_eq!(steps(secure(&url)), (vec![Name, tcp, Tls, Handshake], true));
 }
 
 #[test]
 fn a_failure_comes_after_the_last_step_that_succeeded() {
     let ports = peer().ports();
     let refused = WebSocket::builder(format!("ws://127.0.0.1:{}/", ports.refused));
-    assert_eq!(steps(refused), (vec![], false));
+    assert_eq!(steps(refused), (vec![Name], false));
+    let unknown = WebSocket::builder("ws://host.invalid/");
+    assert_eq!(steps(unknown), (vec![], false));
+    let unknown = WebSocket::builder("wss://host.invalid/");
+    assert_eq!(steps(unknown), (vec![], false));
     let status = WebSocket::builder(peer().url("/refuse/401"));
-    assert_eq!(steps(status), (vec![Tcp(address(ports.plain))], false));
+    let tcp = Tcp(address(ports.plain));
+    assert_eq!(steps(status), (vec![Name, tcp], false));
     let name = secure(&format!("wss://127.0.0.1:{}/", ports.tls_wrong_name));
     let tcp = Tcp(address(ports.tls_wrong_name));
-    assert_eq!(steps(name), (vec![tcp], false));
+    assert_eq!(steps(name), (vec![Name, tcp], false));
     let status = secure(&format!("wss://127.0.0.1:{}/refuse/401", ports.tls));
-    assert_eq!(steps(status), (vec![Tcp(address(ports.tls)), Tls], false));
+    let tcp = Tcp(address(ports.tls));
+    assert_eq!(steps(status), (vec![Name, tcp, Tls], false));
 }
 
 /// A SOCKS5 proxy for one connection to an IPv4 address.
@@ -106,7 +112,7 @@ fn a_proxy_has_the_address_and_its_tunnel_a_step() {
     let address = proxy();
     let url = peer().tls_url("/echo").replace("localhost", "127.0.0.1");
     let builder = secure(&url).proxy(Proxy::new(format!("socks5://{address}")).unwrap());
-    let expected = vec![Tcp(address), Tunnel, Tls, Handshake];
+    let expected = vec![Name, Tcp(address), Tunnel, Tls, Handshake];
     assert_eq!(steps(builder), (expected, true));
 }
 
@@ -126,6 +132,7 @@ fn each_attempt_of_a_reconnecting_socket_reports_its_steps() {
         .unwrap();
     let next = |steps: &Receiver<ConnectStep>| steps.recv_timeout(DEADLINE).unwrap();
     for _ in 0..2 {
+        assert_eq!(next(&steps), Name);
         assert_eq!(next(&steps), Tcp(address(peer().ports().plain)));
         assert_eq!(next(&steps), Handshake);
         open.recv_timeout(DEADLINE).unwrap();

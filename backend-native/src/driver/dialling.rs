@@ -77,6 +77,7 @@ impl Dialling {
         };
         match address {
             Some(address) if !secure => {
+                self.steps.done(ConnectStep::Name);
                 self.dial.set_addresses(vec![address]);
                 self.attempt(context)
             }
@@ -97,9 +98,7 @@ impl Dialling {
     ) -> Next {
         match answer {
             Ok(addresses) => {
-                if self.has_name() {
-                    self.steps.done(ConnectStep::Name);
-                }
+                self.steps.done(ConnectStep::Name);
                 self.dial.set_addresses(addresses);
                 self.attempt(context)
             }
@@ -141,11 +140,6 @@ impl Dialling {
             false => None,
         };
         Next::Wait(Connection::Dialling(self))
-    }
-
-    /// Whether there was a name to resolve, of the server or of the proxy.
-    fn has_name(&self) -> bool {
-        matches!(self.endpoint().0, Host::Domain(_))
     }
 
     /// Where TCP goes: to the proxy, or to the server.

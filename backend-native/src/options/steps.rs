@@ -34,9 +34,9 @@ use crate::system;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectStep {
-    /// The name of the host, or of the proxy, was resolved. It does not come if the
-    /// URL has an address. Its time includes reading the system's root certificates,
-    /// which the first socket with `wss:` does meanwhile.
+    /// The addresses of the server are known, or those of the proxy. For a name this is
+    /// the end of the lookup. If the URL has an address, it takes no time. With `wss:` the
+    /// first socket also reads the system's root certificates in this step.
     Name,
     /// TCP is connected to this address. It is the proxy's address, if there is a proxy.
     Tcp(SocketAddr),
