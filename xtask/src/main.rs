@@ -1,10 +1,11 @@
 //! Everything a contributor runs: `cargo xtask test-all`, `parity`, `bench`,
-//! `demo`, `tidy`.
+//! `demo`, `apps`, `tidy`.
 //!
 //! Invariant: a subcommand either does all it says and exits 0, or says what
 //! is wrong and exits with something else.
 
 mod agreement;
+mod apps;
 mod autobahn;
 mod bench;
 mod cases;
@@ -55,6 +56,9 @@ Usage: cargo xtask COMMAND
   demo [--port N] [--no-open]
         Build the example for the browser; serve it and an echo server on loopback.
 
+  apps [APP ..]
+        Build, run and test the programs in `apps`: all, or the named ones.
+
   bench native [--quick] [--only WORKLOAD|CLIENT,..]
         Compare isosocket with other clients; tables and pictures in
         target/xtask/bench.
@@ -98,6 +102,7 @@ fn main() -> ExitCode {
         Some("parity") => parity::main(&rest),
         Some("bench") => bench::main(&rest),
         Some("demo") => demo::main(&rest),
+        Some("apps") => apps::main(&rest),
         Some("autobahn") => autobahn::main(&rest),
         Some("servers") => servers::main(&rest),
         Some("simulate") => simulate::main(&rest),
