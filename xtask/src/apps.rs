@@ -25,12 +25,20 @@ struct App {
     page: bool,
 }
 
-const APPS: &[App] = &[App {
-    folder: "cli",
-    package: "isosocket-cli",
-    tested: true,
-    page: false,
-}];
+const APPS: &[App] = &[
+    App {
+        folder: "cli",
+        package: "isosocket-cli",
+        tested: true,
+        page: false,
+    },
+    App {
+        folder: "relay",
+        package: "relay",
+        tested: true,
+        page: false,
+    },
+];
 
 pub fn main(arguments: &[String]) -> Result<bool, String> {
     let chosen = choose(arguments)?;
