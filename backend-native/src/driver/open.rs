@@ -45,15 +45,19 @@ pub(crate) struct Open {
     receive_limit: usize,
     reading: Reading,
     /// What was read, and not decoded before the budget was used up.
-    leftover: Vec<u8>,
+    leftover: Box<[u8]>,
     /// What the network had taken when the deadline was set.
     written: usize,
     /// How many bytes were read, modulo the type's range.
     received: usize,
     /// A deadline that has passed, and how many bytes were to be read before it
     /// is judged.
-    overdue: Option<(Instant, usize)>,
+    overdue: Option<Box<(Instant, usize)>>,
 }
+
+/// An idle socket is to be small: what few of them need is in boxes.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Open>() <= 208 && size_of::<Handle>() <= 192);
 
 /// Whether what arrives is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +105,7 @@ impl Open {
             session,
             receive_limit: options.receive_limit,
             reading: Reading::ToTheEnd,
-            leftover: Vec::new(),
+            leftover: Box::default(),
             written: 0,
             received: 0,
             overdue: None,
@@ -184,15 +188,15 @@ impl Open {
         let Some(deadline) = self.deadline() else {
             return false;
         };
-        match self.overdue {
-            Some((known, left)) if known == deadline => {
+        match self.overdue.as_deref() {
+            Some(&(known, left)) if known == deadline => {
                 // Beyond that by the sign of the difference.
                 self.received.wrapping_sub(left) <= usize::MAX / 2
             }
             _ => {
                 // No more than the system's buffer can have arrived, and ours.
                 let arrived = self.stream.receive_buffer() + READ_AHEAD;
-                self.overdue = Some((deadline, self.received.wrapping_add(arrived)));
+                self.overdue = Some(Box::new((deadline, self.received.wrapping_add(arrived))));
                 false
             }
         }
@@ -402,7 +406,7 @@ impl Established {
             unused = rest.len() - used;
             life
         });
-        open.leftover = rest[rest.len() - unused..].to_vec();
+        open.leftover = rest[rest.len() - unused..].into();
         match open.after(context, life, queued) {
             Next::Wait(connection) => Next::GoOn(connection),
             next => next,
@@ -415,7 +419,7 @@ struct Reader<'a> {
     stream: &'a Stream,
     session: &'a mut Session,
     reading: &'a mut Reading,
-    leftover: &'a mut Vec<u8>,
+    leftover: &'a mut Box<[u8]>,
     received: &'a mut usize,
     receive_limit: usize,
     is_local: bool,
@@ -508,7 +512,7 @@ impl Reader<'_> {
         if used == bytes.len() {
             return None;
         }
-        *self.leftover = bytes[used..].to_vec();
+        *self.leftover = bytes[used..].into();
         if self.session.may_pause() && facts.is_backlogged(self.receive_limit) {
             *self.reading = Reading::Paused;
             return Some(Found::Nothing);

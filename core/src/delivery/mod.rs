@@ -356,6 +356,10 @@ impl<S: Keeps> Delivery<S> {
             return;
         }
         backlog.bytes = bytes;
+        if backlog.events.is_empty() {
+            // Often it stays the only one: `Open`.
+            backlog.events.reserve_exact(1);
+        }
         backlog.events.push_back(event);
     }
 
