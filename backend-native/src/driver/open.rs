@@ -65,6 +65,8 @@ enum Reading {
     On,
     /// A stream of the program is full.
     Paused,
+    /// Another thread writes over TLS. It asks for a flush when it is done.
+    Busy,
     /// The system may have reported the end of the stream, and does not do so
     /// again: a short read does not mean that there is nothing left.
     ToTheEnd,
@@ -114,7 +116,11 @@ impl Open {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.session.deadline(self.reading == Reading::Paused)
+        match self.reading {
+            // What has arrived is read first (S106).
+            Reading::Busy => None,
+            reading => self.session.deadline(reading == Reading::Paused),
+        }
     }
 
     pub(super) fn on_event(mut self: Box<Self>, context: &mut Context, event: &Event) -> Next {
@@ -141,7 +147,10 @@ impl Open {
         match action {
             // The name was resolved long ago.
             Action::Resolved(_) => Next::Wait(Connection::Open(self)),
-            Action::Flush => self.flush_and(context, false),
+            Action::Flush => {
+                let read = self.reading == Reading::Busy;
+                self.flush_and(context, read)
+            }
             Action::Close => {
                 self.session.close(system::now());
                 self.resume();
@@ -428,6 +437,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(mut self, buffer: &mut [u8], facts: &mut TurnFacts<'_>) -> Found {
+        if *self.reading == Reading::Busy {
+            *self.reading = Reading::ToTheEnd;
+        }
         let mut budget = BUDGET;
         // What is read into place does not count here.
         let mut local_budget = match self.is_local {
@@ -450,7 +462,7 @@ impl Reader<'_> {
             let in_place = room.is_some();
             let (read, wanted) = match room {
                 Some((data, most)) => (self.stream.append(data, most), most),
-                None => (self.stream.read(buffer), buffer.len()),
+                None => (self.read_some(buffer, facts), buffer.len()),
             };
             let now = facts.pacer.now();
             let read = match read {
@@ -459,6 +471,10 @@ impl Reader<'_> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // The end would have been found.
                     *self.reading = Reading::On;
+                    return Found::Nothing;
+                }
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                    *self.reading = Reading::Busy;
                     return Found::Nothing;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -500,6 +516,17 @@ impl Reader<'_> {
             if budget == 0 || local_budget == 0 || facts.pacer.is_over() {
                 return Found::More;
             }
+        }
+    }
+
+    fn read_some(&self, buffer: &mut [u8], facts: &TurnFacts<'_>) -> io::Result<usize> {
+        match self.stream.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                facts.handle.want_token();
+                // The other thread may have looked just before.
+                self.stream.read(buffer)
+            }
+            read => read,
         }
     }
 

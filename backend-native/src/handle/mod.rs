@@ -79,7 +79,7 @@ pub(crate) struct Handle {
     queue: Mutex<Queue>,
     /// The write token, and what only its holder touches.
     writer: Mutex<Writer>,
-    /// Somebody tried the token in vain.
+    /// Somebody tried the token, or to read while its holder writes, in vain.
     wanted: AtomicBool,
     /// The network takes nothing now.
     full: AtomicBool,
@@ -308,11 +308,17 @@ impl Handle {
         }
     }
 
+    /// Has the thread that holds the write token ask the loop for a flush when it is done,
+    /// if one holds it. The caller tries once more what it could not do.
+    pub(crate) fn want_token(&self) {
+        self.wanted.store(true, Ordering::SeqCst);
+    }
+
     /// The write token, unless another thread has it. That thread then learns
     /// that somebody wanted it.
     fn try_writer(&self) -> Option<MutexGuard<'_, Writer>> {
         self.try_token().or_else(|| {
-            self.wanted.store(true, Ordering::SeqCst);
+            self.want_token();
             // The holder may have looked just before.
             self.try_token()
         })

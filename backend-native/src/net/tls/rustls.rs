@@ -186,6 +186,7 @@ impl super::Session for Session {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::sync::Mutex;
     use std::thread;
 
     use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -248,6 +249,24 @@ mod tests {
             )
             .unwrap();
         [header, inner].concat()
+    }
+
+    /// A write is under way on another thread: it would hang.
+    #[test]
+    fn a_read_waits_for_no_other_thread() {
+        let (_, client) = configs();
+        let tls = super::super::Tls(Mutex::new(
+            session(client, Host::Domain("localhost")).unwrap(),
+        ));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        tcp.set_nonblocking(true).unwrap();
+        let tcp = TcpStream::from_std(tcp);
+        let read = || tls.read(&tcp, &mut [0; 16]).unwrap_err().kind();
+        let writing = tls.0.lock();
+        assert_eq!(read(), io::ErrorKind::ResourceBusy);
+        drop(writing);
+        assert_eq!(read(), io::ErrorKind::WouldBlock);
     }
 
     /// A peer may send session tickets without end, and they are no plain text (S110).
