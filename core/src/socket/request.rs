@@ -73,10 +73,10 @@ impl<O> Request<O> {
 
 /// The part of URL checking in which hosts differ, so that all agree: WHATWG WebSockets
 /// constructor, steps 2 to 5, without a base URL (S2–S5).
+///
+/// It looks at bytes and not at characters, because every page loads it.
 pub(crate) fn check_url(url: &str) -> Result<String, SyntaxError> {
-    // What the URL parser strips and removes before it begins (S9).
-    let mut url = url.trim_matches(|c| c <= ' ').to_owned();
-    url.retain(|c| !matches!(c, '\t' | '\n' | '\r'));
+    let url = stripped(url);
     let has_fragment = url.bytes().any(|byte| byte == b'#');
     let colon = url.bytes().position(|byte| byte == b':');
     let colon = colon.ok_or(SyntaxError::RelativeUrl)?;
@@ -89,21 +89,33 @@ pub(crate) fn check_url(url: &str) -> Result<String, SyntaxError> {
     if !is_scheme {
         return Err(SyntaxError::RelativeUrl);
     }
-    let is = |name: &str| scheme.eq_ignore_ascii_case(name.as_bytes());
+    let name = name.to_ascii_lowercase();
     // S2: mapped here, because a browser resolves `http:host` against its page.
-    let mapped = if is("ws") || is("http") {
-        "ws"
-    } else if is("wss") || is("https") {
-        "wss"
-    } else {
-        return Err(SyntaxError::Scheme(name.to_ascii_lowercase()));
+    let mapped = match &*name {
+        "ws" | "http" => "ws",
+        "wss" | "https" => "wss",
+        _ => return Err(SyntaxError::Scheme(name)),
     };
     if has_fragment {
         return Err(SyntaxError::Fragment);
     }
-    let mut checked = mapped.to_owned();
-    checked.push_str(rest);
-    Ok(checked)
+    Ok([mapped, rest].concat())
+}
+
+/// A URL without what the URL parser strips and removes before it begins (S9).
+fn stripped(url: &str) -> String {
+    let is_kept = |byte: u8| byte > b' ';
+    let begin = url.bytes().position(is_kept).unwrap_or_default();
+    let end = url.bytes().rposition(is_kept).map_or(0, |last| last + 1);
+    let mut rest = url.get(begin..end).unwrap_or_default();
+    let mut stripped = String::new();
+    let is_removed = |byte| matches!(byte, b'\t' | b'\n' | b'\r');
+    while let Some(at) = rest.bytes().position(is_removed) {
+        stripped.push_str(rest.get(..at).unwrap_or_default());
+        rest = rest.get(at + 1..).unwrap_or_default();
+    }
+    stripped.push_str(rest);
+    stripped
 }
 
 /// A URL as `Debug` shows it: without the password, whoever reads the log
