@@ -347,7 +347,7 @@ impl Connection {
         });
         self.reading.set(true);
         self.is_late.set(true);
-        bytes.settled(listener.as_ref(), listener.as_ref());
+        bytes.then(listener.as_ref(), listener.as_ref());
         self.with(|live| live.blob = Some(listener));
     }
 
@@ -375,8 +375,8 @@ impl Connection {
     }
 
     fn on_close(&self, event: &Object, turn: Turn<Web>) {
-        let code = event.member("code").as_f64().unwrap_or_default() as u16;
-        let was_clean = event.member("wasClean").is_truthy();
+        let code = event.number("code") as u16; // 0 of no number
+        let was_clean = event.number("wasClean") == 1.0;
         let close = match code {
             // So Playwright's routed socket calls a Close frame without a code,
             0 if was_clean => CloseEvent::new(1005, String::new(), true),

@@ -26,6 +26,8 @@ extern "C" {
     // `null` and `undefined` have no members, and stand-ins throw and pass them.
     #[wasm_bindgen(method, structural, indexing_getter, catch)]
     fn try_member(this: &Object, name: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, structural, indexing_getter, catch)]
+    fn try_number(this: &Object, name: &str) -> Result<f64, JsValue>;
     #[wasm_bindgen(method, structural, indexing_setter, catch)]
     fn set_member(this: &Object, name: &str, value: &JsValue) -> Result<(), JsValue>;
 
@@ -63,6 +65,12 @@ impl Object {
     /// A member; undefined where there is none, or reading it throws.
     pub(crate) fn member(&self, name: &str) -> JsValue {
         self.try_member(name).unwrap_or_default()
+    }
+
+    /// A member as a number, as JavaScript converts it: true is 1. Not a number where
+    /// there is none.
+    pub(crate) fn number(&self, name: &str) -> f64 {
+        self.try_number(name).unwrap_or(f64::NAN)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<String> {
@@ -213,11 +221,9 @@ extern "C" {
 
     #[wasm_bindgen(static_method_of = Promise)]
     pub(crate) fn resolve() -> Promise;
+    /// Calls one function with the result, the other with the error.
     #[wasm_bindgen(method)]
-    pub(crate) fn then(this: &Promise, f: &JsValue);
-    /// Calls the function with the result, or with the error.
-    #[wasm_bindgen(method, js_name = then)]
-    pub(crate) fn settled(this: &Promise, f: &JsValue, same: &JsValue);
+    pub(crate) fn then(this: &Promise, f: &JsValue, failed: &JsValue);
 
     #[wasm_bindgen(js_namespace = Math)]
     pub(crate) fn random() -> f64;

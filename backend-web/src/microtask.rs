@@ -114,7 +114,7 @@ impl Queue {
             let _ = self.caller.set((Promise::resolve(), serve));
         }
         if let Some((resolved, serve)) = self.caller.get() {
-            resolved.then(serve.as_ref());
+            resolved.then(serve.as_ref(), serve.as_ref());
         }
     }
 }

@@ -64,7 +64,7 @@ pub(crate) fn message(data: &Payload, limit: usize, tools: &Tools, event: &mut E
 #[cold]
 fn part(view: &Payload, length: f64) -> Option<Uint8Array> {
     let view: &Object = view.unchecked_ref();
-    let from = view.member("byteOffset").as_f64()?;
+    let from = view.number("byteOffset");
     Uint8Array::part(&view.member("buffer"), from, length).ok()
 }
 
