@@ -1,6 +1,7 @@
 //! Who waits for a change of a socket's state, or for room to send.
 //!
-//! Invariant: a wait that is over, or was given up, leaves nothing here.
+//! Invariants: a wait that is over, or was given up, leaves nothing here. A program in
+//! which nobody waits has none of the code of the list: only [`Waiters::enter`] makes one.
 
 use std::mem;
 use std::sync::Arc;
@@ -9,16 +10,39 @@ use std::task::Waker;
 
 use super::StoredWaker;
 use crate::base::maybe_send::Lock;
-use crate::base::thin_vec::ThinVec;
 
 /// A future's place among the waiters. Whoever has one gives it back, by
 /// [`leave`](Waiters::leave), when it is ready or dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Place(Option<usize>);
 
-/// The waiters of one socket.
+/// The waiters of one socket. `None` while nobody waits.
 #[derive(Default)]
-pub(crate) struct Waiters(Lock<ThinVec<Waiter>>);
+pub(crate) struct Waiters(Lock<Option<Box<dyn List>>>);
+
+/// What is done with a list that somebody else has made.
+trait List: Send + Sync {
+    /// The list, for whoever adds to it.
+    fn waiters(&mut self) -> &mut Vec<Waiter>;
+
+    /// Wakes all of them. Called outside the lock.
+    fn wake(self: Box<Self>);
+}
+
+impl List for Vec<Waiter> {
+    fn waiters(&mut self) -> &mut Vec<Waiter> {
+        self
+    }
+
+    fn wake(self: Box<Self>) {
+        for waiter in *self {
+            match waiter {
+                Waiter::Future(_, waker) => waker.wake(),
+                Waiter::Outer(outer) => outer.wake(),
+            }
+        }
+    }
+}
 
 enum Waiter {
     /// A future, by the number of its place.
@@ -46,7 +70,8 @@ impl Waiters {
         // Wakers are cloned before the lock is taken, and dropped after it is released.
         let waker = StoredWaker::clone_of(waker);
         let before = {
-            let mut waiters = self.0.lock();
+            let mut list = self.0.lock();
+            let waiters = list.get_or_insert_with(new_list).waiters();
             let mut wakers = waiters.iter_mut().filter_map(|waiter| match waiter {
                 Waiter::Future(known, waker) if *known == number => Some(waker),
                 _ => None,
@@ -68,16 +93,24 @@ impl Waiters {
         let is_it =
             |waiter: &Waiter| matches!(waiter, Waiter::Future(known, _) if *known == number);
         // What the waker owns is dropped outside the lock.
-        let mut waiters = self.0.lock();
+        let mut place = self.0.lock();
+        let Some(list) = &mut *place else { return };
+        let waiters = list.waiters();
         let at = waiters.iter().position(is_it);
-        let left = at.and_then(|at| waiters.swap_remove(at));
-        drop(waiters);
-        drop(left);
+        let left = at.map(|at| waiters.swap_remove(at));
+        let emptied = if waiters.is_empty() {
+            place.take()
+        } else {
+            None
+        };
+        drop(place);
+        drop((left, emptied));
     }
 
     /// Has the socket outside woken at the next change.
     pub(crate) fn enter_outer(&self, outer: impl Outer + 'static) {
-        let mut waiters = self.0.lock();
+        let mut list = self.0.lock();
+        let waiters = list.get_or_insert_with(new_list).waiters();
         let is_outer = |waiter: &Waiter| matches!(waiter, Waiter::Outer(_));
         if !waiters.iter().any(is_outer) {
             waiters.push(Waiter::Outer(Arc::new(outer)));
@@ -87,9 +120,9 @@ impl Waiters {
     /// Whether somebody waits.
     pub(crate) fn are_there(&self) -> bool {
         let outer = {
-            let waiters = self.0.lock();
+            let mut list = self.0.lock();
             let mut outer = None;
-            for waiter in &**waiters {
+            for waiter in list.iter_mut().flat_map(|list| list.waiters().iter()) {
                 match waiter {
                     Waiter::Future(..) => return true,
                     Waiter::Outer(it) => outer = Some(it.clone()),
@@ -102,14 +135,15 @@ impl Waiters {
 
     /// Wakes all of them, once.
     pub(crate) fn wake(&self) {
-        let waiters = self.0.lock().take();
-        for waiter in waiters {
-            match waiter {
-                Waiter::Future(_, waker) => waker.wake(),
-                Waiter::Outer(outer) => outer.wake(),
-            }
+        let list = self.0.lock().take();
+        if let Some(list) = list {
+            list.wake();
         }
     }
+}
+
+fn new_list() -> Box<dyn List> {
+    Box::new(Vec::new())
 }
 
 #[cfg(test)]
