@@ -12,16 +12,6 @@ impl<T> ThinVec<T> {
         items.0.push(item);
     }
 
-    /// Takes out one item. The last takes its place.
-    pub(crate) fn swap_remove(&mut self, at: usize) -> Option<T> {
-        let items = &mut self.0.as_mut()?.0;
-        let item = items.swap_remove(at);
-        if items.is_empty() {
-            self.0 = None;
-        }
-        Some(item)
-    }
-
     /// Takes out all of them.
     pub(crate) fn take(&mut self) -> Vec<T> {
         self.0.take().map_or_else(Vec::new, |items| items.0)
@@ -64,12 +54,10 @@ mod tests {
         list.push(2);
         list.push(3);
         list[0] = 4;
-        assert_eq!(list.swap_remove(0), Some(4));
-        assert_eq!(*list, [3, 2]);
-        assert_eq!((list.take(), list.0.is_none()), (vec![3, 2], true));
-        assert_eq!((list.take(), list.swap_remove(0)), (vec![], None));
+        assert_eq!((list.take(), list.0.is_none()), (vec![4, 2, 3], true));
+        assert!(list.take().is_empty());
         list.push(5);
-        assert_eq!((list.swap_remove(0), list.0.is_none()), (Some(5), true));
+        assert_eq!(*list, [5]);
         assert!(ThinVec::<u8>::from(Vec::new()).0.is_none());
     }
 }

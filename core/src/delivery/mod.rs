@@ -6,16 +6,17 @@
 
 pub(crate) mod bind;
 pub(crate) mod relay;
+pub(crate) mod streams;
 
 use std::collections::VecDeque;
 use std::mem;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::base::guard::{drop_guarded, guard, logging};
 use crate::base::thin_vec::ThinVec;
 use crate::delivery::relay::Relay;
+use crate::delivery::streams::{Join, Streams};
 use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend};
 
 /// A socket whose events are kept while nobody listens.
@@ -24,26 +25,9 @@ pub(crate) trait Keeps {
     fn backlog_limit(&self) -> usize;
 }
 
-/// A receiver of events of a socket of type `S`: a handler, or a stream, which collects
-/// the events of a turn.
+/// A handler for events of a socket of type `S`.
 pub(crate) trait Listener<S>: MaybeSend {
     fn call(&mut self, socket: &S, event: &Event);
-
-    /// The same for the last listener that wants the event: it gets the value.
-    fn take(&mut self, socket: &S, event: Event) {
-        self.call(socket, &event);
-    }
-
-    /// The turn ends, or somebody asked for what waits.
-    fn flush(&mut self) {}
-
-    /// `Close` was delivered.
-    fn end(&mut self) {}
-
-    /// See [`Delivery::is_backlogged`].
-    fn pause_above(&mut self, _limit: usize) -> bool {
-        false
-    }
 }
 
 impl<S, F: FnMut(&S, &Event) + MaybeSend> Listener<S> for F {
@@ -52,40 +36,28 @@ impl<S, F: FnMut(&S, &Event) + MaybeSend> Listener<S> for F {
     }
 }
 
-/// The events that a listener wants.
-#[derive(Clone, Copy)]
-pub(crate) enum Interest {
-    /// The events of one kind.
-    Kind(EventKind),
-    /// All events.
-    All,
-    /// To be flushed once.
-    Flush,
-}
-
-/// A listener, until it is unbound.
+/// A handler for the events of one kind, until it is unbound.
 pub(crate) struct Slot<S> {
+    kind: EventKind,
     /// Whether it is still bound. `None` if it can never be unbound.
-    pub(crate) live: Option<Arc<AtomicBool>>,
-    pub(crate) listener: Box<dyn Listener<S>>,
-}
-
-/// A listener may own anything of the program, whose destructor may panic.
-impl<S> Drop for Slot<S> {
-    fn drop(&mut self) {
-        let listener = mem::replace(&mut self.listener, Box::new(Nobody));
-        drop_guarded("a handler", listener);
-    }
-}
-
-/// Takes the place of a listener that is dropped. It takes no memory.
-struct Nobody;
-
-impl<S> Listener<S> for Nobody {
-    fn call(&mut self, _: &S, _: &Event) {}
+    live: Option<Arc<AtomicBool>>,
+    /// `None` while it is dropped.
+    listener: Option<Box<dyn Listener<S>>>,
 }
 
 impl<S> Slot<S> {
+    pub(crate) fn new(
+        kind: EventKind,
+        live: Option<Arc<AtomicBool>>,
+        listener: Box<dyn Listener<S>>,
+    ) -> Self {
+        Slot {
+            kind,
+            live,
+            listener: Some(listener),
+        }
+    }
+
     #[inline]
     fn is_live(&self) -> bool {
         let live = self.live.as_ref();
@@ -93,14 +65,31 @@ impl<S> Slot<S> {
     }
 }
 
-/// The listeners that were bound since the delivering thread last looked.
-pub(crate) type Mail<S> = Vec<(Interest, Slot<S>)>;
+/// A listener may own anything of the program, whose destructor may panic.
+impl<S> Drop for Slot<S> {
+    fn drop(&mut self) {
+        drop_guarded("a handler", self.listener.take());
+    }
+}
+
+/// What the delivering thread is to take in.
+pub(crate) enum Letter<S> {
+    /// A handler was bound.
+    Handler(Slot<S>),
+    /// Something concerns the streams.
+    Streams(Box<dyn Join>),
+}
+
+/// The letters since the delivering thread last looked.
+pub(crate) type Mail<S> = Vec<Letter<S>>;
 
 /// Where mail waits.
-pub(crate) type Mailbox<S> = ThinVec<(Interest, Slot<S>)>;
+pub(crate) type Mailbox<S> = ThinVec<Letter<S>>;
 
 pub(crate) struct Delivery<S> {
-    listeners: Listeners<S>,
+    /// In the order in which they were bound.
+    handlers: Vec<Slot<S>>,
+    streams: Option<Box<dyn Streams>>,
     /// Boxed, and there while events wait for somebody to listen.
     backlog: Option<Box<Backlog>>,
     told_of_pause: bool,
@@ -119,85 +108,11 @@ struct Backlog {
     dropped: usize,
 }
 
-/// There is a list for each kind of event. The last list is for listeners that want all
-/// events, which are the streams.
-const ALL: usize = EventKind::ALL.len();
-
-/// The listeners. All lists share one vector, because most sockets have only a few
-/// listeners, which never change.
-struct Listeners<S> {
-    slots: Vec<Slot<S>>,
-    /// Where in `slots` each list ends, and the next begins.
-    ends: [u32; ALL + 1],
-}
-
-impl<S> Listeners<S> {
-    // Without indexing, here and below: the code of a panic would make pages larger.
-    #[inline]
-    fn range(&self, list: usize) -> Range<usize> {
-        let end = |list| self.ends.get(list).map_or(0, |&end: &u32| end as usize);
-        end(list.wrapping_sub(1))..end(list)
-    }
-
-    #[inline]
-    fn list(&mut self, list: usize) -> &mut [Slot<S>] {
-        let range = self.range(list);
-        self.slots.get_mut(range).unwrap_or_default()
-    }
-
-    /// Whether somebody wants events of this kind.
-    #[inline]
-    fn want(&self, kind: EventKind) -> bool {
-        !self.range(kind as usize).is_empty() || !self.range(ALL).is_empty()
-    }
-
-    /// Puts a listener at the end of its list.
-    fn add(&mut self, list: usize, slot: Slot<S>) {
-        // A short list takes no more memory than it needs.
-        if self.slots.len() < 8 {
-            self.slots.reserve_exact(1);
-        }
-        let at = self.range(list).end.min(self.slots.len());
-        self.slots.insert(at, slot);
-        for end in self.ends.iter_mut().skip(list) {
-            *end += 1;
-        }
-    }
-
-    /// Removes the listeners for which `goes` is true. Its first argument is the number of
-    /// the list.
-    fn take(&mut self, goes: &dyn Fn(usize, &Slot<S>) -> bool) -> Vec<Slot<S>> {
-        let room = Vec::with_capacity(self.slots.len());
-        let mut slots = mem::replace(&mut self.slots, room).into_iter();
-        let mut taken = Vec::new();
-        let mut begin = 0;
-        for (list, end) in self.ends.iter_mut().enumerate() {
-            let count = *end - mem::replace(&mut begin, *end);
-            for slot in slots.by_ref().take(count as usize) {
-                match goes(list, &slot) {
-                    true => taken.push(slot),
-                    false => self.slots.push(slot),
-                }
-            }
-            *end = self.slots.len() as u32;
-        }
-        taken
-    }
-}
-
-impl<S> Default for Listeners<S> {
-    fn default() -> Self {
-        Listeners {
-            slots: Vec::new(),
-            ends: [0; ALL + 1],
-        }
-    }
-}
-
 impl<S> Default for Delivery<S> {
     fn default() -> Self {
         Delivery {
-            listeners: Listeners::default(),
+            handlers: Vec::new(),
+            streams: None,
             backlog: None,
             told_of_pause: false,
             relay: None,
@@ -209,20 +124,36 @@ impl<S> Default for Delivery<S> {
 impl<S: Keeps> Delivery<S> {
     /// Takes in new listeners, and drops those that left.
     pub(crate) fn absorb(&mut self, mail: Mail<S>) {
-        for (interest, mut slot) in mail {
-            let list = match interest {
-                Interest::Kind(kind) => kind as usize,
-                Interest::All => ALL,
-                Interest::Flush => {
-                    slot.listener.flush();
-                    continue;
+        for letter in mail {
+            match letter {
+                Letter::Handler(slot) => {
+                    // A short list takes no more memory than it needs.
+                    if self.handlers.len() < 8 {
+                        self.handlers.reserve_exact(1);
+                    }
+                    self.handlers.push(slot);
                 }
-            };
-            self.listeners.add(list, slot);
+                Letter::Streams(join) => join.join(&mut self.streams),
+            }
         }
-        if !self.listeners.slots.iter().all(Slot::is_live) {
-            drop(self.listeners.take(&|_, slot| !slot.is_live()));
+        self.sweep_handlers(false);
+        if !self.streams.as_mut().is_some_and(|streams| streams.sweep()) {
+            self.streams = None;
         }
+    }
+
+    /// Drops the handlers that were unbound, and all but those for `Error` and `Close`, if
+    /// the end is all that is still delivered.
+    #[inline(never)]
+    fn sweep_handlers(&mut self, only_end: bool) {
+        let is_for_end = |slot: &Slot<S>| matches!(slot.kind, EventKind::Error | EventKind::Close);
+        self.handlers
+            .retain(|slot| slot.is_live() && (!only_end || is_for_end(slot)));
+    }
+
+    /// Whether somebody wants events of this kind.
+    fn want(&self, kind: EventKind) -> bool {
+        self.streams.is_some() || self.handlers.iter().any(|slot| slot.kind == kind)
     }
 
     /// Delivers an event, or keeps it for the first listener (S101). The event is taken if
@@ -230,22 +161,25 @@ impl<S: Keeps> Delivery<S> {
     #[inline(always)]
     pub(crate) fn deliver(&mut self, socket: &S, event: &mut Event) {
         let kind = event.kind();
-        if !self.listeners.want(kind) {
-            return self.keep(socket, mem::replace(event, Event::Open));
-        }
-        self.ended |= kind == EventKind::Close;
-        for slot in self.listeners.list(kind as usize) {
+        let mut wanted = self.streams.is_some();
+        for slot in &mut self.handlers {
+            if slot.kind != kind {
+                continue;
+            }
+            wanted = true;
             // A handler may have unbound a later one.
             if slot.is_live() {
-                guard(name_of_handler(kind), || slot.listener.call(socket, event));
+                if let Some(listener) = &mut slot.listener {
+                    guard(name_of_handler(kind), || listener.call(socket, event));
+                }
             }
         }
-        if let Some((last, others)) = self.listeners.list(ALL).split_last_mut() {
-            for slot in others {
-                slot.listener.call(socket, event);
-            }
-            last.listener.take(socket, mem::replace(event, Event::Open));
+        match &mut self.streams {
+            Some(streams) => streams.push(mem::replace(event, Event::Open)),
+            None if wanted => {}
+            None => return self.keep(socket, mem::replace(event, Event::Open)),
         }
+        self.ended |= kind == EventKind::Close;
     }
 
     /// The same, not inlined, for events that are rare.
@@ -262,15 +196,17 @@ impl<S: Keeps> Delivery<S> {
             let Some(event) = backlog.events.pop_front() else {
                 break;
             };
-            if self.listeners.want(event.kind()) {
-                backlog.bytes -= event.weight();
+            if self.want(event.kind()) {
+                if let Some(backlog) = &mut self.backlog {
+                    backlog.bytes -= event.weight();
+                }
                 self.tell(socket, event);
             } else {
                 passed.push(event);
             }
         }
         if let Some(backlog) = &mut self.backlog {
-            for event in passed.into_iter().rev() {
+            while let Some(event) = passed.pop() {
                 backlog.events.push_front(event);
             }
             if backlog.events.is_empty() && backlog.dropped == 0 {
@@ -281,12 +217,11 @@ impl<S: Keeps> Delivery<S> {
 
     /// Hands the events of this turn to the streams, and wakes each of them once.
     pub(crate) fn flush(&mut self) {
-        for slot in self.listeners.list(ALL) {
-            slot.listener.flush();
-        }
-        if self.ended {
-            for mut slot in self.listeners.take(&|list, _| list == ALL) {
-                slot.listener.end();
+        if let Some(streams) = &mut self.streams {
+            streams.flush();
+            if self.ended {
+                streams.end();
+                self.streams = None;
             }
         }
     }
@@ -294,18 +229,15 @@ impl<S: Keeps> Delivery<S> {
     /// Whether a stream holds more than `limit` bytes of messages that nobody has read.
     /// When somebody reads them, the stream asks the transport to go on.
     pub(crate) fn is_backlogged(&mut self, limit: usize) -> bool {
-        let mut full = false;
-        for slot in self.listeners.list(ALL) {
-            full |= slot.listener.pause_above(limit);
-        }
-        full
+        let streams = self.streams.as_mut();
+        streams.is_some_and(|streams| streams.pause_above(limit))
     }
 
     /// Whether a full stream also keeps messages from a handler. True only the first time,
     /// so that the log says it once.
     pub(crate) fn blocks_handlers(&mut self) -> bool {
-        let handlers = self.listeners.range(EventKind::Message as usize);
-        !handlers.is_empty() && !mem::replace(&mut self.told_of_pause, true)
+        let is_for_messages = |slot: &Slot<S>| slot.kind == EventKind::Message;
+        self.handlers.iter().any(is_for_messages) && !mem::replace(&mut self.told_of_pause, true)
     }
 
     pub(crate) fn has_backlog(&self) -> bool {
@@ -314,24 +246,16 @@ impl<S: Keeps> Delivery<S> {
 
     /// No handler is called after `Close`. So the handlers are dropped.
     pub(crate) fn drop_handlers(&mut self) {
-        self.drop_first(ALL);
+        drop(mem::take(&mut self.handlers));
     }
 
     /// The last handle was dropped: there are no more `Open` and `Message` events (S60,
     /// S102). Returns whether somebody still listens for the end.
     pub(crate) fn abandon(&mut self) -> bool {
         self.drop_relay();
-        self.drop_first(EventKind::Message as usize + 1);
+        self.sweep_handlers(true);
         self.backlog = None;
-        !self.listeners.slots.is_empty()
-    }
-
-    /// Drops the handlers for the first kinds of events.
-    fn drop_first(&mut self, kinds: usize) {
-        if self.listeners.range(kinds - 1).end > 0 {
-            drop(self.listeners.take(&|list, _| list < kinds));
-        }
-        self.listeners.slots.shrink_to_fit();
+        !self.handlers.is_empty() || self.streams.is_some()
     }
 
     /// Drops the relay. Nothing is relayed after this.
@@ -366,7 +290,7 @@ impl<S: Keeps> Delivery<S> {
     /// How many messages were dropped. `None` until somebody listens for messages; then
     /// the socket fails.
     pub(crate) fn take_dropped(&mut self) -> Option<usize> {
-        if !self.listeners.want(EventKind::Message) {
+        if !self.want(EventKind::Message) {
             return None;
         }
         let dropped = mem::take(&mut self.backlog.as_mut()?.dropped);
@@ -374,11 +298,13 @@ impl<S: Keeps> Delivery<S> {
     }
 
     /// Puts the socket's failure behind the kept messages. It replaces an end that nobody
-    /// has seen yet.
+    /// has seen yet, which is behind all else.
     pub(crate) fn fail_after_kept(&mut self, error: ErrorEvent) {
         let ended = self.ended;
         let events = &mut self.backlog.get_or_insert_default().events;
-        events.retain(|event| matches!(event, Event::Open | Event::Message(_)));
+        while let Some(Event::Error(_) | Event::Close(_)) = events.back() {
+            events.pop_back();
+        }
         events.push_back(Event::Error(error));
         // If `Close` was delivered, there is no second one (S97).
         if !ended {

@@ -171,7 +171,7 @@ impl Event {
 ///   certificate, a violation of the protocol.
 #[derive(Clone, Debug, Default)]
 pub struct ErrorEvent {
-    cause: Option<Arc<dyn Error + Send + Sync>>,
+    cause: Option<Cause>,
 }
 
 impl ErrorEvent {
@@ -188,7 +188,7 @@ impl ErrorEvent {
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let cause: Box<dyn Error + Send + Sync> = cause.into();
         ErrorEvent {
-            cause: Some(cause.into()),
+            cause: Some(Cause::Other(cause.into())),
         }
     }
 
@@ -203,12 +203,45 @@ impl ErrorEvent {
     pub const fn unknown() -> Self {
         ErrorEvent { cause: None }
     }
+
+    /// So many messages came while nobody listened, and were not kept.
+    pub(crate) const fn dropped(count: usize) -> Self {
+        ErrorEvent {
+            cause: Some(Cause::Dropped(Dropped(count))),
+        }
+    }
 }
 
 /// A cause may be an error of the program, whose destructor may panic.
+/// The cause of a failure.
+#[derive(Clone)]
+enum Cause {
+    /// Messages came while nobody listened, more than are kept. It has a place of its
+    /// own, because every page can fail so: the code that writes its text is loaded only
+    /// where a program asks for the text.
+    Dropped(Dropped),
+    Other(Arc<dyn Error + Send + Sync>),
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "{0} messages were dropped: nobody listened, and more arrived than the backlog limit; \
+     listen earlier, or raise `backlog_limit`"
+)]
+struct Dropped(usize);
+
+impl fmt::Debug for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cause::Dropped(dropped) => fmt::Debug::fmt(dropped, f),
+            Cause::Other(cause) => fmt::Debug::fmt(cause, f),
+        }
+    }
+}
+
 impl Drop for ErrorEvent {
     fn drop(&mut self) {
-        if let Some(cause) = self.cause.take() {
+        if let Some(Cause::Other(cause)) = self.cause.take() {
             drop_guarded("an error", cause);
         }
     }
@@ -241,7 +274,10 @@ impl fmt::Display for ErrorEvent {
 
 impl Error for ErrorEvent {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause.as_ref().map(|cause| &**cause as _)
+        match self.cause.as_ref()? {
+            Cause::Dropped(dropped) => Some(dropped),
+            Cause::Other(cause) => Some(&**cause as _),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::delivery::{Interest, Mail, Slot};
+use crate::delivery::{Letter, Mail, Slot};
 use crate::socket::carrier::supported;
 use crate::socket::request::{Shown, Subprotocols, ask_for};
 use crate::{
@@ -281,11 +281,8 @@ impl<T: Transport> Builder<T> {
     where
         F: FnMut(&WebSocket<T>, &Event) + MaybeSend + 'static,
     {
-        let slot = Slot {
-            live: None,
-            listener: Box::new(handler),
-        };
-        self.handlers.push((Interest::Kind(kind), slot));
+        let slot = Slot::new(kind, None, Box::new(handler));
+        self.handlers.push(Letter::Handler(slot));
         self
     }
 

@@ -15,8 +15,9 @@ use std::task::{Context, Poll};
 use futures_core::{FusedFuture, FusedStream, Stream};
 
 use crate::base::maybe_send::Lock;
+use crate::delivery::Letter;
 use crate::delivery::bind::ListenerOwner;
-use crate::delivery::{Interest, Listener};
+use crate::delivery::streams::{self, Join, Streams};
 use crate::socket::shared::Shared;
 use crate::wake::{StoredWaker, WakeHook};
 use crate::{CloseEvent, Event, MaybeSend, Transport, WebSocket};
@@ -86,13 +87,12 @@ pub struct Events<T: Transport> {
 
 impl<T: Transport> Events<T> {
     pub(crate) fn new(shared: Arc<Shared<T>>) -> Self {
-        let live = Arc::new(AtomicBool::new(true));
-        let queue = Arc::new(Queue::new(live.clone()));
+        let queue = Arc::new(Queue::new());
         let tap = Tap {
             queue: queue.clone(),
             batch: Batch::default(),
         };
-        shared.post(Interest::All, Some(live), Box::new(tap));
+        shared.post(Letter::Streams(Box::new(tap)));
         Events {
             shared,
             queue,
@@ -185,7 +185,7 @@ impl<T: Transport> Events<T> {
         if self.queue.filled.load(Ordering::Acquire) || !self.front.is_empty() {
             let queue = self.queue.clone();
             let announce = Box::new(Announce(queue));
-            self.shared.post(Interest::Flush, None, announce);
+            self.shared.post(Letter::Streams(announce));
             self.shared.clone().drop_unbound();
         }
     }
@@ -384,13 +384,19 @@ struct Tap {
     batch: Batch,
 }
 
-impl<S> Listener<S> for Tap {
-    fn call(&mut self, socket: &S, event: &Event) {
-        self.take(socket, event.clone());
+impl Join for Tap {
+    fn join(self: Box<Self>, streams: &mut Option<Box<dyn Streams>>) {
+        streams::add(streams, self);
+    }
+}
+
+impl streams::Stream for Tap {
+    fn is_live(&self) -> bool {
+        self.queue.live.load(Ordering::Acquire)
     }
 
     #[inline]
-    fn take(&mut self, _: &S, event: Event) {
+    fn push(&mut self, event: Event) {
         self.batch.push(event);
     }
 
@@ -412,10 +418,8 @@ impl<S> Listener<S> for Tap {
 /// Tells a hook that was set late of what it missed.
 struct Announce(Arc<Queue>);
 
-impl<S> Listener<S> for Announce {
-    fn call(&mut self, _: &S, _: &Event) {}
-
-    fn flush(&mut self) {
+impl Join for Announce {
+    fn join(self: Box<Self>, _: &mut Option<Box<dyn Streams>>) {
         self.0.hook.call();
     }
 }
@@ -446,7 +450,7 @@ struct Queue {
     hook: WakeHook,
     filled: AtomicBool,
     /// Whether there is still a stream.
-    live: Arc<AtomicBool>,
+    live: AtomicBool,
 }
 
 #[derive(Default)]
@@ -465,12 +469,12 @@ impl Inner {
 }
 
 impl Queue {
-    fn new(live: Arc<AtomicBool>) -> Self {
+    fn new() -> Self {
         Queue {
             inner: Lock::default(),
             hook: WakeHook::default(),
             filled: AtomicBool::new(false),
-            live,
+            live: AtomicBool::new(true),
         }
     }
 

@@ -8,8 +8,6 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use thiserror::Error;
-
 use crate::base::guard::logging;
 use crate::base::thin_vec::ThinVec;
 use crate::delivery::Delivery;
@@ -283,7 +281,7 @@ impl<T: Transport> Turn<T> {
             }
             delivery.absorb(shared.mail.with(ThinVec::take));
             if let Some(dropped) = delivery.take_dropped() {
-                let error = ErrorEvent::new(Dropped(dropped));
+                let error = ErrorEvent::dropped(dropped);
                 self.changed |= fail(&self.socket, &error);
                 delivery.fail_after_kept(error);
             }
@@ -333,21 +331,6 @@ fn fail<T: Transport>(socket: &WebSocket<T>, error: &ErrorEvent) -> bool {
     // Nothing more of the connection is delivered, so it ends alone.
     shared.carrier.detach();
     true
-}
-
-/// Messages came while nobody listened, more than are kept.
-#[derive(Error)]
-#[error(
-    "{0} messages were dropped: nobody listened, and more arrived than the backlog limit; \
-     listen earlier, or raise `backlog_limit`"
-)]
-struct Dropped(usize);
-
-// By hand: every page has this error, and a derived one links the pretty printer.
-impl fmt::Debug for Dropped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
 }
 
 impl<T: Transport> Drop for Turn<T> {

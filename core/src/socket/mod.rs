@@ -18,7 +18,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
 use crate::delivery::bind::ListenerOwner;
-use crate::delivery::{Interest, Keeps, Listener, Mail};
+use crate::delivery::{Keeps, Letter, Listener, Mail, Slot};
 use crate::socket::carrier::Carrier;
 use crate::socket::shared::{Limits, Shared};
 use crate::wake::Place;
@@ -333,8 +333,8 @@ impl<T: Transport> WebSocket<T> {
     /// Binds what [`Bind::bind`] was given: one body for all types of handlers.
     fn bind_listener(&self, kind: EventKind, listener: Box<dyn Listener<Self>>) -> Binding {
         let live = Arc::new(AtomicBool::new(true));
-        let interest = Interest::Kind(kind);
-        self.shared.post(interest, Some(live.clone()), listener);
+        let slot = Slot::new(kind, Some(live.clone()), listener);
+        self.shared.post(Letter::Handler(slot));
         let socket = self.downgrade();
         Binding { live, socket }
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use once_cell::race::OnceBox;
 
 use crate::delivery::bind::ListenerOwner;
-use crate::delivery::{Delivery, Interest, Listener, Mail, Mailbox, Slot};
+use crate::delivery::{Delivery, Letter, Mail, Mailbox};
 use crate::socket::accepted::Accepted;
 use crate::socket::carrier::Carrier;
 use crate::socket::machine::{Decision, Input, step};
@@ -181,14 +181,8 @@ impl<T: Transport> Shared<T> {
 
     /// Leaves mail for the delivering thread. It asks for a turn only if kept events wait,
     /// or if no more events will come. Otherwise the turn of the next event finds the mail.
-    pub(crate) fn post(
-        self: &Arc<Self>,
-        interest: Interest,
-        live: Option<Arc<AtomicBool>>,
-        listener: Box<dyn Listener<WebSocket<T>>>,
-    ) {
-        let slot = Slot { live, listener };
-        self.mail.with(|mailbox| mailbox.push((interest, slot)));
+    pub(crate) fn post(self: &Arc<Self>, letter: Letter<WebSocket<T>>) {
+        self.mail.with(|mailbox| mailbox.push(letter));
         // This thread stores `dirty` and then loads the state and `kept`. The delivering
         // thread stores the state or `kept` and then loads `dirty`. Were these only
         // acquire and release, both could load what was there before: the mail would
