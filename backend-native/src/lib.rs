@@ -7,11 +7,13 @@
 
 mod driver;
 mod engine;
+mod failure;
 mod handle;
 mod net;
 mod options;
 mod per_process;
 mod random;
+mod response;
 mod system;
 #[cfg(isosocket_simulation)]
 #[doc(hidden)]
@@ -31,6 +33,7 @@ pub use native_tls;
 pub use options::proxy::Proxy;
 pub use options::steps::ConnectStep;
 pub use options::{BuilderExt, NativeOptions};
+pub use response::{ErrorEventExt, Response, SocketExt};
 #[cfg(any(feature = "tls", feature = "webpki-roots"))]
 pub use rustls;
 pub use transport::Native;

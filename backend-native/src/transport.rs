@@ -14,6 +14,7 @@ use crate::engine::session::SessionOptions;
 use crate::handle::{Follow, Handle};
 use crate::options::NativeOptions;
 use crate::options::target::Target;
+use crate::response::Response;
 
 /// A native connection: the transport behind `isosocket::WebSocket`.
 #[derive(Debug)]
@@ -34,6 +35,11 @@ impl Native {
     /// Whether this process has the socket from the one that forked it.
     pub(crate) fn is_inherited(&self) -> bool {
         self.handle.is_inherited()
+    }
+
+    /// The server's answer to the opening handshake, once it is established.
+    pub(crate) fn response(&self) -> Option<Arc<Response>> {
+        self.handle.response()
     }
 
     fn follow(&self, follow: Follow) {

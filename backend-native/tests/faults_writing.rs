@@ -3,15 +3,14 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
-use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use isosocket::native::{BuilderExt, Proxy};
-use isosocket::{Builder, CloseEvent, Event, ReadyState};
+use isosocket::{Builder, CloseEvent, Event};
 
 use support::*;
 
@@ -167,45 +166,4 @@ fn a_full_buffer_of_tls_in_a_tunnel_loses_and_doubles_nothing() {
         greet(&mut tls, "");
         Box::new(tls)
     });
-}
-
-/// The loop does not wait for a thread that writes over TLS, and reads when it is done:
-/// the last message would be missing.
-#[test]
-fn reading_goes_on_after_another_thread_has_written_over_tls() {
-    const ROUNDS: usize = 300;
-    const SIZE: usize = 1_000_000;
-    let server = Server::new();
-    let (sender, heard) = channel();
-    let builder = server.tls_builder().tcp_send_buffer(4 << 20);
-    let socket = builder
-        .on_message(move |_, _| sender.send(()).unwrap())
-        .connect()
-        .unwrap();
-    let mut tls = tls(server.accept());
-    greet(&mut tls, "");
-    let serving = thread::spawn(move || {
-        let mut message = vec![0; SIZE + 14];
-        for _ in 0..ROUNDS {
-            // The client still writes when the answer comes.
-            let (begin, rest) = message.split_at_mut(1_000);
-            tls.read_exact(begin).unwrap();
-            tls.write_all(&frame(BINARY, b"answer")).unwrap();
-            tls.flush().unwrap();
-            tls.read_exact(rest).unwrap();
-        }
-        tls
-    });
-    let deadline = Instant::now() + DEADLINE;
-    while socket.ready_state() != ReadyState::Open {
-        assert!(Instant::now() < deadline);
-        thread::yield_now();
-    }
-    for round in 0..ROUNDS {
-        socket.send(vec![7; SIZE]).unwrap();
-        heard
-            .recv_timeout(DEADLINE)
-            .unwrap_or_else(|_| panic!("answer {round} is missing"));
-    }
-    drop(serving.join().unwrap());
 }

@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use isosocket_core::{
-    Binary, CloseEvent, Data, ErrorEvent, Event, Link, Message, MessageRef, Options, Refusal,
-    Report, Turn, logging,
+    Binary, CloseEvent, Data, ErrorEvent, ErrorKind, Event, Link, Message, MessageRef, Options,
+    Refusal, Report, Timeout, Turn, logging,
 };
 use wasm_bindgen::prelude::*;
 
@@ -26,9 +26,25 @@ use crate::timer::{Timer, milliseconds};
 /// How Deno's error event words that the peer dropped TCP without a Close.
 const DENO_END_OF_FILE: &str = "Unexpected EOF";
 
+/// Why there is no JavaScript object.
+#[derive(Clone, Copy)]
+pub(crate) enum Forbidden {
+    /// The Fetch standard blocks the port (S13).
+    Port,
+    /// The host's constructor threw.
+    Host,
+}
+
+// Constants, so that a page computes no kinds.
+const ABORTED: ErrorEvent = ErrorEvent::of_kind(ErrorKind::Aborted);
+const BLOCKED_PORT: ErrorEvent = ErrorEvent::of_kind(ErrorKind::BlockedPort);
+const FORBIDDEN: ErrorEvent = ErrorEvent::of_kind(ErrorKind::Forbidden);
+const NOT_IN_TIME: ErrorEvent = ErrorEvent::of_kind(ErrorKind::TimedOut(Timeout::Connect));
+const TOO_LARGE: ErrorEvent = ErrorEvent::of_kind(ErrorKind::MessageTooLarge);
+
 pub(crate) struct Connection {
-    /// `None`: one that the host or the Fetch standard forbids. It fails.
-    socket: Option<Socket>,
+    /// `Err`: one that the host or the Fetch standard forbids. It fails.
+    socket: Result<Socket, Forbidden>,
     options: Options,
     live: RefCell<Option<Box<Live>>>,
     tools: Tools,
@@ -84,8 +100,8 @@ const KINDS: [(Kind, &str); 4] = [
 const ROUNDS: u32 = 2;
 
 impl Connection {
-    pub(crate) fn new(socket: Option<Socket>, options: Options, outbox: Outbox) -> Self {
-        if let Some(socket) = &socket {
+    pub(crate) fn new(socket: Result<Socket, Forbidden>, options: Options, outbox: Outbox) -> Self {
+        if let Ok(socket) = &socket {
             socket.set("binaryType", &js::parse("\"arraybuffer\""));
         }
         Connection {
@@ -108,9 +124,15 @@ impl Connection {
     /// Listens. Nothing was missed: events come only after the job in which
     /// the object was made.
     pub(crate) fn start(self: &Rc<Self>, link: Link<Web>) {
-        let Some(socket) = &self.socket else {
-            let failed = Report::Failed(ErrorEvent::unknown());
-            return microtask::push(Job::turn(link, Some(failed)));
+        let socket = match &self.socket {
+            Ok(socket) => socket,
+            Err(why) => {
+                let failed = Report::Failed(match why {
+                    Forbidden::Port => BLOCKED_PORT,
+                    Forbidden::Host => FORBIDDEN,
+                });
+                return microtask::push(Job::turn(link, Some(failed)));
+            }
         };
         let listeners = KINDS.map(|(kind, name)| {
             let connection = self.clone();
@@ -176,7 +198,7 @@ impl Connection {
 
     fn open_socket(&self) -> Result<&Socket, Refusal> {
         match &self.socket {
-            Some(socket) if socket.ready_state() == js::OPEN => Ok(socket),
+            Ok(socket) if socket.ready_state() == js::OPEN => Ok(socket),
             // The peer has closed already and the event is on its way: the host
             // would drop the message without a word (S50).
             _ => Err(Refusal::Closing),
@@ -236,7 +258,7 @@ impl Connection {
         // One of the listeners may be running: the glue keeps it until it returns.
         let live = self.live.try_borrow_mut().ok()?.take()?;
         let link = live.link.clone();
-        if let Some(socket) = &self.socket {
+        if let Ok(socket) = &self.socket {
             for (_, name) in KINDS {
                 socket.set(name, &JsValue::NULL);
             }
@@ -323,10 +345,10 @@ impl Connection {
             Received::Message => turn.message_in(&mut message),
             Received::Later(bytes) => self.read(&bytes),
             // S62
-            Received::TooLarge => self.fail(turn),
+            Received::TooLarge => self.fail(TOO_LARGE, turn),
             Received::Unreadable => {
                 logging(|| log::error!("a message is neither text nor bytes"));
-                self.fail(turn);
+                self.fail(ErrorEvent::unknown(), turn);
             }
         }
     }
@@ -358,7 +380,7 @@ impl Connection {
         }
         self.established.set(true);
         self.with(|live| live.deadline = None);
-        if let Some(socket) = &self.socket {
+        if let Ok(socket) = &self.socket {
             turn.report(Report::Established {
                 protocol: socket.get("protocol").unwrap_or_default(),
                 extensions: socket.get("extensions").unwrap_or_default(),
@@ -370,7 +392,7 @@ impl Connection {
         // S75, S96: Deno alone has an error event for it; `close` follows.
         let dropped = || event.get("message").as_deref() == Some(DENO_END_OF_FILE);
         if !(self.established.get() && dropped()) {
-            self.end(Report::Failed(ErrorEvent::unknown()), turn);
+            self.end(Report::Failed(self.unestablished()), turn);
         }
     }
 
@@ -402,7 +424,7 @@ impl Connection {
         if self.closing.get() {
             tell(self.release(), self.closed(CloseEvent::abnormal()));
         } else {
-            self.give_up();
+            self.give_up(NOT_IN_TIME);
         }
     }
 
@@ -411,24 +433,30 @@ impl Connection {
         if self.established.get() {
             Report::Closed(close)
         } else {
-            Report::Failed(ErrorEvent::unknown())
+            Report::Failed(self.unestablished())
+        }
+    }
+
+    /// The host tells no cause, but we know if it is the program's `close` (S68).
+    fn unestablished(&self) -> ErrorEvent {
+        match self.closing.get() {
+            true => ABORTED,
+            false => ErrorEvent::unknown(),
         }
     }
 
     /// Fails a connection that the host holds to be good.
-    pub(crate) fn give_up(&self) {
+    pub(crate) fn give_up(&self, error: ErrorEvent) {
         let link = self.release();
         self.close_socket(None);
-        tell(link, Report::Failed(ErrorEvent::unknown()));
+        tell(link, Report::Failed(error));
     }
 
-    /// The same in a turn.
+    /// The same in a turn, which ends before.
     #[cold]
-    fn fail(&self, mut turn: Turn<Web>) {
-        let link = self.release();
-        self.close_socket(None);
-        turn.report(Report::Failed(ErrorEvent::unknown()));
-        drop(link);
+    fn fail(&self, error: ErrorEvent, turn: Turn<Web>) {
+        drop(turn);
+        self.give_up(error);
     }
 
     fn end(&self, report: Report, mut turn: Turn<Web>) {
@@ -437,7 +465,7 @@ impl Connection {
     }
 
     fn close_socket(&self, frame: Option<(u16, &str)>) {
-        if let Some(socket) = &self.socket {
+        if let Ok(socket) = &self.socket {
             // Core has checked what `close` throws for; nothing is left to do
             // with an exception, as the deadline ends the connection anyway.
             let _ = socket.close(frame.map(|(code, _)| code), frame.map(|(_, reason)| reason));

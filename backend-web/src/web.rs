@@ -10,7 +10,7 @@ use std::rc::Rc;
 use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, SyntaxError, Transport};
 
 use crate::catch;
-use crate::connection::Connection;
+use crate::connection::{Connection, Forbidden};
 use crate::host::WebHost;
 use crate::js::{self, Url};
 use crate::microtask::Job;
@@ -53,10 +53,10 @@ impl Transport for Web {
         // connection that is not allowed has no object.
         let url = Url::new(&request.url).map_err(|thrown| malformed(thrown.get("message")))?;
         let socket = if url.get("port").is_some_and(|port| ports::is_blocked(&port)) {
-            None
+            Err(Forbidden::Port)
         } else {
             match js::open(&request.url, &request.subprotocols) {
-                Ok(socket) => Some(socket),
+                Ok(socket) => Ok(socket),
                 Err(thrown) => {
                     if thrown.get("name").as_deref() == Some("SyntaxError") {
                         return Err(match twice(request.subprotocols) {
@@ -66,7 +66,7 @@ impl Transport for Web {
                     }
                     // A `SecurityError`, for mixed content or by the page's
                     // policy, tells no more than a refusal does (S33).
-                    None
+                    Err(Forbidden::Host)
                 }
             }
         };

@@ -34,6 +34,7 @@ pub use base::guard::{drop_each, drop_guarded, guard, logging};
 pub use base::maybe_send::{MaybeSend, SharedCell};
 pub use delivery::bind::{Bind, Binding};
 pub use event::error::{CloseError, NewError, OpenError, SendError, SyntaxError, UnknownEvent};
+pub use event::kind::{ErrorKind, Timeout, TlsFailure};
 pub use event::report::{Refusal, Report};
 pub use event::{CloseEvent, ErrorEvent, Event, EventKind};
 pub use message::binary::Binary;
@@ -53,6 +54,8 @@ pub use program::json::{JsonError, JsonEvents, SendJsonError};
 pub use program::open::Open;
 pub use program::send_ready::SendReady;
 pub use program::sender::Sender;
+#[doc(hidden)]
+pub use reconnect::retry_after;
 pub use reconnect::{Loss, Reconnect, ReconnectOptions, Retry, Status, Statuses};
 pub use socket::WebSocket;
 #[doc(hidden)]

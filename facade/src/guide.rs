@@ -12,6 +12,7 @@
 //! | [`testing`] | tests without a network |
 //! | [`native`] | desktops and servers |
 //! | [`web`] | pages and workers |
+//! | [`errors`] | why a connection failed, on each target |
 //! | [`how_do_i`] | short answers, from tokens to wasm threads |
 //! | [`migrating`] | those who come from another crate: programs, before and after |
 
@@ -43,6 +44,7 @@ pub mod reconnecting {}
 )]
 pub mod testing {}
 
+#[doc = "[guide-errors]: crate::guide::errors#the-servers-reply"]
 #[cfg_attr(
     any(not(doctest), all(feature = "native", feature = "tls")),
     doc = include_str!("../guide/native.md")
@@ -55,6 +57,12 @@ pub mod native {}
     doc = include_str!("../guide/web.md")
 )]
 pub mod web {}
+
+#[cfg_attr(
+    any(not(doctest), feature = "native"),
+    doc = include_str!("../guide/errors.md")
+)]
+pub mod errors {}
 
 #[doc = "[guide-native-whom-tls-trusts]: crate::guide::native#whom-tls-trusts"]
 #[doc = "[guide-reconnecting]: crate::guide::reconnecting"]

@@ -149,9 +149,10 @@ use std::future::Future;
 #[cfg(feature = "mock")]
 pub use isosocket_core::mock;
 pub use isosocket_core::{
-    Binary, Bind, Binding, CloseError, CloseEvent, Closed, Data, ErrorEvent, Event, EventKind,
-    IntoUrl, Loss, MaybeSend, Message, MessageRef, NewError, NotText, OpenError, ReadyState, Retry,
-    SendError, SendReady, Socket, Status, Statuses, SyntaxError, Text, UnknownEvent,
+    Binary, Bind, Binding, CloseError, CloseEvent, Closed, Data, ErrorEvent, ErrorKind, Event,
+    EventKind, IntoUrl, Loss, MaybeSend, Message, MessageRef, NewError, NotText, OpenError,
+    ReadyState, Retry, SendError, SendReady, Socket, Status, Statuses, SyntaxError, Text, Timeout,
+    TlsFailure, UnknownEvent,
 };
 #[cfg(feature = "json")]
 pub use isosocket_core::{JsonError, JsonEvents, SendJsonError};

@@ -14,7 +14,9 @@ cfg_if::cfg_if! {
 }
 
 /// What only native sockets have: [`BuilderExt`](native::BuilderExt) for
-/// their options, [`EventsExt`](native::EventsExt) for threads that wait, and
+/// their options, [`SocketExt`](native::SocketExt) and
+/// [`ErrorEventExt`](native::ErrorEventExt) for the server's answer,
+/// [`EventsExt`](native::EventsExt) for threads that wait, and
 /// [`EventLoop`](native::EventLoop) for programs with a loop of their own. Guide:
 /// [`guide::native`](crate::guide::native).
 #[cfg(all(
@@ -31,7 +33,8 @@ pub mod native {
     pub use isosocket_native::rustls;
     #[doc(inline)]
     pub use isosocket_native::{
-        BuilderExt, ConnectStep, EnterGuard, EventLoop, EventsExt, LoopHandle, Proxy, RecvError,
+        BuilderExt, ConnectStep, EnterGuard, ErrorEventExt, EventLoop, EventsExt, LoopHandle,
+        Proxy, RecvError, Response, SocketExt,
     };
 }
 

@@ -8,7 +8,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 
-use isosocket::{Builder, Event, EventKind, Events, Message, NewError, ReadyState, WebSocket};
+use isosocket::{
+    Builder, ErrorKind, Event, EventKind, Events, Message, NewError, ReadyState, WebSocket,
+};
 
 use crate::harness;
 use crate::record::{Record, record};
@@ -160,6 +162,14 @@ impl Probe {
         let seen = self.finish().await?;
         ensure_eq!(seen, expand(expected), "events");
         Ok(seen)
+    }
+
+    /// The kind of the error, if there was one.
+    pub fn kind(&self) -> Option<ErrorKind> {
+        self.seen.iter().find_map(|event| match event {
+            Event::Error(error) => Some(error.kind()),
+            _ => None,
+        })
     }
 
     /// What the peer saw, once the connection has ended.

@@ -1,12 +1,10 @@
 //! A connection as its event loop sees it: a phase that owns what it needs, and
 //! becomes the next phase by value.
 
-use std::error::Error;
-use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-use isosocket_core::{ErrorEvent, Link, Report, Turn, guard};
+use isosocket_core::{ErrorKind, Link, Report, Turn, guard};
 
 use super::dialling::Dialling;
 use super::fork;
@@ -15,6 +13,7 @@ use super::open::Open;
 use super::opening::Opening;
 use super::reactor::Context;
 use crate::Native;
+use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::system::Event;
 
@@ -59,11 +58,7 @@ impl Connection {
     pub(super) fn act(self, context: &mut Context, action: Action) -> Next {
         match (self, action) {
             (Connection::Open(open), action) => open.act(context, action),
-            (unestablished, Action::Abort) => {
-                let message = "the socket was closed before the connection was established";
-                let error = io::Error::new(io::ErrorKind::ConnectionAborted, message);
-                unestablished.into_seat(context).fail(error)
-            }
+            (unestablished, Action::Abort) => unestablished.into_seat(context).fail(aborted()),
             // Nobody is left who would hear of it.
             (unestablished, Action::Detach) => {
                 unestablished.into_seat(context).drop_link();
@@ -165,6 +160,12 @@ impl Connection {
     }
 }
 
+/// The program closed the socket while it was connecting (S68).
+pub(super) fn aborted() -> Failure {
+    let message = "the socket was closed before the connection was established";
+    Failure::new(ErrorKind::Aborted, message)
+}
+
 /// What every phase has: the program's side of the connection.
 #[derive(Debug)]
 pub(super) struct Seat {
@@ -211,14 +212,14 @@ impl Seat {
     }
 
     /// Ends: the connection failed.
-    pub(super) fn fail(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Next {
-        self.report_failure(cause);
+    pub(super) fn fail(mut self, failure: impl Into<Failure>) -> Next {
+        self.report_failure(failure.into());
         Next::End
     }
 
-    fn report_failure(&mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) {
+    fn report_failure(&mut self, failure: Failure) {
         if let Some(mut turn) = self.turn() {
-            turn.report(Report::Failed(ErrorEvent::new(cause)));
+            turn.report(Report::Failed(failure.into_event()));
         }
         self.drop_link();
     }
@@ -231,7 +232,7 @@ impl Drop for Seat {
             // Its loop is gone without a word (S105): nobody may wait for ever.
             let message = "the event loop that served this socket has ended";
             guard("a handler", || {
-                self.report_failure(io::Error::other(message));
+                self.report_failure(Failure::new(ErrorKind::Unknown, message));
             });
         }
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use isosocket_core::Link;
+use isosocket_core::{ErrorKind, Link, Timeout};
 use url::Host;
 
 use super::connection::{Connection, Next, Seat};
@@ -14,6 +14,7 @@ use super::opening::Opening;
 use super::reactor::Context;
 use crate::Native;
 use crate::engine::opening::Setup;
+use crate::failure::{Failure, kind_of};
 use crate::handle::Handle;
 use crate::net::dial::{ATTEMPT_DELAY, Attempt, Dial};
 use crate::net::prepare::{Preparation, prepare};
@@ -65,8 +66,8 @@ impl Dialling {
         let Setup { target, native, .. } = &self.setup;
         if target.is_blocked() && !native.allow_blocked_ports {
             let message = format!("port {} is blocked", target.port());
-            let error = io::Error::new(io::ErrorKind::PermissionDenied, message);
-            return self.into_seat(context).fail(error);
+            let failure = Failure::new(ErrorKind::BlockedPort, message);
+            return self.into_seat(context).fail(failure);
         }
         let secure = target.is_secure();
         let (host, port) = self.endpoint();
@@ -151,13 +152,13 @@ impl Dialling {
         }
     }
 
-    /// Says whether it is the proxy that cannot be reached.
+    /// Fails the connection. If the proxy cannot be reached, the error says so.
     fn fail(mut self: Box<Self>, context: &mut Context, error: io::Error) -> Next {
         let proxy = self.setup.native.proxy.take();
         let seat = self.into_seat(context);
-        match proxy {
-            Some(proxy) => seat.fail(proxy.unreachable(error)),
-            None => seat.fail(error),
+        match (proxy, kind_of(&error)) {
+            (_, ErrorKind::Tls(_) | ErrorKind::OutOfResources) | (None, _) => seat.fail(error),
+            (Some(proxy), _) => seat.fail(Failure::new(ErrorKind::Proxy, proxy.unreachable(error))),
         }
     }
 
@@ -198,7 +199,7 @@ impl Dialling {
 }
 
 /// The connection was not established in time (S37).
-pub(super) fn not_in_time() -> io::Error {
+pub(super) fn not_in_time() -> Failure {
     let message = "the connection was not established in time";
-    io::Error::new(io::ErrorKind::TimedOut, message)
+    Failure::new(ErrorKind::TimedOut(Timeout::Connect), message)
 }

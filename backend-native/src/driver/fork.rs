@@ -11,14 +11,14 @@
     reason = "pthread_atfork, which registers functions of this file"
 )]
 
-use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use isosocket_core::{ErrorEvent, Link, Report, guard};
+use isosocket_core::{ErrorKind, Link, Report, guard};
 use slab::Slab;
 
 use crate::Native;
+use crate::failure::Failure;
 
 /// How often this process's line of ancestors forked since the first socket.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
@@ -72,10 +72,10 @@ impl Drop for Visits {
 }
 
 /// Why an inherited socket fails.
-pub(super) fn inherited() -> io::Error {
+pub(super) fn inherited() -> Failure {
     let message = "the process was forked, and the connection belongs to its parent; \
                    open a new socket in the child";
-    io::Error::other(message)
+    Failure::new(ErrorKind::Aborted, message)
 }
 
 /// A socket's place among those that fail in a forked child.
@@ -118,7 +118,7 @@ fn fail_inherited() {
     for link in links {
         guard("a handler", || {
             if let Some(mut turn) = link.turn() {
-                turn.report(Report::Failed(ErrorEvent::new(inherited())));
+                turn.report(Report::Failed(inherited().into_event()));
             }
         });
         guard("what a socket owned", || drop(link));

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use isosocket_core::{Message, Report, Turn, logging};
 
-use super::connection::{Connection, Next, Seat};
+use super::connection::{Connection, Next, Seat, aborted};
 use super::mailbox::Action;
 use super::opening::{Wire, share};
 use super::reactor::{BUDGET, Context, LOCAL_BUDGET};
@@ -23,7 +23,7 @@ use crate::Native;
 use crate::engine::closing::State;
 use crate::engine::handshake::Reply;
 use crate::engine::session::{ControlFrame, Facts, Life, Session, SessionOptions};
-use crate::handle::{Flushed, Handle, Packer};
+use crate::handle::{Agreement, Flushed, Handle, Packer};
 use crate::net::stream::Stream;
 use crate::system::{self, Event, TcpStream};
 use crate::wire::decoder::{Arena, Flow};
@@ -65,8 +65,6 @@ enum Reading {
     On,
     /// A stream of the program is full.
     Paused,
-    /// Another thread writes over TLS. It asks for a flush when it is done.
-    Busy,
     /// The system may have reported the end of the stream, and does not do so
     /// again: a short read does not mean that there is nothing left.
     ToTheEnd,
@@ -93,13 +91,17 @@ impl Open {
         let Reply {
             established,
             agreed,
+            response,
         } = reply;
         let inflater = agreed.as_ref().map(|agreed| agreed.inflater());
-        let packer = agreed.as_ref().map(Packer::new);
+        let agreement = Agreement {
+            packer: agreed.as_ref().map(Packer::new),
+            response,
+        };
         let (stream, token) = share(wire);
         let session = Session::new(options, inflater, system::now());
         seat.handle
-            .attach(stream.clone(), packer, session.keeps_alive());
+            .attach(stream.clone(), agreement, session.keeps_alive());
         let open = Box::new(Open {
             seat,
             stream,
@@ -116,11 +118,7 @@ impl Open {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match self.reading {
-            // What has arrived is read first (S106).
-            Reading::Busy => None,
-            reading => self.session.deadline(reading == Reading::Paused),
-        }
+        self.session.deadline(self.reading == Reading::Paused)
     }
 
     pub(super) fn on_event(mut self: Box<Self>, context: &mut Context, event: &Event) -> Next {
@@ -147,10 +145,7 @@ impl Open {
         match action {
             // The name was resolved long ago.
             Action::Resolved(_) => Next::Wait(Connection::Open(self)),
-            Action::Flush => {
-                let read = self.reading == Reading::Busy;
-                self.flush_and(context, read)
-            }
+            Action::Flush => self.flush_and(context, false),
             Action::Close => {
                 self.session.close(system::now());
                 self.resume();
@@ -163,11 +158,7 @@ impl Open {
                 }
                 next
             }
-            Action::Abort => {
-                let message = "the socket was closed before the connection was established";
-                let error = io::Error::new(io::ErrorKind::ConnectionAborted, message);
-                self.into_seat(context).fail(error)
-            }
+            Action::Abort => self.into_seat(context).fail(aborted()),
             Action::WriteFailed(error) => self.on_write_error(context, error),
             Action::Resume => {
                 self.resume();
@@ -437,9 +428,6 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(mut self, buffer: &mut [u8], facts: &mut TurnFacts<'_>) -> Found {
-        if *self.reading == Reading::Busy {
-            *self.reading = Reading::ToTheEnd;
-        }
         let mut budget = BUDGET;
         // What is read into place does not count here.
         let mut local_budget = match self.is_local {
@@ -462,7 +450,7 @@ impl Reader<'_> {
             let in_place = room.is_some();
             let (read, wanted) = match room {
                 Some((data, most)) => (self.stream.append(data, most), most),
-                None => (self.read_some(buffer, facts), buffer.len()),
+                None => (self.stream.read(buffer), buffer.len()),
             };
             let now = facts.pacer.now();
             let read = match read {
@@ -471,10 +459,6 @@ impl Reader<'_> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // The end would have been found.
                     *self.reading = Reading::On;
-                    return Found::Nothing;
-                }
-                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                    *self.reading = Reading::Busy;
                     return Found::Nothing;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -516,17 +500,6 @@ impl Reader<'_> {
             if budget == 0 || local_budget == 0 || facts.pacer.is_over() {
                 return Found::More;
             }
-        }
-    }
-
-    fn read_some(&self, buffer: &mut [u8], facts: &TurnFacts<'_>) -> io::Result<usize> {
-        match self.stream.read(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                facts.handle.want_token();
-                // The other thread may have looked just before.
-                self.stream.read(buffer)
-            }
-            read => read,
         }
     }
 

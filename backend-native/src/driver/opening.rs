@@ -16,12 +16,14 @@ use super::dialling::not_in_time;
 use super::open::Open;
 use super::reactor::Context;
 use crate::engine::opening::{self, Progress, Setup};
-use crate::engine::session::BoxError;
+use crate::engine::refusal::BODY_TIME;
+use crate::failure::Failure;
 use crate::net::dial::Attempt;
 use crate::net::stream::Stream;
 use crate::net::tls::Tls;
 use crate::options::steps::{ConnectStep, Steps};
 use crate::random;
+use crate::system;
 
 /// How many reads one visit makes at most: a peer may send any number of interim
 /// replies.
@@ -106,20 +108,20 @@ impl Opening {
             let buffer = lent.as_mut_slice();
             let step = match self.wire.stream.read(buffer) {
                 Ok(0) => {
-                    let error = self.ended();
-                    Step::Next(self.into_seat(context).fail(error))
+                    let error = self.write_error.take();
+                    Step::Next(self.fail(context, error))
                 }
                 Ok(read) => self.receive(context, &buffer[..read]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     Step::Next(match self.write_error.take() {
-                        Some(error) => self.into_seat(context).fail(error),
+                        Some(error) => self.fail(context, Some(error)),
                         None => Next::Wait(Connection::Opening(self)),
                     })
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => Step::ReadOn(self),
                 Err(error) => {
                     let error = self.write_error.take().unwrap_or(error);
-                    Step::Next(self.into_seat(context).fail(error))
+                    Step::Next(self.fail(context, Some(error)))
                 }
             };
             context.buffer = lent;
@@ -155,10 +157,11 @@ impl Opening {
         }
     }
 
-    fn ended(&mut self) -> io::Error {
-        self.write_error
-            .take()
-            .unwrap_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, self.stage.ended_by()))
+    /// The connection has failed, by this error or because the peer ended the stream.
+    fn fail(self: Box<Self>, context: &mut Context, error: Option<io::Error>) -> Next {
+        context.release(self.wire.token);
+        let failure = self.stage.into_failure(error, system::wall_clock());
+        self.seat.fail(failure)
     }
 
     fn receive(self: Box<Self>, context: &mut Context, bytes: &[u8]) -> Step {
@@ -171,7 +174,8 @@ impl Opening {
             write_error,
         } = *self;
         let token = wire.token;
-        let progress = match stage.receive(bytes) {
+        let was_refused = stage.is_refused();
+        let progress = match stage.receive(bytes, system::wall_clock()) {
             Ok(Progress::TunnelIsOpen(setup)) => {
                 steps.done(ConnectStep::Tunnel);
                 greet_server(wire, *setup)
@@ -191,14 +195,24 @@ impl Opening {
             Err(error) => Err(error),
         };
         match progress {
-            Ok((wire, stage)) => Step::ReadOn(Box::new(Opening {
-                seat,
-                wire,
-                stage,
-                steps,
-                deadline,
-                write_error,
-            })),
+            Ok((wire, stage)) => {
+                let deadline = match stage.is_refused() && !was_refused {
+                    false => deadline,
+                    // The failure does not wait for long for the reason behind it.
+                    true => {
+                        let body = system::now() + BODY_TIME;
+                        Some(deadline.map_or(body, |deadline| deadline.min(body)))
+                    }
+                };
+                Step::ReadOn(Box::new(Opening {
+                    seat,
+                    wire,
+                    stage,
+                    steps,
+                    deadline,
+                    write_error,
+                }))
+            }
             Err(error) => {
                 context.release(token);
                 Step::Next(seat.fail(error))
@@ -208,6 +222,9 @@ impl Opening {
 
     pub(super) fn expire(self: Box<Self>, context: &mut Context, now: Instant) -> Next {
         match self.deadline {
+            Some(deadline) if deadline <= now && self.stage.is_refused() => {
+                self.fail(context, None)
+            }
             Some(deadline) if deadline <= now => self.into_seat(context).fail(not_in_time()),
             _ => Next::Wait(Connection::Opening(self)),
         }
@@ -239,7 +256,7 @@ impl Opening {
 }
 
 /// Begins the opening handshake, through TLS if the URL says so.
-fn greet_server(wire: Wire, setup: Setup) -> Result<(Wire, opening::Opening), BoxError> {
+fn greet_server(wire: Wire, setup: Setup) -> Result<(Wire, opening::Opening), Failure> {
     let Wire { stream, token } = wire;
     let stream = match setup.target.is_secure() {
         false => stream,

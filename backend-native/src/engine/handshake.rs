@@ -1,6 +1,8 @@
 //! The opening handshake of RFC 6455, section 4: the request, and every check
 //! of the reply (S23–S37). No I/O; redirects are not followed.
 
+use std::sync::Arc;
+
 use isosocket_core::Report;
 use thiserror::Error;
 use tungstenite::handshake::derive_accept_key;
@@ -8,6 +10,7 @@ use tungstenite::handshake::derive_accept_key;
 use crate::engine::head::{Head, HeadError, HeadReader, excerpt};
 use crate::options::headers::Headers;
 use crate::options::target::Target;
+use crate::response::Response;
 use crate::wire::deflate::{Agreed, Deflate, NegotiationError};
 
 /// Why the opening handshake failed, for a log.
@@ -15,8 +18,6 @@ use crate::wire::deflate::{Agreed, Deflate, NegotiationError};
 pub(crate) enum HandshakeError {
     #[error(transparent)]
     Head(#[from] HeadError),
-    #[error("the server answered with status {0}")]
-    Status(u16),
     /// A header, and what is wrong with it.
     #[error("the reply's header {0} {1}")]
     Header(&'static str, String),
@@ -33,6 +34,17 @@ pub(crate) enum HandshakeError {
 pub(crate) struct Reply {
     pub(crate) established: Report,
     pub(crate) agreed: Option<Agreed>,
+    /// What the program may read of it; `None` if there is nothing but the handshake.
+    pub(crate) response: Option<Arc<Response>>,
+}
+
+/// A reply whose head is complete.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// It is good.
+    Accepted(Reply),
+    /// It has another status than 101 (S28).
+    Refused(Head),
 }
 
 /// A handshake under way.
@@ -91,19 +103,18 @@ impl Handshake {
 
     /// Takes in a part of the reply. Once its head is complete and valid, gives
     /// what it says and how much of `input` belonged to the head.
-    pub(crate) fn read(&mut self, input: &[u8]) -> Result<Option<(Reply, usize)>, HandshakeError> {
-        match self.head.read(input)? {
-            Some((head, used)) => Ok(Some((self.check(&head)?, used))),
-            None => Ok(None),
-        }
+    pub(crate) fn read(&mut self, input: &[u8]) -> Result<Option<(Answer, usize)>, HandshakeError> {
+        Ok(match self.head.read(input)? {
+            Some((head, used)) if head.status == 101 => {
+                Some((Answer::Accepted(self.check(&head)?), used))
+            }
+            Some((head, used)) => Some((Answer::Refused(head), used)),
+            None => None,
+        })
     }
 
     /// RFC 6455, section 4.1, the client's checks 1 to 6.
     fn check(&self, head: &Head) -> Result<Reply, HandshakeError> {
-        match head.status {
-            101 => {}
-            status => return Err(HandshakeError::Status(status)),
-        }
         let refuse = |name| Err(HandshakeError::Header(name, found(head, name)));
         // S29, S30: compared without case, and `Connection` is a list.
         let upgrade = head.single("Upgrade");
@@ -134,6 +145,7 @@ impl Handshake {
         Ok(Reply {
             established,
             agreed,
+            response: response(head),
         })
     }
 
@@ -155,6 +167,18 @@ impl Handshake {
             None => Err(HandshakeError::NoSubprotocol),
         }
     }
+}
+
+/// The headers of a good reply, without those that always say the same.
+fn response(head: &Head) -> Option<Arc<Response>> {
+    let same = ["Upgrade", "Connection", "Sec-WebSocket-Accept"];
+    let is_same = |name: &[u8]| {
+        same.iter()
+            .any(|own| name.eq_ignore_ascii_case(own.as_bytes()))
+    };
+    let mut headers = head.iter().filter(|(name, _)| !is_same(name)).peekable();
+    headers.peek()?;
+    Some(Arc::new(Response::new(head.status, headers)))
 }
 
 /// What a reply has of a header, for an error.

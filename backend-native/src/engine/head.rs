@@ -46,6 +46,12 @@ impl Head {
             .map(|line| line.1.trim_ascii())
     }
 
+    /// The names and values of all headers, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let lines = self.lines.iter();
+        lines.map(|(name, value)| (name.as_slice(), value.trim_ascii()))
+    }
+
     /// The value of a header that is there exactly once.
     pub(crate) fn single(&self, name: &'static str) -> Option<&[u8]> {
         let mut values = self.all(name);

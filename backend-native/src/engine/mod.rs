@@ -13,6 +13,7 @@ pub(crate) mod handshake;
 mod head;
 pub(crate) mod keep_alive;
 pub(crate) mod opening;
+pub(crate) mod refusal;
 pub(crate) mod send;
 pub(crate) mod session;
 pub(crate) mod tunnel;

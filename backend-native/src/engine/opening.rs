@@ -3,9 +3,16 @@
 //!
 //! Each stage owns what it needs, and becomes the next one by value.
 
-use super::handshake::{Handshake, Reply};
-use super::session::{BoxError, SessionOptions};
+use std::io;
+use std::time::SystemTime;
+
+use isosocket_core::ErrorKind;
+
+use super::handshake::{Answer, Handshake, Reply};
+use super::refusal::Refusal;
+use super::session::SessionOptions;
 use super::tunnel::Tunnel;
+use crate::failure::Failure;
 use crate::options::NativeOptions;
 use crate::options::proxy::Proxy;
 use crate::options::target::Target;
@@ -26,6 +33,8 @@ pub(crate) enum Opening {
     Tunnel(Box<TunnelStage>),
     /// The server was asked for a WebSocket.
     Handshake(Box<HandshakeStage>),
+    /// The server has refused, and its reply's body is read.
+    Refused(Box<Refusal>),
 }
 
 #[derive(Debug)]
@@ -92,6 +101,7 @@ impl Opening {
         match self {
             Opening::Tunnel(stage) => &stage.tunnel.outgoing,
             Opening::Handshake(stage) => &stage.request[stage.written..],
+            Opening::Refused(_) => &[],
         }
     }
 
@@ -100,6 +110,7 @@ impl Opening {
         match self {
             Opening::Tunnel(_) => false,
             Opening::Handshake(stage) => stage.written > 0,
+            Opening::Refused(_) => true,
         }
     }
 
@@ -108,11 +119,12 @@ impl Opening {
         match self {
             Opening::Tunnel(stage) => drop(stage.tunnel.outgoing.drain(..written)),
             Opening::Handshake(stage) => stage.written += written,
+            Opening::Refused(_) => {}
         }
     }
 
-    /// Takes in what arrived.
-    pub(crate) fn receive(self, bytes: &[u8]) -> Result<Progress, BoxError> {
+    /// Takes in what arrived. `now` is for dates in a refusal.
+    pub(crate) fn receive(self, bytes: &[u8], now: SystemTime) -> Result<Progress, Failure> {
         match self {
             Opening::Tunnel(mut stage) => Ok(match stage.tunnel.read(bytes)? {
                 false => Progress::More(Opening::Tunnel(stage)),
@@ -120,20 +132,46 @@ impl Opening {
             }),
             Opening::Handshake(mut stage) => Ok(match stage.handshake.read(bytes)? {
                 None => Progress::More(Opening::Handshake(stage)),
-                Some((reply, used)) => Progress::Established {
+                Some((Answer::Accepted(reply), used)) => Progress::Established {
                     reply,
                     used,
                     session: stage.session,
                 },
+                Some((Answer::Refused(head), used)) => {
+                    let refused = Opening::Refused(Box::new(Refusal::new(&head)));
+                    return refused.receive(&bytes[used..], now);
+                }
             }),
+            Opening::Refused(mut refusal) => match refusal.receive(bytes) {
+                true => Ok(Progress::More(Opening::Refused(refusal))),
+                false => Err(refusal.into_failure(now)),
+            },
         }
     }
 
-    /// Why the connection failed if the stream ends now.
-    pub(crate) fn ended_by(&self) -> &'static str {
-        match self {
-            Opening::Tunnel(_) => "the proxy closed the connection before the tunnel was open",
-            Opening::Handshake(_) => "the server closed the connection before it was established",
+    /// Whether the server has refused, so that only the reply's body is waited for.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(self, Opening::Refused(_))
+    }
+
+    /// Why the connection failed, if it ends now: with this error, or because the peer has
+    /// ended the stream. A server that has refused before has said why.
+    pub(crate) fn into_failure(self, error: Option<io::Error>, now: SystemTime) -> Failure {
+        let (kind, ended_by) = match self {
+            Opening::Refused(refusal) => return refusal.into_failure(now),
+            Opening::Tunnel(_) => (
+                ErrorKind::Proxy,
+                "the proxy closed the connection before the tunnel was open",
+            ),
+            Opening::Handshake(_) => (
+                ErrorKind::Reset,
+                "the server closed the connection before it was established",
+            ),
+        };
+        match (kind, error) {
+            (_, None) => Failure::new(kind, ended_by),
+            (ErrorKind::Proxy, Some(error)) => Failure::new(kind, error),
+            (_, Some(error)) => error.into(),
         }
     }
 }

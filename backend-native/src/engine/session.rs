@@ -3,20 +3,18 @@
 //! Its inputs are the time and what happened. It reports facts. The closing
 //! machine decides what each fact leads to.
 
-use std::error::Error;
 use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use isosocket_core::{ErrorEvent, Message, Report};
+use isosocket_core::{ErrorEvent, ErrorKind, Message, Report, Timeout};
 
 use super::closing::{Closing, Decision, Input, State};
 use super::keep_alive::{KeepAlive, KeepAliveTimes, Verdict};
+use crate::failure::Failure;
 use crate::wire::decoder::{Arena, Decoder, Flow, Item, Output};
 use crate::wire::deflate::Inflater;
 use crate::wire::violation::Violation;
-
-pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// A control frame that the connection wants to send.
 #[derive(Debug, PartialEq, Eq)]
@@ -225,8 +223,9 @@ impl Session {
                 }
                 Some(Verdict::Dead) => {
                     let message = "the peer did not answer a ping in time";
-                    let error = io::Error::new(io::ErrorKind::TimedOut, message);
-                    self.carry_out(Decision::Fail, Some(error.into()), facts)
+                    let kind = ErrorKind::TimedOut(Timeout::Heartbeat);
+                    let failure = Failure::new(kind, message);
+                    self.carry_out(Decision::Fail, Some(failure), facts)
                 }
             };
         }
@@ -274,7 +273,7 @@ impl Session {
         let code = violation.code;
         let decision = self.closing.step(Input::Violation, now);
         if decision == Decision::Refuse {
-            facts.report(Report::Failed(ErrorEvent::new(violation)));
+            facts.report(Report::Failed(Failure::from(violation).into_event()));
             facts.queue(ControlFrame::Close(Some((code, ""))));
             return Life::Alive;
         }
@@ -285,7 +284,7 @@ impl Session {
     fn carry_out(
         &mut self,
         decision: Decision,
-        cause: Option<BoxError>,
+        cause: Option<Failure>,
         facts: &mut impl Facts,
     ) -> Life {
         match decision {
@@ -296,7 +295,7 @@ impl Session {
                     Some(error) => Some(error.into()),
                     None => cause,
                 };
-                let error = cause.map_or_else(ErrorEvent::unknown, ErrorEvent::new);
+                let error = cause.map_or_else(ErrorEvent::unknown, Failure::into_event);
                 facts.report(Report::Failed(error));
             }
             Decision::Stop => {}

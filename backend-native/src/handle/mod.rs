@@ -28,6 +28,7 @@ use crate::engine::send::{Outgoing, SendQueue, Taken};
 use crate::engine::session::ControlFrame;
 use crate::net::stream::Stream;
 use crate::random;
+use crate::response::Response;
 
 /// How many messages in a row are written inline.
 const INLINE_BURST: u8 = 8;
@@ -79,7 +80,7 @@ pub(crate) struct Handle {
     queue: Mutex<Queue>,
     /// The write token, and what only its holder touches.
     writer: Mutex<Writer>,
-    /// Somebody tried the token, or to read while its holder writes, in vain.
+    /// Somebody tried the token in vain.
     wanted: AtomicBool,
     /// The network takes nothing now.
     full: AtomicBool,
@@ -89,8 +90,17 @@ pub(crate) struct Handle {
     /// The highest amount that somebody waits for, or [`NO_MARK`].
     drain_mark: AtomicUsize,
     send_limit: usize,
-    /// There once compression was agreed on.
-    packer: OnceLock<Box<Packer>>,
+    /// There once the connection is established.
+    agreement: OnceLock<Option<Box<Agreement>>>,
+}
+
+/// What few connections have, and only after the opening handshake.
+#[derive(Debug)]
+pub(crate) struct Agreement {
+    /// There if compression was agreed on.
+    pub(crate) packer: Option<Packer>,
+    /// What the program may read of the reply, if it says anything.
+    pub(crate) response: Option<Arc<Response>>,
 }
 
 #[derive(Debug, Default)]
@@ -125,7 +135,7 @@ impl Handle {
             amounts: Amounts::default(),
             drain_mark: AtomicUsize::new(NO_MARK),
             send_limit,
-            packer: OnceLock::new(),
+            agreement: OnceLock::new(),
         }
     }
 
@@ -154,11 +164,22 @@ impl Handle {
         }
     }
 
+    /// The server's answer to the opening handshake, once the connection is established.
+    pub(crate) fn response(&self) -> Option<Arc<Response>> {
+        let agreement = self.agreement.get()?.as_ref();
+        let response = agreement.and_then(|agreement| agreement.response.clone());
+        Some(response.unwrap_or_else(|| Arc::new(Response::new(101, std::iter::empty()))))
+    }
+
+    fn packer(&self) -> Option<&Packer> {
+        self.agreement.get()?.as_ref()?.packer.as_ref()
+    }
+
     /// The connection is established.
-    pub(crate) fn attach(&self, stream: Arc<Stream>, packer: Option<Packer>, keeps_alive: bool) {
-        if let Some(packer) = packer {
-            self.packer.get_or_init(|| Box::new(packer));
-        }
+    pub(crate) fn attach(&self, stream: Arc<Stream>, agreement: Agreement, keeps_alive: bool) {
+        let is_empty = agreement.packer.is_none() && agreement.response.is_none();
+        let agreement = (!is_empty).then(|| Box::new(agreement));
+        self.agreement.get_or_init(|| agreement);
         if keeps_alive {
             self.amounts.note_writes();
         }
@@ -174,7 +195,7 @@ impl Handle {
     pub(crate) fn detach(&self) {
         self.key.store(ENDED, Ordering::SeqCst);
         self.stop_writing();
-        if let Some(packer) = self.packer.get() {
+        if let Some(packer) = self.packer() {
             packer.release();
         }
     }
@@ -308,17 +329,11 @@ impl Handle {
         }
     }
 
-    /// Has the thread that holds the write token ask the loop for a flush when it is done,
-    /// if one holds it. The caller tries once more what it could not do.
-    pub(crate) fn want_token(&self) {
-        self.wanted.store(true, Ordering::SeqCst);
-    }
-
     /// The write token, unless another thread has it. That thread then learns
     /// that somebody wanted it.
     fn try_writer(&self) -> Option<MutexGuard<'_, Writer>> {
         self.try_token().or_else(|| {
-            self.want_token();
+            self.wanted.store(true, Ordering::SeqCst);
             // The holder may have looked just before.
             self.try_token()
         })

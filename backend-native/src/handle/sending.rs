@@ -70,7 +70,7 @@ impl Handle {
         if self.is_inherited() {
             return Err(Refusal::Closing);
         }
-        match self.packer.get() {
+        match self.packer() {
             None => self.send_payload(message, None),
             Some(packer) => packer.send(message, |packed| match packed {
                 Step::Check => self.check(message).map(|()| Follow::Nothing),

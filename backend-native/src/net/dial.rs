@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::failure::of_lookup;
 use crate::system::TcpStream;
 
 /// How long an attempt has before the next one starts too (RFC 8305,
@@ -118,7 +119,7 @@ impl Dial {
     pub(crate) fn into_error(mut self) -> io::Error {
         self.last_error
             .take()
-            .unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host has no address"))
+            .unwrap_or_else(|| of_lookup(io::Error::other("the host has no address")))
     }
 }
 

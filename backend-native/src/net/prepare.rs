@@ -9,11 +9,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use isosocket_core::{drop_guarded, guard};
+use isosocket_core::{ErrorKind, TlsFailure, drop_guarded, guard};
 use url::Host;
 
 use super::resolve::{Lookup, lookup};
 use super::tls::{TlsChoice, default};
+use crate::failure::{kind_of, of_lookup, tag};
 
 type Answer = Box<dyn FnOnce(io::Result<Vec<SocketAddr>>) + Send>;
 
@@ -42,7 +43,7 @@ pub(crate) fn prepare(
         default::prepare(move |loaded| {
             parts.update(|parts| {
                 parts.tls = true;
-                loaded
+                loaded.map_err(of_default_tls)
             });
         });
     }
@@ -50,13 +51,21 @@ pub(crate) fn prepare(
         let parts = parts.clone();
         lookup(name, port, move |found| {
             parts.update(|parts| {
-                parts.addresses = Some(found?);
+                parts.addresses = Some(found.map_err(of_lookup)?);
                 Ok(())
             });
         })
     });
     parts.update(|_| Ok(()));
     Preparation { parts, lookup }
+}
+
+/// TLS cannot begin, unless the system ran out of something.
+fn of_default_tls(error: io::Error) -> io::Error {
+    match kind_of(&error) {
+        ErrorKind::OutOfResources => tag(ErrorKind::OutOfResources, error),
+        _ => tag(ErrorKind::Tls(TlsFailure::Other), error),
+    }
 }
 
 /// A preparation that somebody waits for. Dropping it gives it up, and drops

@@ -37,8 +37,7 @@ impl Stream {
     }
 
     /// Reads once; `Ok(0)` is the peer's end of stream. `Interrupted` means that there
-    /// may be more: other sockets have their turn first (S110). `ResourceBusy` means that
-    /// another thread writes over TLS.
+    /// may be more: other sockets have their turn first (S110).
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         match &self.tls {
             None => (&self.tcp).read(buffer),

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use mio::event::Event;
 pub(crate) use mio::net::TcpStream;
@@ -13,6 +13,11 @@ use socket2::{SockRef, TcpKeepalive};
 #[inline(always)]
 pub(crate) fn now() -> Instant {
     Instant::now()
+}
+
+/// The date, which may be wrong.
+pub(crate) fn wall_clock() -> SystemTime {
+    SystemTime::now()
 }
 
 /// Reads once into memory that need not be cleared.

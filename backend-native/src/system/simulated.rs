@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What a model of the system does. Streams have numbers.
 pub trait System {
@@ -91,6 +91,11 @@ pub(crate) fn now() -> Instant {
     static BASE: OnceLock<Instant> = OnceLock::new();
     let since = with(|system| system.now());
     *BASE.get_or_init(Instant::now) + since
+}
+
+/// The date: the simulation begins in 1970.
+pub(crate) fn wall_clock() -> SystemTime {
+    SystemTime::UNIX_EPOCH + with(|system| system.now())
 }
 
 #[derive(Debug)]

@@ -107,7 +107,7 @@ impl fmt::Display for OpenError {
             OpenError::Failed(error) => {
                 f.write_str("the WebSocket connection could not be established")?;
                 // The event's own text says the same in other words.
-                write_causes(f, error.source())
+                write_causes(f, error.cause())
             }
         }
     }

@@ -1,16 +1,20 @@
 //! The four events of a WebSocket, in the words of the WHATWG standard.
 
 pub(crate) mod error;
+pub(crate) mod kind;
 pub(crate) mod report;
 
 use std::error::Error;
 use std::fmt;
+use std::mem;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::guard::drop_guarded;
 use crate::event::error::write_causes;
-use crate::{Message, UnknownEvent};
+use crate::event::kind::Code;
+use crate::{ErrorKind, Message, UnknownEvent};
 
 /// The four kinds of events.
 ///
@@ -147,13 +151,14 @@ impl Event {
 
 /// The connection failed.
 ///
-/// Programs cannot tell failures apart by the event, on purpose: a page must not be
-/// able to probe a network, and portable code must not depend on what only one target
-/// knows. For a log, `{error:#}` shows the cause and its causes on one line, where the
-/// target tells them; [`source`](Error::source) has them one by one.
+/// The event is the same for all failures, on purpose: a page must not be able to probe a
+/// network. What the target knows is in [`kind`](ErrorEvent::kind), for a program
+/// that has different answers to different failures. For a log, `{error:#}` shows the
+/// cause and its causes on one line, where the target tells them;
+/// [`source`](Error::source) has them one by one.
 ///
-/// Two error events are equal if their causes say the same, from the first to the
-/// last. That is for tests: what a cause says may change with any version.
+/// Two error events are equal if their kinds are, and their causes say the same, from the
+/// first to the last. That is for tests: what a cause says may change with any version.
 ///
 /// ```
 /// use isosocket::ErrorEvent;
@@ -166,16 +171,49 @@ impl Event {
 /// ```
 ///
 /// ## Platform-specific
-/// - **Web:** browsers do not tell the cause; there is no source.
+/// - **Web:** browsers do not tell the cause; there is no source, and the kind is known
+///   only where isosocket itself ended the connection.
 /// - **Native:** the source is the failure: a refused connection, a bad
-///   certificate, a violation of the protocol.
-#[derive(Clone, Debug, Default)]
+///   certificate, a violation of the protocol. A refused handshake also has the server's
+///   reply: see `isosocket::native::ErrorEventExt`.
+#[derive(Clone)]
 pub struct ErrorEvent {
-    cause: Option<Cause>,
+    what: What,
+}
+
+/// What is known of a failure. The kind stands where the second word of a fat pointer
+/// would.
+#[derive(Clone)]
+enum What {
+    /// Its kind, and nothing else.
+    Kind(Code),
+    /// Its cause, too, which may be [`Known`].
+    Caused(Arc<dyn Error + Send + Sync>),
+}
+
+/// A cause, and what is known of the failure in addition. It shows itself as its cause
+/// does. A page has no such causes, and does not load this.
+#[derive(Debug)]
+struct Known {
+    kind: ErrorKind,
+    retry_after: Option<Duration>,
+    cause: Box<dyn Error + Send + Sync>,
+}
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl Error for Known {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.source()
+    }
 }
 
 impl ErrorEvent {
-    /// An error event whose cause is known.
+    /// An error event whose cause is known, and its kind is not.
     ///
     /// ```
     /// use std::error::Error;
@@ -188,7 +226,60 @@ impl ErrorEvent {
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let cause: Box<dyn Error + Send + Sync> = cause.into();
         ErrorEvent {
-            cause: Some(Cause::Other(cause.into())),
+            what: What::Caused(cause.into()),
+        }
+    }
+
+    /// An error event whose kind and cause are known.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// use isosocket::{ErrorEvent, ErrorKind, WebSocket};
+    ///
+    /// // A test of what a program does about an expired token.
+    /// let expired = ErrorEvent::with_kind(ErrorKind::HandshakeRefused(401), "token expired");
+    /// network.peer("ws://peer/").refuse(expired);
+    /// let socket = WebSocket::builder("ws://peer/")
+    ///     .on_error(|_, error| assert_eq!(error.kind(), ErrorKind::HandshakeRefused(401)))
+    ///     .connect()?;
+    /// # network.run();
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    pub fn with_kind(kind: ErrorKind, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        ErrorEvent::known(Known {
+            kind,
+            retry_after: None,
+            cause: cause.into(),
+        })
+    }
+
+    /// A refused opening handshake: its status, and how long the server wants to be left
+    /// alone, by its header `Retry-After`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use isosocket::{ErrorEvent, ErrorKind};
+    ///
+    /// let busy = ErrorEvent::refused(503, Duration::from_secs(3), "the server is busy");
+    /// assert_eq!(busy.kind(), ErrorKind::HandshakeRefused(503));
+    /// assert_eq!(busy.retry_after(), Some(Duration::from_secs(3)));
+    /// ```
+    pub fn refused(
+        status: u16,
+        retry_after: impl Into<Option<Duration>>,
+        cause: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        ErrorEvent::known(Known {
+            kind: ErrorKind::HandshakeRefused(status),
+            retry_after: retry_after.into(),
+            cause: cause.into(),
+        })
+    }
+
+    fn known(known: Known) -> Self {
+        ErrorEvent {
+            what: What::Caused(Arc::new(known)),
         }
     }
 
@@ -201,47 +292,121 @@ impl ErrorEvent {
     /// assert!(ErrorEvent::unknown().source().is_none());
     /// ```
     pub const fn unknown() -> Self {
-        ErrorEvent { cause: None }
+        ErrorEvent {
+            what: What::Kind(Code::UNKNOWN),
+        }
+    }
+
+    /// An error event of which only the kind is known.
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use isosocket::{ErrorEvent, ErrorKind};
+    ///
+    /// const BLOCKED: ErrorEvent = ErrorEvent::of_kind(ErrorKind::BlockedPort);
+    /// assert_eq!(BLOCKED.kind(), ErrorKind::BlockedPort);
+    /// assert!(BLOCKED.source().is_none());
+    /// ```
+    pub const fn of_kind(kind: ErrorKind) -> Self {
+        ErrorEvent {
+            what: What::Kind(Code::of(kind)),
+        }
+    }
+
+    /// Why the connection failed, as far as this target knows: see [`ErrorKind`].
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").refuse("no");
+    /// use isosocket::{ErrorKind, WebSocket};
+    ///
+    /// let socket = WebSocket::builder("ws://peer/")
+    ///     .on_error(|_, error| match error.kind() {
+    ///         ErrorKind::HandshakeRefused(status) => println!("status {status}"),
+    ///         ErrorKind::NameNotFound => println!("is the address right?"),
+    ///         kind => println!("{kind}"),
+    ///     })
+    ///     .connect()?;
+    /// # network.run();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    pub fn kind(&self) -> ErrorKind {
+        match &self.what {
+            What::Kind(code) => code.kind(),
+            What::Caused(cause) => {
+                let known = cause.downcast_ref::<Known>();
+                known.map_or(ErrorKind::Unknown, |known| known.kind)
+            }
+        }
+    }
+
+    /// How long the server wants to be left alone: what the header `Retry-After` of its
+    /// refusal says, in seconds or as a date. `None` where it says nothing, and on the web.
+    ///
+    /// A reconnecting socket honours it by itself.
+    ///
+    /// ```
+    /// # let network = isosocket::mock::Network::new();
+    /// # network.peer("ws://peer/").refuse("no");
+    /// use isosocket::WebSocket;
+    ///
+    /// let socket = WebSocket::builder("ws://peer/")
+    ///     .on_error(|_, error| match error.retry_after() {
+    ///         Some(wait) => println!("try again in {wait:?}"),
+    ///         None => println!("try again some time"),
+    ///     })
+    ///     .connect()?;
+    /// # network.run();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    pub fn retry_after(&self) -> Option<Duration> {
+        match &self.what {
+            What::Kind(_) => None,
+            What::Caused(cause) => cause.downcast_ref::<Known>()?.retry_after,
+        }
     }
 
     /// So many messages came while nobody listened, and were not kept.
     pub(crate) const fn dropped(count: usize) -> Self {
         ErrorEvent {
-            cause: Some(Cause::Dropped(Dropped(count))),
+            what: What::Kind(Code::dropped(count)),
         }
+    }
+
+    /// Its cause, to be shown.
+    pub(crate) fn cause(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.what {
+            What::Kind(code) => code.cause(),
+            What::Caused(cause) => Some(&**cause),
+        }
+    }
+}
+
+impl Default for ErrorEvent {
+    fn default() -> Self {
+        ErrorEvent::unknown()
+    }
+}
+
+/// An error event whose cause is not known beyond this.
+impl From<ErrorKind> for ErrorEvent {
+    fn from(kind: ErrorKind) -> Self {
+        ErrorEvent::of_kind(kind)
+    }
+}
+
+/// An error event whose cause is these words.
+impl From<&str> for ErrorEvent {
+    fn from(cause: &str) -> Self {
+        ErrorEvent::new(cause)
     }
 }
 
 /// A cause may be an error of the program, whose destructor may panic.
-/// The cause of a failure.
-#[derive(Clone)]
-enum Cause {
-    /// Messages came while nobody listened, more than are kept. It has a place of its
-    /// own, because every page can fail so: the code that writes its text is loaded only
-    /// where a program asks for the text.
-    Dropped(Dropped),
-    Other(Arc<dyn Error + Send + Sync>),
-}
-
-#[derive(Clone, Debug, thiserror::Error)]
-#[error(
-    "{0} messages were dropped: nobody listened, and more arrived than the backlog limit; \
-     listen earlier, or raise `backlog_limit`"
-)]
-struct Dropped(usize);
-
-impl fmt::Debug for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Cause::Dropped(dropped) => fmt::Debug::fmt(dropped, f),
-            Cause::Other(cause) => fmt::Debug::fmt(cause, f),
-        }
-    }
-}
-
 impl Drop for ErrorEvent {
     fn drop(&mut self) {
-        if let Some(Cause::Other(cause)) = self.cause.take() {
+        let nothing = What::Kind(Code::UNKNOWN);
+        if let What::Caused(cause) = mem::replace(&mut self.what, nothing) {
             drop_guarded("an error", cause);
         }
     }
@@ -249,7 +414,10 @@ impl Drop for ErrorEvent {
 
 impl PartialEq for ErrorEvent {
     fn eq(&self, other: &Self) -> bool {
-        let (mut one, mut other) = (self.source(), other.source());
+        if self.kind() != other.kind() {
+            return false;
+        }
+        let (mut one, mut other) = (self.cause(), other.cause());
         loop {
             match (one, other) {
                 (None, None) => return true,
@@ -264,19 +432,33 @@ impl PartialEq for ErrorEvent {
 
 impl Eq for ErrorEvent {}
 
+impl fmt::Debug for ErrorEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ErrorEvent");
+        shown.field("kind", &self.kind());
+        if let Some(cause) = self.source() {
+            shown.field("cause", &cause);
+        }
+        shown.finish()
+    }
+}
+
 /// `{:#}` shows the causes, too, each after a colon.
 impl fmt::Display for ErrorEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the WebSocket connection failed")?;
-        write_causes(f, self.source())
+        write_causes(f, self.cause())
     }
 }
 
 impl Error for ErrorEvent {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self.cause.as_ref()? {
-            Cause::Dropped(dropped) => Some(dropped),
-            Cause::Other(cause) => Some(&**cause as _),
+        match &self.what {
+            What::Kind(code) => code.cause(),
+            What::Caused(cause) => Some(match cause.downcast_ref::<Known>() {
+                Some(known) => &*known.cause,
+                None => &**cause,
+            }),
         }
     }
 }

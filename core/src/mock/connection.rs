@@ -13,7 +13,7 @@ use super::Mock;
 use super::script::{Placed, Progress, Script, Sent, Step};
 use super::world::{MockTimer, World};
 use crate::socket::request::without_secrets;
-use crate::{CloseEvent, ErrorEvent, Link, Options, Report, Turn};
+use crate::{CloseEvent, ErrorEvent, ErrorKind, Link, Options, Report, Timeout, Turn};
 
 /// How many bytes a stream may leave lying before the peer is not read from.
 const RECEIVE_LIMIT: usize = 4 << 20;
@@ -197,12 +197,16 @@ impl Inner {
             Phase::Connecting | Phase::Open => {}
         }
         if self.aborted {
-            return failed("the socket was closed before the connection was established");
+            let cause = "the socket was closed before the connection was established";
+            return failed(ErrorKind::Aborted, cause);
         }
         if self.expired {
             return match self.phase {
                 Phase::Open => Act::End(Report::Closed(CloseEvent::abnormal())),
-                _ => failed("the connection was not established in time"),
+                _ => failed(
+                    ErrorKind::TimedOut(Timeout::Connect),
+                    "the connection was not established in time",
+                ),
             };
         }
         if let Some(close) = self.peer_close.take() {
@@ -214,7 +218,7 @@ impl Inner {
                 without_secrets(&self.url)
             );
             world.complain(problem.clone());
-            return failed(&problem);
+            return failed(ErrorKind::Unknown, &problem);
         };
         if !self.stalled && !self.outgoing.is_empty() {
             self.inbox.append(&mut self.outgoing);
@@ -262,7 +266,10 @@ impl Inner {
                     Some((Step::Refuse(error) | Step::Fail(error), _)) => {
                         Act::End(Report::Failed(error))
                     }
-                    _ => failed("the peer dropped the connection before it was established"),
+                    _ => failed(
+                        ErrorKind::Reset,
+                        "the peer dropped the connection before it was established",
+                    ),
                 };
             }
             Some((Step::Accept { .. }, _)) => match progress.take() {
@@ -283,7 +290,8 @@ impl Inner {
         if protocol.is_empty() != offered.is_empty()
             || !(protocol.is_empty() || offered.contains(&protocol))
         {
-            return failed("the peer chose a subprotocol that was not offered, or none");
+            let cause = "the peer chose a subprotocol that was not offered, or none";
+            return failed(ErrorKind::HandshakeInvalid, cause);
         }
         self.phase = Phase::Open;
         self.deadline = None;
@@ -375,7 +383,7 @@ impl Inner {
     fn go_wrong(&mut self, world: &Arc<World>, progress: &mut Progress, problem: String) -> Act {
         progress.failed = true;
         world.complain(problem.clone());
-        failed(&problem)
+        failed(ErrorKind::Unknown, &problem)
     }
 
     /// A step that waits for nothing.
@@ -396,7 +404,11 @@ impl Inner {
             Step::Stall => self.stalled = true,
             Step::Drain => self.stalled = false,
             Step::Send(message) if message.len() > self.options.max_message_size => {
-                return failed("a message is larger than the limit"); // S62
+                // S62
+                return failed(
+                    ErrorKind::MessageTooLarge,
+                    "a message is larger than the limit",
+                );
             }
             Step::Send(message) => return Act::Report(Report::Message(message)),
             Step::Close(frame) => {
@@ -421,8 +433,8 @@ impl Inner {
     }
 }
 
-fn failed(cause: &str) -> Act {
-    Act::End(Report::Failed(ErrorEvent::new(cause)))
+fn failed(kind: ErrorKind, cause: &str) -> Act {
+    Act::End(Report::Failed(ErrorEvent::with_kind(kind, cause)))
 }
 
 fn answer(frame: Option<(u16, String)>) -> Act {

@@ -90,7 +90,8 @@ impl Peer {
         })
     }
 
-    /// Refuses the connection: it fails, with this cause in the error's source.
+    /// Refuses the connection: it fails, with this cause in the error's source, or with
+    /// an [`ErrorEvent`] of the test's own, which may have a kind.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -98,8 +99,8 @@ impl Peer {
     /// assert!(network.block_on(isosocket::WebSocket::open("ws://peer/")).is_err());
     /// ```
     #[track_caller]
-    pub fn refuse(&self, cause: &str) -> &Self {
-        self.push(Step::Refuse(ErrorEvent::new(cause)))
+    pub fn refuse(&self, error: impl Into<ErrorEvent>) -> &Self {
+        self.push(Step::Refuse(error.into()))
     }
 
     /// Lets this time pass before the next step; before the connection is
@@ -278,7 +279,8 @@ impl Peer {
         self.push(Step::Drop)
     }
 
-    /// Fails the connection, with this cause in the error's source.
+    /// Fails the connection, with this cause in the error's source, or with an
+    /// [`ErrorEvent`] of the test's own, which may have a kind.
     ///
     /// ```
     /// # use isosocket::WebSocket;
@@ -290,8 +292,8 @@ impl Peer {
     /// network.finish();
     /// ```
     #[track_caller]
-    pub fn fail(&self, cause: &str) -> &Self {
-        self.push(Step::Fail(ErrorEvent::new(cause)))
+    pub fn fail(&self, error: impl Into<ErrorEvent>) -> &Self {
+        self.push(Step::Fail(error.into()))
     }
 
     /// Takes nothing more of what the client sends: its buffered amount grows,

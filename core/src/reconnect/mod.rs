@@ -16,10 +16,12 @@ mod leaks;
 mod options;
 mod policy;
 mod queue;
+mod retry_after;
 mod status;
 mod transport;
 
 pub use options::ReconnectOptions;
 pub use policy::{Loss, Retry};
+pub use retry_after::retry_after;
 pub use status::{Status, Statuses};
 pub use transport::Reconnect;

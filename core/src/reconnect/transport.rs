@@ -149,6 +149,14 @@ impl<T: Transport> Reconnect<T> {
         self.serial.fetch_add(1, Ordering::AcqRel) + 1
     }
 
+    /// Calls `f` with the present connection, if there is one. Only backends call this,
+    /// for what only their sockets have.
+    #[doc(hidden)]
+    pub fn with_connection<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
+        let line = self.state().phase.line().cloned()?;
+        line.carrier().real().map(f)
+    }
+
     /// A connection to this URL, not started.
     pub(crate) fn line(&self, url: &str) -> Result<InnerConnection<T>, NewError> {
         let native = self.native.lock().clone();

@@ -51,6 +51,15 @@ impl<T: Transport> Carrier<T> {
         }
     }
 
+    /// The transport itself; `None` if a mock stands in its place.
+    pub(crate) fn real(&self) -> Option<&T> {
+        match self {
+            Carrier::Real(transport) => Some(transport),
+            #[cfg(feature = "mock")]
+            Carrier::Mock(_) => None,
+        }
+    }
+
     pub(crate) fn start(&self, link: Link<T>) {
         match self {
             Carrier::Real(transport) => transport.start(link),

@@ -56,6 +56,13 @@ pub struct WebSocket<T: Transport> {
 }
 
 impl<T: Transport> WebSocket<T> {
+    /// The transport, if no mock stands in its place. Only backends call this, for what
+    /// only their sockets have.
+    #[doc(hidden)]
+    pub fn transport(&self) -> Option<&T> {
+        self.shared.carrier.real()
+    }
+
     pub(crate) fn start(
         request: Request<T::Options>,
         handlers: Mail<Self>,

@@ -7,6 +7,7 @@ pub mod dropping;
 pub mod faults;
 pub mod handshake;
 pub mod interfaces;
+pub mod kinds;
 pub mod peer_closing;
 pub mod receiving;
 pub mod reconnecting;

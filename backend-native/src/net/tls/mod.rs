@@ -1,7 +1,7 @@
 //! TLS over a non-blocking stream: one interface, whichever library is behind it.
 //!
 //! A session has a lock of its own, held for one call at a time, because the
-//! event loop reads while others write. An event loop never waits for it.
+//! event loop reads while others write.
 
 // Without any of the libraries a session is only asked for, and refused.
 #![cfg_attr(
@@ -19,7 +19,7 @@ pub(crate) mod rustls;
 
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::{Mutex, MutexGuard};
 
 use crate::system::TcpStream;
 use url::Host;
@@ -68,14 +68,8 @@ impl Tls {
         Ok(Tls(Mutex::new(session(choice, host)?)))
     }
 
-    /// Reads plain text. `ResourceBusy` while another thread writes: an event loop does
-    /// not wait for that.
     pub(crate) fn read(&self, tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.0.try_lock() {
-            Ok(mut session) => session.read(tcp, buffer),
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().read(tcp, buffer),
-            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::ResourceBusy.into()),
-        }
+        self.lock().read(tcp, buffer)
     }
 
     pub(crate) fn write(&self, tcp: &TcpStream, data: &[u8]) -> io::Result<usize> {

@@ -43,9 +43,7 @@ impl State {
         match result {
             Ok(stream) => Ok(State::Established(stream)),
             Err(HandshakeError::WouldBlock(handshake)) => Ok(State::Handshaking(handshake)),
-            Err(HandshakeError::Failure(error)) => {
-                Err(io::Error::new(io::ErrorKind::InvalidData, error))
-            }
+            Err(HandshakeError::Failure(error)) => Err(of_tls(error)),
         }
     }
 }
@@ -146,6 +144,8 @@ impl super::Session for Session {
                 Err(_) if matches!(self.state, State::Established(_)) && self.wire()?.ended => {
                     return Ok(0);
                 }
+                // What comes from TCP comes by `fill`.
+                Err(error) if kind_of(&error) == ErrorKind::Unknown => return Err(of_tls(error)),
                 result => return result,
             }
             if self.wire()?.ended {

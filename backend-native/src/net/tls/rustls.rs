@@ -10,12 +10,14 @@ use crate::per_process::PerProcess;
 use crate::system::TcpStream;
 #[cfg(feature = "tls")]
 use isosocket_core::logging;
+use isosocket_core::{ErrorKind, TlsFailure};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
 use thiserror::Error;
 use url::Host;
 
 use super::quiet::Quiet;
+use crate::failure::{Tagged, of_tls};
 
 /// The most plain text that rustls is given at a time, so that the buffered
 /// amount stays exact and memory bounded.
@@ -87,13 +89,12 @@ pub(super) fn session(
 
 fn new_session(config: Arc<ClientConfig>, host: Host<&str>) -> io::Result<Session> {
     let name = match host {
-        Host::Domain(name) => ServerName::try_from(name.to_owned())
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?,
+        Host::Domain(name) => ServerName::try_from(name.to_owned()).map_err(of_tls)?,
         Host::Ipv4(address) => IpAddr::from(address).into(),
         Host::Ipv6(address) => IpAddr::from(address).into(),
     };
     let config = offering_http_1_1(config);
-    let connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
+    let connection = ClientConnection::new(config, name).map_err(of_tls)?;
     Ok(Session {
         connection,
         accepted: 0,
@@ -112,10 +113,29 @@ struct SelfSigned {
 
 /// The error of a session, with advice where its text alone says too little.
 fn explain(error: rustls::Error) -> io::Error {
+    let kind = ErrorKind::Tls(match &error {
+        rustls::Error::InvalidCertificate(certificate) => of_certificate(certificate),
+        _ => TlsFailure::Other,
+    });
     // The variant is of a crate that rustls does not show.
-    match format!("{error:?}").contains("CaUsedAsEndEntity") {
-        true => io::Error::new(io::ErrorKind::InvalidData, SelfSigned { source: error }),
-        false => io::Error::new(io::ErrorKind::InvalidData, error),
+    let tagged = match format!("{error:?}").contains("CaUsedAsEndEntity") {
+        true => Tagged::new(kind, SelfSigned { source: error }),
+        false => Tagged::new(kind, error),
+    };
+    io::Error::new(io::ErrorKind::InvalidData, tagged)
+}
+
+fn of_certificate(error: &CertificateError) -> TlsFailure {
+    match error {
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => TlsFailure::Expired,
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            TlsFailure::WrongName
+        }
+        CertificateError::UnknownIssuer => TlsFailure::UnknownIssuer,
+        _ => TlsFailure::Other,
     }
 }
 
@@ -186,7 +206,6 @@ impl super::Session for Session {
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
-    use std::sync::Mutex;
     use std::thread;
 
     use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -249,24 +268,6 @@ mod tests {
             )
             .unwrap();
         [header, inner].concat()
-    }
-
-    /// A write is under way on another thread: it would hang.
-    #[test]
-    fn a_read_waits_for_no_other_thread() {
-        let (_, client) = configs();
-        let tls = super::super::Tls(Mutex::new(
-            session(client, Host::Domain("localhost")).unwrap(),
-        ));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let tcp = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        tcp.set_nonblocking(true).unwrap();
-        let tcp = TcpStream::from_std(tcp);
-        let read = || tls.read(&tcp, &mut [0; 16]).unwrap_err().kind();
-        let writing = tls.0.lock();
-        assert_eq!(read(), io::ErrorKind::ResourceBusy);
-        drop(writing);
-        assert_eq!(read(), io::ErrorKind::WouldBlock);
     }
 
     /// A peer may send session tickets without end, and they are no plain text (S110).

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use isosocket_core::{Message, MessageRef, Refusal, SharedCell};
+use isosocket_core::{ErrorEvent, ErrorKind, Message, MessageRef, Refusal, SharedCell};
 
 use super::Local;
 use crate::connection::Connection;
@@ -28,6 +28,8 @@ struct State {
     asked: bool,
 }
 
+const NO_MEMORY: ErrorEvent = ErrorEvent::of_kind(ErrorKind::OutOfResources);
+
 impl Connection {
     /// Sends what other threads sent, and looks how much is buffered.
     fn serve(&self) {
@@ -35,7 +37,7 @@ impl Connection {
             self.buffered_amount();
         } else {
             log::error!("the host has no memory for a message that was sent");
-            self.give_up();
+            self.give_up(NO_MEMORY);
         }
     }
 }
