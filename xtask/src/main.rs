@@ -1,5 +1,5 @@
 //! Everything a contributor runs: `cargo xtask test-all`, `parity`, `bench`,
-//! `demo`, `apps`, `tidy`.
+//! `demo`, `apps`, `release`, `tidy`.
 //!
 //! Invariant: a subcommand either does all it says and exits 0, or says what
 //! is wrong and exits with something else.
@@ -21,6 +21,7 @@ mod peer;
 mod process;
 mod progress;
 mod record;
+mod release;
 mod report;
 mod servers;
 mod session;
@@ -84,6 +85,10 @@ Usage: cargo xtask COMMAND
         Run the cases of sockets that are used from two threads, on wasm with
         atomics. Needs one certain nightly, and builds its standard library.
 
+  release [--install]
+        Check whether the crates are ready to be published: packages, features,
+        licences. Nothing is uploaded.
+
   tidy
         Check the structural rules of the repository.
 ";
@@ -107,6 +112,7 @@ fn main() -> ExitCode {
         Some("servers") => servers::main(&rest),
         Some("simulate") => simulate::main(&rest),
         Some("threads") => threads::main(&rest),
+        Some("release") => release::main(&rest),
         Some("tidy") => tidy::main(&rest),
         Some(other) => Err(format!("there is no command `{other}`\n\n{USAGE}")),
         None => Err(format!("which command?\n\n{USAGE}")),

@@ -153,6 +153,20 @@ pub static OPENSSL: Tool = Tool {
     ask: itself,
 };
 
+pub static CARGO_HACK: Tool = Tool {
+    name: "cargo-hack",
+    source: Source::Cargo("cargo-hack", None),
+    locate: || installed("cargo-hack").or_else(|| on_path("cargo-hack")),
+    ask: itself,
+};
+
+pub static CARGO_DENY: Tool = Tool {
+    name: "cargo-deny",
+    source: Source::Cargo("cargo-deny", None),
+    locate: || installed("cargo-deny").or_else(|| on_path("cargo-deny")),
+    ask: itself,
+};
+
 pub static NODE_20: Tool = Tool {
     name: "Node 20",
     source: Source::Npm("node20", "node@20"),
