@@ -8,6 +8,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 use isosocket_core::{
     Binary, CloseEvent, Data, ErrorEvent, ErrorKind, Event, Link, Message, MessageRef, Options,
@@ -19,7 +20,9 @@ use crate::Web;
 use crate::drain::{self, Drain};
 use crate::js::{self, Listener, Object, Payload, Promise, Socket};
 use crate::microtask::{self, Job};
+use crate::options::Opened;
 use crate::receive::{self, Received, Tools};
+use crate::stream::Stream;
 use crate::threads::Outbox;
 use crate::timer::{Timer, milliseconds};
 
@@ -45,6 +48,8 @@ const TOO_LARGE: ErrorEvent = ErrorEvent::of_kind(ErrorKind::MessageTooLarge);
 pub(crate) struct Connection {
     /// `Err`: one that the host or the Fetch standard forbids. It fails.
     socket: Result<Socket, Forbidden>,
+    /// What sends and reads in its place.
+    stream: Option<Rc<dyn Stream>>,
     options: Options,
     live: RefCell<Option<Box<Live>>>,
     tools: Tools,
@@ -100,12 +105,17 @@ const KINDS: [(Kind, &str); 4] = [
 const ROUNDS: u32 = 2;
 
 impl Connection {
-    pub(crate) fn new(socket: Result<Socket, Forbidden>, options: Options, outbox: Outbox) -> Self {
+    pub(crate) fn new(opened: Result<Opened, Forbidden>, options: Options, outbox: Outbox) -> Self {
+        let (socket, stream) = match opened {
+            Ok(opened) => (Ok(opened.socket), opened.stream),
+            Err(forbidden) => (Err(forbidden), None),
+        };
         if let Ok(socket) = &socket {
             socket.set("binaryType", &js::parse("\"arraybuffer\""));
         }
         Connection {
             socket,
+            stream,
             options,
             live: RefCell::default(),
             tools: Tools::default(),
@@ -150,6 +160,9 @@ impl Connection {
         if let Ok(mut place) = self.live.try_borrow_mut() {
             *place = Some(live);
         }
+        if let Some(stream) = &self.stream {
+            stream.clone().start(self);
+        }
         if let Some(delay) = milliseconds(self.options.connect_timeout) {
             self.set_deadline(delay, ROUNDS);
         }
@@ -185,6 +198,9 @@ impl Connection {
     }
 
     fn transmit(&self, socket: &Socket, message: MessageRef<'_>) -> Result<(), Refusal> {
+        if let Some(stream) = &self.stream {
+            return stream.clone().send(message);
+        }
         // A stand-in may answer before `send` returns.
         self.in_call.set(true);
         let sent = match message {
@@ -226,6 +242,26 @@ impl Connection {
         self.in_call.set(true);
         self.close_socket(frame);
         self.in_call.set(false);
+    }
+
+    /// The program has read what a full stream held.
+    pub(crate) fn resume(&self) {
+        if let Some(stream) = &self.stream {
+            stream.clone().resume();
+        }
+    }
+
+    /// Whether nothing says when less is buffered (S49).
+    pub(crate) fn polls(&self) -> bool {
+        self.stream.is_none()
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+
+    pub(crate) fn close_timeout(&self) -> Option<Duration> {
+        self.options.close_timeout
     }
 
     pub(crate) fn buffered_amount(&self) -> usize {
@@ -331,7 +367,7 @@ impl Connection {
     }
 
     #[inline]
-    fn on_message(self: &Rc<Self>, data: &Payload, mut turn: Turn<Web>) {
+    pub(crate) fn on_message(self: &Rc<Self>, data: &Payload, mut turn: Turn<Web>) {
         // S60: what would not be delivered is not copied.
         if self.closing.get() {
             return;
@@ -373,7 +409,7 @@ impl Connection {
         self.with(|live| live.blob = Some(listener));
     }
 
-    fn on_open(&self, mut turn: Turn<Web>) {
+    pub(crate) fn on_open(&self, mut turn: Turn<Web>) {
         // S68: a handshake that was given up is not established any more.
         if self.closing.get() {
             return;
@@ -429,7 +465,7 @@ impl Connection {
     }
 
     /// S68: before the connection is established every end is a failure.
-    fn closed(&self, close: CloseEvent) -> Report {
+    pub(crate) fn closed(&self, close: CloseEvent) -> Report {
         if self.established.get() {
             Report::Closed(close)
         } else {
@@ -459,12 +495,15 @@ impl Connection {
         self.give_up(error);
     }
 
-    fn end(&self, report: Report, mut turn: Turn<Web>) {
+    pub(crate) fn end(&self, report: Report, mut turn: Turn<Web>) {
         drop(self.release());
         turn.report(report);
     }
 
     fn close_socket(&self, frame: Option<(u16, &str)>) {
+        if let Some(stream) = &self.stream {
+            return stream.clone().close(frame);
+        }
         if let Ok(socket) = &self.socket {
             // Core has checked what `close` throws for; nothing is left to do
             // with an exception, as the deadline ends the connection anyway.

@@ -20,7 +20,8 @@ pub(crate) struct Drain {
     /// too, and asks again.
     mark: usize,
     delay: f64,
-    _timer: Timer,
+    /// `None` where the connection itself says when less is buffered.
+    _timer: Option<Timer>,
 }
 
 impl Drain {
@@ -44,7 +45,7 @@ impl Drain {
         Drain {
             mark,
             delay,
-            _timer: Timer::after(delay, look),
+            _timer: connection.polls().then(|| Timer::after(delay, look)),
         }
     }
 }

@@ -135,11 +135,16 @@ pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), Object> {
 
 /// Opens a socket of the host. Called only where there is one.
 pub(crate) fn open(url: &str, subprotocols: &[String]) -> Result<Socket, Object> {
+    Socket::new(url, &list(subprotocols))
+}
+
+/// An array of these strings.
+pub(crate) fn list(items: &[String]) -> Object {
     let list = parse("[]");
-    for subprotocol in subprotocols {
-        list.push(subprotocol);
+    for item in items {
+        list.push(item);
     }
-    Socket::new(url, &list)
+    list
 }
 
 #[wasm_bindgen]

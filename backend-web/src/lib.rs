@@ -29,13 +29,16 @@ mod host;
 mod js;
 mod memory;
 mod microtask;
+mod options;
 mod ports;
 mod receive;
 mod run;
+mod stream;
 mod threads;
 mod timer;
 mod web;
 
 pub use host::{WebHost, WebTimer};
+pub use options::{BuilderExt, WebOptions, supports_receive_limit};
 pub use run::run;
 pub use web::Web;

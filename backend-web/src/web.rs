@@ -14,6 +14,7 @@ use crate::connection::{Connection, Forbidden};
 use crate::host::WebHost;
 use crate::js::{self, Url};
 use crate::microtask::Job;
+use crate::options::{Opened, WebOptions};
 use crate::ports;
 use crate::threads::{Local, Outbox};
 
@@ -33,7 +34,7 @@ impl Web {
 }
 
 impl Transport for Web {
-    type Options = ();
+    type Options = WebOptions;
     type Host = WebHost;
 
     fn host() -> WebHost {
@@ -44,7 +45,7 @@ impl Transport for Web {
         js::has_web_socket()
     }
 
-    fn new(request: Request<()>) -> Result<(Self, String), NewError> {
+    fn new(request: Request<WebOptions>) -> Result<(Self, String), NewError> {
         catch::install();
         let malformed = |message: Option<String>| {
             NewError::Syntax(SyntaxError::Url(message.unwrap_or_default()))
@@ -52,11 +53,15 @@ impl Transport for Web {
         // Not the object's own `url`: Deno's lacks the user info (S12), and a
         // connection that is not allowed has no object.
         let url = Url::new(&request.url).map_err(|thrown| malformed(thrown.get("message")))?;
-        let socket = if url.get("port").is_some_and(|port| ports::is_blocked(&port)) {
+        let opened = if url.get("port").is_some_and(|port| ports::is_blocked(&port)) {
             Err(Forbidden::Port)
         } else {
-            match js::open(&request.url, &request.subprotocols) {
-                Ok(socket) => Ok(socket),
+            let opened = match &request.native.opener {
+                Some(opener) => opener.open(&request)?,
+                None => js::open(&request.url, &request.subprotocols).map(Opened::from),
+            };
+            match opened {
+                Ok(opened) => Ok(opened),
                 Err(thrown) => {
                     if thrown.get("name").as_deref() == Some("SyntaxError") {
                         return Err(match twice(request.subprotocols) {
@@ -71,7 +76,7 @@ impl Transport for Web {
             }
         };
         let outbox = Outbox::new(request.options.send_limit);
-        let connection = Connection::new(socket, request.options, outbox.clone());
+        let connection = Connection::new(opened, request.options, outbox.clone());
         let web = Web {
             connection: Local::new(connection),
             outbox,
@@ -120,6 +125,10 @@ impl Transport for Web {
     fn watch_drain(&self, link: Link<Self>, mark: usize) {
         let watch = move |connection: &_| Connection::watch_drain(connection, link, mark);
         self.connection.visit(watch);
+    }
+
+    fn resume(&self) {
+        self.connection.visit(|connection| connection.resume());
     }
 
     fn detach(&self) {

@@ -38,6 +38,13 @@ pub mod native {
     };
 }
 
+/// What only sockets of the web have: [`BuilderExt`](web::BuilderExt) for their options.
+#[cfg(all(feature = "web", target_family = "wasm", target_os = "unknown"))]
+pub mod web {
+    #[doc(inline)]
+    pub use isosocket_web::{BuilderExt, supports_receive_limit};
+}
+
 // The other target's module is empty, and has a name that the compiler's message
 // about what is missing in it shows.
 

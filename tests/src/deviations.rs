@@ -21,6 +21,19 @@ pub struct Deviation {
 
 /// All of them, by host and rule.
 pub const KNOWN: &[Deviation] = &[
+    // Chromium 156, by its `WebSocketStream`.
+    known("chromium-stream", "S86", "", VIOLATION),
+    known("chromium-stream", "S90", "", VIOLATION),
+    known("chromium-stream", "S91", "", VIOLATION),
+    known("chromium-stream", "S92", "", VIOLATION),
+    known("chromium-stream", "S94", "", VIOLATION),
+    known(
+        "chromium-stream",
+        "S101",
+        "a_late_stream_gets_everything",
+        VIOLATION,
+    ),
+    known("chromium-stream", "S101", "all, backwards", VIOLATION),
     // Node 22: undici.
     known("node", "S12", "", "undici does not send user info"),
     known(
@@ -217,6 +230,9 @@ pub const KNOWN: &[Deviation] = &[
         "WebKitGTK delivers what it cannot decompress, and takes RSV1 anywhere",
     ),
 ];
+
+const VIOLATION: &str =
+    "WebSocketStream does not tell a violation of the protocol from a dropped connection";
 
 const fn known(
     host: &'static str,

@@ -271,6 +271,48 @@ mod native {
         builder.tls_config(Arc::new(config))
     }
 
+    /// How this run opens sockets: natively there is one way.
+    pub fn chosen<B>(builder: B) -> B {
+        builder
+    }
+
+    /// Whether sockets go over the host's `WebSocketStream`.
+    pub fn over_stream() -> bool {
+        false
+    }
+
+    /// Whether a socket can stop reading, as the library says. Natively all can.
+    pub fn can_limit() -> bool {
+        true
+    }
+
+    /// Whether it should be able to, asked independently of the library.
+    pub fn has_web_socket_stream() -> bool {
+        true
+    }
+
+    /// A socket with a receive limit of so many bytes.
+    #[cfg(feature = "native")]
+    pub fn limited(builder: isosocket::Builder, bytes: usize) -> isosocket::Builder {
+        isosocket::native::BuilderExt::receive_limit(builder, bytes)
+    }
+
+    /// Without a backend there is no such option.
+    #[cfg(not(feature = "native"))]
+    pub fn limited(builder: isosocket::Builder, _: usize) -> isosocket::Builder {
+        builder
+    }
+
+    /// The same where the host can keep it, and a socket without it elsewhere.
+    pub fn limited_if_possible(builder: isosocket::Builder, bytes: usize) -> isosocket::Builder {
+        limited(builder, bytes)
+    }
+
+    /// A process has memory that is not the library's.
+    pub fn memory_in_use() -> usize {
+        0
+    }
+
     /// Without a backend there is nobody to trust anything.
     #[cfg(not(feature = "native"))]
     pub fn trusting(builder: isosocket::Builder) -> isosocket::Builder {
@@ -344,9 +386,33 @@ mod web {
             Some("DedicatedWorkerGlobalScope") => "-dedicated",
             Some("SharedWorkerGlobalScope") => "-shared",
             Some("ServiceWorkerGlobalScope") => "-service",
+            _ if over_stream() => "-stream",
             _ => "-window",
         };
         Some(format!("{host}{scope}"))
+    }
+
+    /// Whether sockets go over the host's `WebSocketStream`. The row of `test-all` says
+    /// so in the user agent, because a page has no environment.
+    pub fn over_stream() -> bool {
+        let agent = member(&global("navigator"), "userAgent").unwrap_or_default();
+        agent.contains("isosocket-stream")
+    }
+
+    /// How this run opens sockets: with a receive limit, the native default, where they
+    /// are to go over the host's `WebSocketStream`.
+    #[cfg(feature = "web")]
+    pub fn chosen<B: isosocket::web::BuilderExt>(builder: B) -> B {
+        match over_stream() {
+            true => builder.receive_limit(4 << 20),
+            false => builder,
+        }
+    }
+
+    /// Without a backend there is one way.
+    #[cfg(not(feature = "web"))]
+    pub fn chosen<B>(builder: B) -> B {
+        builder
     }
 
     /// Shows a line to whoever runs the suite.
@@ -426,6 +492,47 @@ mod web {
     /// How large the program's memory has grown, in bytes.
     pub fn memory() -> usize {
         core::arch::wasm32::memory_size::<0>() << 16
+    }
+
+    /// The same and the heap of JavaScript, in bytes, where the host tells it.
+    pub fn memory_in_use() -> usize {
+        let heap = Reflect::get(&global("performance"), &"memory".into());
+        let heap = heap.and_then(|memory| Reflect::get(&memory, &"usedJSHeapSize".into()));
+        let heap = heap.ok().and_then(|heap| heap.as_f64());
+        memory() + heap.unwrap_or_default() as usize
+    }
+
+    /// Whether a socket can stop reading, as the library says.
+    pub fn can_limit() -> bool {
+        #[cfg(feature = "web")]
+        return isosocket::web::supports_receive_limit();
+        #[cfg(not(feature = "web"))]
+        return false;
+    }
+
+    /// Whether it should be able to, asked independently of the library.
+    pub fn has_web_socket_stream() -> bool {
+        cfg!(feature = "web") && global("WebSocketStream").is_function()
+    }
+
+    /// A socket with a receive limit of so many bytes, where sockets have one.
+    #[cfg(feature = "web")]
+    pub fn limited(builder: isosocket::Builder, bytes: usize) -> isosocket::Builder {
+        isosocket::web::BuilderExt::receive_limit(builder, bytes)
+    }
+
+    /// Without a backend there is no such option.
+    #[cfg(not(feature = "web"))]
+    pub fn limited(builder: isosocket::Builder, _: usize) -> isosocket::Builder {
+        builder
+    }
+
+    /// The same where the host can keep it, and a socket without it elsewhere.
+    pub fn limited_if_possible(builder: isosocket::Builder, bytes: usize) -> isosocket::Builder {
+        let builder = limited(builder, bytes);
+        #[cfg(feature = "web")]
+        let builder = isosocket::web::BuilderExt::allow_unlimited_memory(builder);
+        builder
     }
 
     /// A browser has its own roots, and the suite's CA is not among them.

@@ -218,7 +218,8 @@ list! {
         // The limit itself is isosocket's own, so it is asserted everywhere.
         M sending::the_send_limit_refuses_and_keeps_the_message;
         M sending::one_message_is_accepted_however_large;
-        U sending::a_full_buffer_by_default;
+        U sending::a_full_buffer_by_default
+            except over_stream "Chromium ends the page if a connection is lost during a write";
         M interfaces::a_sink_waits_for_room_and_keeps_the_order;
         M interfaces::a_sink_of_a_closed_socket_gives_the_message_back;
     }
@@ -237,7 +238,12 @@ list! {
         M receiving::pings_are_answered_in_order;
         M receiving::a_pong_that_nobody_asked_for_is_ignored;
     }
-    S59 { M receiving::all_messages_come_before_close; }
+    S59 {
+        M receiving::all_messages_come_before_close;
+        M backpressure::a_peer_waits_for_a_stream_that_is_not_read
+            except no_receive_limit "what arrives is in memory there until it is read";
+        M backpressure::nothing_is_missing_without_a_word over ENDS;
+    }
     S60 {
         M receiving::nothing_is_delivered_after_close;
         M receiving::close_in_a_handler_ends_the_messages;
@@ -384,6 +390,7 @@ list! {
         M support::supported_tells_whether_there_is_a_websocket;
         M support::the_constructor_says_whether_there_is_one over URLS;
         M support::open_says_whether_there_is_one;
+        M support::a_receive_limit_is_kept_or_refused;
     }
 
     // As the world is.

@@ -8,8 +8,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Poll, Waker};
 
+use isosocket::transport::Open;
 use isosocket::{
-    Builder, ErrorKind, Event, EventKind, Events, Message, NewError, ReadyState, WebSocket,
+    Builder, ErrorKind, Event, EventKind, Events, IntoUrl, Message, NewError, ReadyState, Socket,
+    WebSocket,
 };
 
 use crate::harness;
@@ -45,6 +47,21 @@ pub fn url(path: &str) -> String {
     format!("ws://{}{path}", harness::peer())
 }
 
+/// A builder of a socket that is opened in this run's way. Cases make all sockets by it.
+pub fn socket_builder(url: impl IntoUrl) -> Builder {
+    harness::chosen(WebSocket::builder(url))
+}
+
+/// The same without options.
+pub fn new_socket(url: impl IntoUrl) -> Result<WebSocket, NewError> {
+    socket_builder(url).connect()
+}
+
+/// The same, and waits until it is open.
+pub fn open_socket(url: impl IntoUrl) -> Open<<WebSocket as Socket>::Transport> {
+    socket_builder(url).open()
+}
+
 /// A token that no other connection has, of this run or another.
 pub fn fresh_id() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -78,7 +95,7 @@ impl Probe {
         configure: impl FnOnce(Builder) -> Builder,
     ) -> Result<Probe, String> {
         let id = fresh_id();
-        let builder = configure(WebSocket::builder(url(&with_id(path, &id))));
+        let builder = configure(socket_builder(url(&with_id(path, &id))));
         let mut probe = Probe::from_builder(via, builder).map_err(|error| error.to_string())?;
         probe.id = id;
         Ok(probe)

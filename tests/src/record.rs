@@ -180,6 +180,11 @@ impl Record {
         self.0["timeout"] == true
     }
 
+    /// How many bytes the peer has handed to its system.
+    pub fn sent_bytes(&self) -> u64 {
+        self.0["sent_bytes"].as_u64().unwrap_or_default()
+    }
+
     /// Whether the peer sent a 101.
     pub fn accepted(&self) -> bool {
         self.0["accepted"] == true

@@ -12,10 +12,10 @@ use std::task::Poll;
 use futures::SinkExt;
 use futures::channel::oneshot;
 use futures::future::{Either, abortable, join, select};
-use isosocket::{Event, Message, SendError, WebSocket};
+use isosocket::{Event, Message, SendError};
 
 use crate::harness;
-use crate::probe::{Probe, Via, check_sequence, fresh_id, trace, url, with_id};
+use crate::probe::{Probe, Via, check_sequence, fresh_id, open_socket, trace, url, with_id};
 use crate::record::record;
 use crate::suite::{CASE_LIMIT, Seen, ensure, ensure_eq, within};
 
@@ -80,7 +80,7 @@ async fn for_a_turn<T>(future: impl Future<Output = T>) -> Option<T> {
 pub async fn one_socket_in_three_tasks<R: Runtime>() -> Seen {
     const COUNT: usize = 200;
     let address = url("/echo");
-    let opened = R::spawn(async move { WebSocket::open(&address).await }).await;
+    let opened = R::spawn(async move { open_socket(&address).await }).await;
     let socket = opened.map_err(text)?;
     let (mut events, mut sender) = (socket.events(), socket.sender());
 
@@ -179,7 +179,7 @@ pub async fn a_task_that_is_aborted_closes_its_socket<R: Runtime>() -> Seen {
     let address = url(&with_id("/echo", &id));
     let (tell, told) = oneshot::channel();
     let (task, abort) = abortable(async move {
-        let socket = WebSocket::open(&address).await.map_err(text)?;
+        let socket = open_socket(&address).await.map_err(text)?;
         let mut events = socket.events();
         socket.send("a").map_err(text)?;
         let seen = [events.next().await, events.next().await];

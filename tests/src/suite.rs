@@ -9,6 +9,7 @@ use std::task::Poll;
 
 use serde_json::json;
 
+use crate::probe::open_socket;
 use crate::{deviations, harness};
 
 /// What a case saw, in a few words; an error says what is wrong about it.
@@ -142,6 +143,16 @@ pub fn no_counts() -> bool {
     harness::resources().0 == 0
 }
 
+/// For the list: this run's sockets have no limit on what they receive.
+pub fn no_receive_limit() -> bool {
+    harness::WEB && !harness::over_stream()
+}
+
+/// For the list: sockets go over the host's `WebSocketStream`.
+pub fn over_stream() -> bool {
+    harness::over_stream()
+}
+
 /// For the list: the program's memory is not counted.
 pub fn no_memory_count() -> bool {
     harness::memory() == 0
@@ -215,7 +226,7 @@ pub async fn run(case: Case) {
 /// Opens a connection and closes it. Chromium lets a page wait for seconds
 /// whose connections mostly fail, as whole tables of cases do on purpose.
 async fn succeed() {
-    let opened = isosocket::WebSocket::open(crate::probe::url("/echo"));
+    let opened = open_socket(crate::probe::url("/echo"));
     let _ = within(CASE_LIMIT, opened).await;
 }
 
@@ -285,9 +296,7 @@ async fn report(lines: &[String]) -> Result<(), String> {
     };
     let url = format!("ws://{}/report?from={name}", harness::peer());
     let sending = async {
-        let socket = isosocket::WebSocket::open(&url)
-            .await
-            .map_err(|error| error.to_string())?;
+        let socket = open_socket(&url).await.map_err(|error| error.to_string())?;
         let mut events = socket.events();
         for line in lines {
             socket

@@ -298,6 +298,13 @@ pub static HOSTS: &[Host] = &[
         Set::All,
         &[CHROMEDRIVER, SERVICE],
     ),
+    // The same suite, each socket with a receive limit.
+    chromium(
+        "chromium-stream",
+        "Chromium window, by stream",
+        Set::All,
+        &[CHROMEDRIVER, OVER_STREAM, WINDOW],
+    ),
     Host {
         id: "page-chromium",
         name: "Chromium, the demo's pages",
@@ -514,6 +521,12 @@ const SHARED: Env = Env::Set("WASM_BINDGEN_USE_SHARED_WORKER", "1");
 const SERVICE: Env = Env::Set("WASM_BINDGEN_USE_SERVICE_WORKER", "1");
 
 const CHROMEDRIVER: Env = Env::Tool("CHROMEDRIVER", &CHROMIUM);
+// The suite reads in the user agent that its sockets are to go over the browser's
+// `WebSocketStream`, and sees how much memory there is.
+const OVER_STREAM: Env = Env::File(
+    "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
+    "xtask/shims/chromium/stream.json",
+);
 const GECKO: Env = Env::Tool("GECKODRIVER", &GECKODRIVER);
 const WEBDRIVER: Env = Env::Tool("SAFARIDRIVER", &WEBKIT);
 // Firefox makes a page wait before it connects again to a host that refused,
@@ -625,11 +638,11 @@ mod tests {
     use super::HOSTS;
 
     #[test]
-    fn seventeen_hosts_have_a_websocket_and_eighteen_are_promised() {
+    fn eighteen_hosts_have_a_websocket_and_nineteen_are_promised() {
         let count = |wanted: fn(&&super::Host) -> bool| HOSTS.iter().filter(wanted).count();
-        assert_eq!(count(|host| host.websocket), 17);
+        assert_eq!(count(|host| host.websocket), 18);
         // The build without features is a row, but no host of its own.
-        assert_eq!(count(|host| host.runs_the_suite() && host.id != "bare"), 18);
+        assert_eq!(count(|host| host.runs_the_suite() && host.id != "bare"), 19);
     }
 
     #[test]
@@ -638,7 +651,7 @@ mod tests {
             assert!(HOSTS[..index].iter().all(|other| other.id != host.id));
         }
         let called = |name: &str| HOSTS.iter().filter(|host| host.is_called(name)).count();
-        assert_eq!(called("chromium"), 4);
+        assert_eq!(called("chromium"), 5);
         assert_eq!(called("webkit-window"), 1);
         assert_eq!(called("node"), 1);
         assert_eq!(called("nod"), 0);

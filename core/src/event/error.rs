@@ -36,6 +36,9 @@ pub enum NewError {
     /// opening handshake owns.
     #[error("invalid option: {0}")]
     Option(String),
+    /// This host cannot do what an option asks for, which the error names.
+    #[error("this host does not support the option {0}")]
+    OptionNotSupported(&'static str),
 }
 
 /// What is malformed about a URL or a subprotocol.

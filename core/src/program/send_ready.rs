@@ -29,7 +29,8 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// ## Platform-specific
     /// - **Web:** browsers have no event for this. While somebody waits, a timer reads the
-    ///   buffered amount.
+    ///   buffered amount. A socket with a receive limit goes over the host's
+    ///   `WebSocketStream`, which says when it has accepted a message.
     #[doc(alias = "backpressure")]
     pub fn send_ready(&self) -> SendReady<'_, T> {
         SendReady::new(self)

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use isosocket::{Builder, CloseEvent, Event, EventKind, SendError, WebSocket};
 
-use crate::probe::{Log, Probe, Via, check_sequence, fresh_id, trace, url, with_id};
+use crate::probe::{
+    Log, Probe, Via, check_sequence, fresh_id, socket_builder, trace, url, with_id,
+};
 use crate::record::{ports, record};
 use crate::suite::{Seen, ensure, ensure_eq};
 
@@ -100,7 +102,7 @@ pub async fn no_event_inside_a_call((what, path): (&'static str, &'static str)) 
         path => url(path),
     };
     let notes = Notes::default();
-    let mut builder = WebSocket::builder(address);
+    let mut builder = socket_builder(address);
     for kind in EventKind::ALL {
         let notes = notes.clone();
         builder = builder.bind(kind, move |socket, event| {
@@ -210,7 +212,7 @@ pub async fn handlers_run_in_order_one_at_a_time() -> Seen {
     };
     // Nothing comes before a message was sent, so that all are bound by then.
     let path = "/script?do=delay:100;accept;wait:message;cork;text:a;text:b;close:1000";
-    let mut builder = WebSocket::builder(url(path));
+    let mut builder = socket_builder(url(path));
     for number in [1, 2] {
         for kind in EventKind::ALL {
             builder = builder.bind(kind, handler(number));
@@ -312,13 +314,13 @@ async fn unheard_with(path: &str, configure: fn(Builder) -> Builder) -> Result<W
     let id = fresh_id();
     let address = url(&with_id(path, &id));
     let socket = if path.contains("wait:message") {
-        let socket = configure(WebSocket::builder(&address)).open().await;
+        let socket = configure(socket_builder(&address)).open().await;
         let socket = socket.map_err(|error| error.to_string())?;
         let sent = socket.send("go on");
         sent.map_err(|error| error.to_string())?;
         socket
     } else {
-        let socket = configure(WebSocket::builder(&address)).connect();
+        let socket = configure(socket_builder(&address)).connect();
         socket.map_err(|error| error.to_string())?
     };
     // By now the client has answered the peer's last word.
@@ -478,7 +480,7 @@ pub async fn who_never_listens_for_messages_notices_nothing() -> Seen {
 /// The state was Open when it was awaited; the event is still delivered.
 pub async fn open_is_delivered_after_awaiting_open() -> Seen {
     let path = "/script?do=with101;text:a;close:1000";
-    let socket = WebSocket::builder(url(path)).connect();
+    let socket = socket_builder(url(path)).connect();
     let socket = socket.map_err(|error| error.to_string())?;
     settle().await?;
     let mut events = socket.events();

@@ -6,7 +6,7 @@ use isosocket::{CloseError, ReadyState, WebSocket};
 
 use crate::cases::sending::send;
 use crate::harness;
-use crate::probe::{Probe, Via, url};
+use crate::probe::{Probe, Via, open_socket, socket_builder, url};
 use crate::suite::{Seen, ensure, ensure_eq, within};
 
 /// Closes, or says why not.
@@ -141,7 +141,7 @@ pub async fn closing_before_anything_was_sent_fails() -> Seen {
         "ws://127.0.0.1:1/",
         "ws://127.0.0.1:9/",
     ] {
-        let builder = WebSocket::builder(address);
+        let builder = socket_builder(address);
         let mut probe = Probe::from_builder(Via::Stream, builder).map_err(|e| e.to_string())?;
         probe.socket.close();
         probe.ends("FAIL").await?;
@@ -354,7 +354,7 @@ pub async fn crossing_closes_are_clean_on_the_wire() -> Seen {
 
 /// Closing twice from two clones is closing once.
 pub async fn clones_are_one_socket() -> Seen {
-    let socket = WebSocket::open(url("/echo")).await;
+    let socket = open_socket(url("/echo")).await;
     let socket = socket.map_err(|error| error.to_string())?;
     let clone = socket.clone();
     clone.close();

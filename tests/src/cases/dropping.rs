@@ -8,12 +8,14 @@ use std::task::{Poll, Waker};
 use isosocket::{Event, EventKind, ReadyState, WebSocket};
 
 use crate::harness;
-use crate::probe::{Probe, Via, check_sequence, fresh_id, trace, url, with_id};
+use crate::probe::{
+    Probe, Via, check_sequence, fresh_id, new_socket, open_socket, trace, url, with_id,
+};
 use crate::record::{record, records_now};
 use crate::suite::{Seen, ensure, ensure_eq};
 
 async fn open(id: &str, path: &str) -> Result<WebSocket, String> {
-    let socket = WebSocket::open(url(&with_id(path, id))).await;
+    let socket = open_socket(url(&with_id(path, id))).await;
     socket.map_err(|error| error.to_string())
 }
 
@@ -128,7 +130,7 @@ pub async fn dropping_while_connecting_gives_up() -> Seen {
 
 pub async fn dropping_the_future_of_open_gives_up() -> Seen {
     let id = fresh_id();
-    let mut opening = Box::pin(WebSocket::open(url(&with_id(NO_REPLY, &id))));
+    let mut opening = Box::pin(open_socket(url(&with_id(NO_REPLY, &id))));
     poll_fn(|context| {
         let pending = opening.as_mut().poll(context).is_pending();
         Poll::Ready(pending)
@@ -228,8 +230,8 @@ pub async fn handlers_are_freed_after_the_drop((path, opens): (&'static str, boo
     let id = fresh_id();
     let address = url(&with_id(path, &id));
     let socket = match opens {
-        true => WebSocket::open(&address).await.map_err(|e| e.to_string())?,
-        false => WebSocket::new(&address).map_err(|error| error.to_string())?,
+        true => open_socket(&address).await.map_err(|e| e.to_string())?,
+        false => new_socket(&address).map_err(|error| error.to_string())?,
     };
     let flags = bind_owners(&socket);
     drop(socket);
@@ -264,7 +266,7 @@ pub async fn dropping_at_any_moment_ends_and_frees(
     (moment, path, expected): (&'static str, &'static str, &'static str),
 ) -> Seen {
     let id = fresh_id();
-    let socket = WebSocket::new(url(&with_id(path, &id))).map_err(|error| error.to_string())?;
+    let socket = new_socket(url(&with_id(path, &id))).map_err(|error| error.to_string())?;
     let mut events = socket.events();
     let flags = bind_owners(&socket);
     let holder = Arc::new(Mutex::new(None));
@@ -388,7 +390,7 @@ pub async fn neither_thread_nor_descriptor_is_left() -> Seen {
     for path in ["/echo", "/refuse/500", "/no-reply", "/script?do=text:a;fin"] {
         let mut sockets = Vec::new();
         for _ in 0..20 {
-            sockets.push(WebSocket::new(url(path)).map_err(|error| error.to_string())?);
+            sockets.push(new_socket(url(path)).map_err(|error| error.to_string())?);
         }
         let mut probe = Probe::path("/echo")?;
         probe.opened().await?;

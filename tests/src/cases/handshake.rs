@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use isosocket::{Event, OpenError, ReadyState, WebSocket};
+use isosocket::{Event, OpenError, ReadyState};
 
 use crate::harness;
-use crate::probe::{Probe, Via, check, check_path, fresh_id, url};
+use crate::probe::{Probe, Via, check, check_path, fresh_id, open_socket, socket_builder, url};
 use crate::record::{ports, records};
 use crate::suite::{Seen, ensure, ensure_eq};
 
@@ -52,14 +52,14 @@ pub async fn a_valid_reply_opens() -> Seen {
 }
 
 pub async fn awaiting_open_gives_an_open_socket() -> Seen {
-    let socket = WebSocket::open(url("/echo")).await;
+    let socket = open_socket(url("/echo")).await;
     let socket = socket.map_err(|error| error.to_string())?;
     ensure_eq!(socket.ready_state(), ReadyState::Open, "the state");
     Ok("open".into())
 }
 
 pub async fn awaiting_open_tells_that_it_failed() -> Seen {
-    match WebSocket::open(url("/refuse/403")).await {
+    match open_socket(url("/refuse/403")).await {
         Err(error @ OpenError::Failed(_)) => Ok(error.to_string()),
         other => Err(format!("{other:?}")),
     }
@@ -116,7 +116,7 @@ pub async fn what_cannot_be_reached_fails((_, address): (&'static str, &'static 
     let address = resolve(address).await?;
     let mut seen = String::new();
     for via in [Via::Handlers, Via::Stream] {
-        let builder = WebSocket::builder(address.as_str());
+        let builder = socket_builder(address.as_str());
         let mut probe = Probe::from_builder(via, builder).map_err(|error| error.to_string())?;
         seen = probe.ends("FAIL").await?;
     }
@@ -129,7 +129,7 @@ pub const BAD_CERTIFICATES: &[&str] = &["tls_expired", "tls_self_signed", "tls_w
 
 pub async fn a_bad_certificate_of_a_trusted_ca_fails(port: &'static str) -> Seen {
     let address = resolve(&format!("wss://localhost:{{{port}}}/echo")).await?;
-    let builder = harness::trusting(WebSocket::builder(address));
+    let builder = harness::trusting(socket_builder(address));
     let mut probe = Probe::from_builder(Via::Stream, builder).map_err(|e| e.to_string())?;
     probe.ends("FAIL").await
 }
@@ -137,7 +137,7 @@ pub async fn a_bad_certificate_of_a_trusted_ca_fails(port: &'static str) -> Seen
 pub async fn a_good_certificate_opens() -> Seen {
     for host in ["localhost", "127.0.0.1"] {
         let address = resolve(&format!("wss://{host}:{{tls}}/echo")).await?;
-        let builder = harness::trusting(WebSocket::builder(address));
+        let builder = harness::trusting(socket_builder(address));
         let mut probe = Probe::from_builder(Via::Stream, builder).map_err(|e| e.to_string())?;
         probe.opened().await?;
         probe
@@ -160,7 +160,7 @@ pub async fn failures_cannot_be_told_apart() -> Seen {
     let mut all = Vec::new();
     let refused = resolve("ws://127.0.0.1:{refused}/").await?;
     for address in [refused, url("/refuse/500"), url("/garbage"), url("/drop")] {
-        let builder = WebSocket::builder(address);
+        let builder = socket_builder(address);
         let mut probe = Probe::from_builder(Via::Stream, builder).map_err(|e| e.to_string())?;
         let Some(Event::Error(error)) = probe.next().await else {
             return Err("the first event is no error".into());
@@ -209,7 +209,7 @@ pub async fn no_reply_in_time_fails(path: &'static str) -> Seen {
 
 pub async fn no_tls_in_time_fails() -> Seen {
     let address = resolve("wss://127.0.0.1:{tls_stall}/").await?;
-    let builder = WebSocket::builder(address).connect_timeout(Duration::from_millis(150));
+    let builder = socket_builder(address).connect_timeout(Duration::from_millis(150));
     let mut probe = Probe::from_builder(Via::Stream, builder).map_err(|e| e.to_string())?;
     probe.ends("FAIL").await
 }
@@ -258,7 +258,7 @@ pub async fn the_request_is_complete() -> Seen {
 pub async fn after_failures_a_socket_connects() -> Seen {
     let refused = resolve("ws://127.0.0.1:{refused}/").await?;
     for address in [refused, url("/refuse/503"), url("/drop"), url("/garbage")] {
-        let builder = WebSocket::builder(address);
+        let builder = socket_builder(address);
         let mut probe = Probe::from_builder(Via::Stream, builder).map_err(|e| e.to_string())?;
         probe.ends("FAIL").await?;
     }
@@ -298,7 +298,7 @@ pub async fn two_to_the_same_host() -> Seen {
     let start = harness::now();
     let mut probes = Vec::new();
     for _ in 0..2 {
-        let builder = WebSocket::builder(address.as_str());
+        let builder = socket_builder(address.as_str());
         probes.push(Probe::from_builder(Via::Stream, builder).map_err(|e| e.to_string())?);
     }
     for probe in &mut probes {

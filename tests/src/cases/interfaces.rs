@@ -9,9 +9,9 @@ use std::thread;
 
 use futures::stream::FusedStream;
 use futures::{SinkExt, StreamExt, stream};
-use isosocket::{Event, Message, WebSocket};
+use isosocket::{Event, Message};
 
-use crate::probe::{Probe, Via, trace, url};
+use crate::probe::{Probe, Via, new_socket, trace, url};
 use crate::suite::{Seen, ensure, ensure_eq};
 
 /// The hook of a frame loop: says that there is something to read.
@@ -45,7 +45,7 @@ impl Frames {
 
 /// Nothing but the hook says when to look, so what it did not tell is not seen.
 pub async fn a_frame_loop_that_wakes_by_its_hook_sees_everything() -> Seen {
-    let socket = WebSocket::new(url("/echo")).map_err(|error| error.to_string())?;
+    let socket = new_socket(url("/echo")).map_err(|error| error.to_string())?;
     let mut events = socket.events();
     let frames = Frames::default();
     let hook = frames.clone();

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use isosocket::{Builder, ErrorKind, Timeout, WebSocket};
+use isosocket::{Builder, ErrorKind, Timeout};
 
-use crate::probe::{Probe, Via, fresh_id, url, with_id};
+use crate::probe::{Probe, Via, fresh_id, socket_builder, url, with_id};
 use crate::suite::{Seen, ensure_eq};
 
 /// What isosocket itself knows, on every target.
@@ -56,7 +56,7 @@ async fn has_a_kind((path, kind): (&'static str, ErrorKind)) -> Seen {
 }
 
 fn limited(address: String, path: &str) -> Builder {
-    let builder = WebSocket::builder(address).max_message_size(1000);
+    let builder = socket_builder(address).max_message_size(1000);
     match path {
         "/no-reply" => builder.connect_timeout(Duration::from_millis(150)),
         _ => builder,

@@ -2,6 +2,7 @@
 //! crate's root.
 
 pub mod always;
+pub mod backpressure;
 pub mod closing;
 pub mod dropping;
 pub mod faults;

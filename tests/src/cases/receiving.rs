@@ -2,7 +2,7 @@
 
 use isosocket::{Message, ReadyState};
 
-use crate::probe::{Probe, Via, check, fresh_id, hex, url, with_id};
+use crate::probe::{Probe, Via, check, fresh_id, hex, socket_builder, url, with_id};
 use crate::record::record;
 use crate::suite::{Seen, ensure, ensure_eq};
 
@@ -351,7 +351,7 @@ pub async fn a_message_over_the_default_limit_fails() -> Seen {
 pub async fn silence_is_survived() -> Seen {
     let id = fresh_id();
     let path = with_id("/script?do=delay:2000;text:still%20here;close:1000", &id);
-    let builder = isosocket::WebSocket::builder(url(&path));
+    let builder = socket_builder(url(&path));
     let mut probe = Probe::from_builder(Via::Stream, builder).map_err(|e| e.to_string())?;
     let seen = probe
         .ends(r#"open text("still here") close(1000 "" clean)"#)

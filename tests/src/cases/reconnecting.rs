@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use isosocket::{Event, Reconnecting, Retry, Status};
+use isosocket::{Event, IntoUrl, Reconnecting, ReconnectingBuilder, Retry, Status};
 
 use super::dropping::Flag;
 use crate::harness;
@@ -21,10 +21,15 @@ fn text(error: impl ToString) -> String {
     error.to_string()
 }
 
+/// A builder of a socket that connects again, in this run's way.
+fn builder(url: impl IntoUrl) -> ReconnectingBuilder {
+    harness::chosen(Reconnecting::builder(url))
+}
+
 /// A socket that connects to `first`, and then, in no time, to `second`.
-fn two(first: String, second: String) -> isosocket::ReconnectingBuilder {
+fn two(first: String, second: String) -> ReconnectingBuilder {
     let mut urls = vec![second, first];
-    Reconnecting::builder("ws://isosocket.invalid/")
+    builder("ws://isosocket.invalid/")
         .url_provider(move |_| {
             let next = match urls.len() {
                 1 => urls.first().cloned(),
@@ -121,7 +126,7 @@ pub async fn what_was_sent_without_a_connection_comes_first_and_in_order() -> Se
 
 /// R2.
 pub async fn open_comes_for_each_connection_and_close_once() -> Seen {
-    let socket = Reconnecting::builder(url("/script?do=wait:message;text:b;close:1012"))
+    let socket = builder(url("/script?do=wait:message;text:b;close:1012"))
         .backoff(Duration::from_millis(1), Duration::from_millis(1))
         .on_open(|socket| {
             let _ = socket.send("a");
@@ -149,7 +154,7 @@ pub async fn open_comes_for_each_connection_and_close_once() -> Seen {
 }
 
 /// A socket that waits for an hour.
-async fn waiting(builder: isosocket::ReconnectingBuilder) -> Result<Reconnecting, String> {
+async fn waiting(builder: ReconnectingBuilder) -> Result<Reconnecting, String> {
     let socket = builder
         .retry(|_| Retry::After(HOUR))
         .connect()
@@ -165,7 +170,7 @@ async fn waiting(builder: isosocket::ReconnectingBuilder) -> Result<Reconnecting
 
 /// R24.
 pub async fn closing_while_it_waits_ends_at_once() -> Seen {
-    let socket = waiting(Reconnecting::builder(url("/refuse/500"))).await?;
+    let socket = waiting(builder(url("/refuse/500"))).await?;
     let mut events = socket.events();
     socket.close();
     let mut seen = Vec::new();
@@ -187,7 +192,7 @@ pub async fn dropping_a_socket_that_waits_frees_everything() -> Seen {
         owned
     };
     let (message, close, status) = (owned(), owned(), owned());
-    let builder = Reconnecting::builder(url("/refuse/500"))
+    let builder = builder(url("/refuse/500"))
         .on_message(move |_, _| {
             let _keep = &message;
         })
@@ -211,8 +216,8 @@ pub async fn a_wait_that_is_over_leaves_neither_thread_nor_descriptor() -> Seen 
         return harness::run_alone(name);
     }
     let before = harness::resources();
-    let dropped = waiting(Reconnecting::builder(url("/refuse/500"))).await?;
-    let closed = waiting(Reconnecting::builder(url("/refuse/500"))).await?;
+    let dropped = waiting(builder(url("/refuse/500"))).await?;
+    let closed = waiting(builder(url("/refuse/500"))).await?;
     let during = harness::resources();
     ensure!(
         during > before,

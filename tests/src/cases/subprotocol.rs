@@ -1,8 +1,8 @@
 //! S15 to S20: which subprotocols a program can offer, and how they are sent.
 
-use isosocket::{NewError, ReadyState, SyntaxError, WebSocket};
+use isosocket::{NewError, ReadyState, SyntaxError};
 
-use crate::probe::{Probe, Via, fresh_id, url, with_id};
+use crate::probe::{Probe, Via, fresh_id, socket_builder, url, with_id};
 use crate::record::records_now;
 use crate::suite::{Seen, ensure, ensure_eq};
 
@@ -25,7 +25,7 @@ pub const BAD_TOKENS: &[&str] = &[
 pub async fn what_is_no_token_is_a_syntax_error(token: &'static str) -> Seen {
     for list in [&[token][..], &["ok", token], &[token, "ok"]] {
         let id = fresh_id();
-        let builder = WebSocket::builder(url(&with_id("/echo", &id)));
+        let builder = socket_builder(url(&with_id("/echo", &id)));
         let result = builder.subprotocols(list.iter().copied()).connect();
         let expected = NewError::Syntax(SyntaxError::Subprotocol(token.to_owned()));
         match result {
@@ -71,14 +71,14 @@ pub const DUPLICATES: &[(&str, &[&str])] = &[
 pub async fn a_duplicate_is_a_syntax_error(
     (_, list): (&'static str, &'static [&'static str]),
 ) -> Seen {
-    let builder = WebSocket::builder(url("/echo")).subprotocols(list.iter().copied());
+    let builder = socket_builder(url("/echo")).subprotocols(list.iter().copied());
     let expected = NewError::Syntax(SyntaxError::DuplicateSubprotocol("a".to_owned()));
     ensure_eq!(builder.connect().err(), Some(expected), "the error");
     Ok("syntax error".into())
 }
 
 pub async fn a_duplicate_in_other_case() -> Seen {
-    let builder = WebSocket::builder(url("/close/1000")).subprotocols(["chat", "Chat"]);
+    let builder = socket_builder(url("/close/1000")).subprotocols(["chat", "Chat"]);
     match Probe::from_builder(Via::Stream, builder) {
         Ok(mut probe) => probe.finish().await,
         Err(error) => Ok(format!("refused: {error}")),

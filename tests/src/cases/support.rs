@@ -3,6 +3,7 @@
 use isosocket::{NewError, OpenError, SyntaxError, WebSocket, supported};
 
 use crate::harness;
+use crate::probe::{Probe, Via, new_socket, open_socket, socket_builder, url};
 use crate::suite::{Seen, ensure_eq};
 
 pub async fn supported_tells_whether_there_is_a_websocket() -> Seen {
@@ -20,8 +21,8 @@ pub const URLS: &[&str] = &[
 ];
 
 pub async fn the_constructor_says_whether_there_is_one(url: &'static str) -> Seen {
-    let created = WebSocket::new(url).map(drop);
-    let built = WebSocket::builder(url).subprotocol("a").connect().map(drop);
+    let created = new_socket(url).map(drop);
+    let built = socket_builder(url).subprotocol("a").connect().map(drop);
     ensure_eq!(created, built, "by new and by the builder");
     if harness::has_web_socket() {
         ensure_eq!(
@@ -36,11 +37,41 @@ pub async fn the_constructor_says_whether_there_is_one(url: &'static str) -> See
 }
 
 pub async fn open_says_whether_there_is_one() -> Seen {
-    let opened = WebSocket::open("relative").await.map(drop);
+    let opened = open_socket("relative").await.map(drop);
     let error = match harness::has_web_socket() {
         true => NewError::Syntax(SyntaxError::RelativeUrl),
         false => NewError::NotSupported,
     };
     ensure_eq!(opened, Err(OpenError::New(error)), "the error");
     Ok(format!("{opened:?}"))
+}
+
+/// On the web the host has to have a `WebSocketStream`.
+pub async fn a_receive_limit_is_kept_or_refused() -> Seen {
+    if !supported() {
+        return Ok("there is no WebSocket".to_owned());
+    }
+    ensure_eq!(
+        harness::can_limit(),
+        harness::has_web_socket_stream(),
+        "the answer beforehand"
+    );
+    let address = url("/echo");
+    let limited = harness::limited(WebSocket::builder(&address), 1 << 20).connect();
+    match harness::can_limit() {
+        true => ensure_eq!(limited.as_ref().err(), None, "with a limit"),
+        false => ensure_eq!(
+            limited.as_ref().err(),
+            Some(&NewError::OptionNotSupported("receive_limit")),
+            "with a limit"
+        ),
+    }
+    drop(limited);
+    let builder = harness::limited_if_possible(WebSocket::builder(&address), 1 << 20);
+    let mut probe = Probe::from_builder(Via::Stream, builder).map_err(|e| e.to_string())?;
+    probe.opened().await?;
+    probe.socket.send("hello").map_err(|e| e.to_string())?;
+    ensure_eq!(probe.message().await?, "hello", "the echo");
+    probe.socket.close();
+    probe.finish().await
 }

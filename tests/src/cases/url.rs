@@ -1,9 +1,9 @@
 //! S1 to S14: the constructor checks the URL.
 
-use isosocket::{NewError, ReadyState, WebSocket};
+use isosocket::{NewError, ReadyState};
 
 use crate::harness;
-use crate::probe::{Probe, Via, fresh_id, url, with_id};
+use crate::probe::{Probe, Via, fresh_id, new_socket, open_socket, socket_builder, url, with_id};
 use crate::record::{record, records_now};
 use crate::suite::{Seen, ensure, ensure_eq};
 
@@ -29,7 +29,7 @@ pub const MALFORMED: &[&str] = &[
 
 /// A syntax error, whatever kind of it.
 fn refused(address: &str) -> Seen {
-    match WebSocket::new(address) {
+    match new_socket(address) {
         Err(NewError::Syntax(_)) => Ok("syntax error".into()),
         Err(error) => Err(format!("another error: {error:?}")),
         Ok(socket) => Err(format!("accepted as {}", socket.url())),
@@ -38,7 +38,7 @@ fn refused(address: &str) -> Seen {
 
 /// The URL as the socket shows it. The socket is dropped at once.
 fn shown(address: &str, expected: &str) -> Seen {
-    let socket = WebSocket::new(address).map_err(|error| format!("{address:?}: {error}"))?;
+    let socket = new_socket(address).map_err(|error| format!("{address:?}: {error}"))?;
     ensure_eq!(socket.url(), expected, "the url of {address:?}");
     Ok(socket.url().to_owned())
 }
@@ -68,7 +68,7 @@ pub async fn http_is_mapped_to_ws((address, expected): (&'static str, &'static s
 
 pub async fn an_http_url_connects() -> Seen {
     let address = url("/script?do=close:1000").replacen("ws:", "http:", 1);
-    let probe = Probe::from_builder(Via::Stream, WebSocket::builder(address));
+    let probe = Probe::from_builder(Via::Stream, socket_builder(address));
     let mut probe = probe.map_err(|error| error.to_string())?;
     ensure!(
         probe.socket.url().starts_with("ws://"),
@@ -276,7 +276,7 @@ pub const REQUESTED: &[(&str, &str)] = &[
 
 pub async fn what_is_shown_is_requested((path, expected): (&'static str, &'static str)) -> Seen {
     let id = fresh_id();
-    let socket = WebSocket::open(url(&with_id(path, &id))).await;
+    let socket = open_socket(url(&with_id(path, &id))).await;
     let socket = socket.map_err(|error| error.to_string())?;
     ensure_eq!(socket.url(), url(&with_id(expected, &id)), "the url");
     drop(socket);
@@ -342,7 +342,7 @@ pub async fn user_info_is_sent_as_basic_authentication(
     let id = fresh_id();
     let path = with_id("/script?do=reply:401:WWW-Authenticate=Basic%20realm=x", &id);
     let address = url(&path).replacen("//", &format!("//{user}@"), 1);
-    let socket = WebSocket::new(&address).map_err(|error| error.to_string())?;
+    let socket = new_socket(&address).map_err(|error| error.to_string())?;
     ensure_eq!(socket.url(), address, "the url");
     // The case's own deadline bounds this.
     loop {
@@ -368,7 +368,7 @@ pub async fn user_info_is_sent_as_basic_authentication(
 pub async fn without_user_info_there_is_no_authentication() -> Seen {
     let id = fresh_id();
     let address = url(&with_id("/close", &id));
-    let socket = WebSocket::new(&address).map_err(|error| error.to_string())?;
+    let socket = new_socket(&address).map_err(|error| error.to_string())?;
     let record = record(&id).await?;
     drop(socket);
     ensure!(record.header("Authorization").is_empty(), "{record:?}");
@@ -382,7 +382,7 @@ pub const BLOCKED: &[u16] = &[
 ];
 
 pub async fn a_blocked_port_fails_after_the_constructor(port: u16) -> Seen {
-    let builder = WebSocket::builder(format!("ws://127.0.0.1:{port}/"));
+    let builder = socket_builder(format!("ws://127.0.0.1:{port}/"));
     let mut probe = Probe::from_builder(Via::Handlers, builder).map_err(|e| e.to_string())?;
     probe.ends("FAIL").await
 }
@@ -396,7 +396,7 @@ pub const EITHER: &[&str] = &[
 ];
 
 pub async fn ports_80_and_443_go_with_either_scheme(address: &'static str) -> Seen {
-    let socket = WebSocket::new(address).map_err(|error| error.to_string())?;
+    let socket = new_socket(address).map_err(|error| error.to_string())?;
     ensure!(
         socket.ready_state() != ReadyState::Open,
         "something answers"

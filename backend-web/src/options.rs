@@ -1,0 +1,150 @@
+//! The options that only sockets of the web have.
+//!
+//! Invariant: a page pays for what it names. What serves a connection in the place of
+//! the host's `WebSocket` is reached through a trait object, which only the option for
+//! it makes.
+
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use isosocket_core::{Builder, NewError, Request, Transport};
+
+use crate::js::{Object, Socket};
+use crate::stream::{self, OverStream, Stream};
+
+/// What a socket is opened with.
+pub(crate) struct Opened {
+    /// The host's socket, or an object that has its `readyState`, its
+    /// `bufferedAmount`, and its `protocol` and `extensions`.
+    pub(crate) socket: Socket,
+    /// What sends and reads in the place of the host's socket.
+    pub(crate) stream: Option<Rc<dyn Stream>>,
+}
+
+impl From<Socket> for Opened {
+    fn from(socket: Socket) -> Self {
+        Opened {
+            socket,
+            stream: None,
+        }
+    }
+}
+
+/// Opens a socket in another way than by `new WebSocket`.
+pub(crate) trait Opener: Send + Sync {
+    /// What the host threw is the inner error.
+    fn open(&self, request: &Request<WebOptions>) -> Result<Result<Opened, Object>, NewError>;
+}
+
+/// The options of [`BuilderExt`], as its builder keeps them.
+#[doc(hidden)]
+#[derive(Clone, Default)]
+pub struct WebOptions {
+    pub(crate) opener: Option<Arc<dyn Opener>>,
+    pub(crate) receive_limit: usize,
+    pub(crate) allow_unlimited: bool,
+}
+
+impl fmt::Debug for WebOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebOptions")
+    }
+}
+
+impl AsMut<WebOptions> for WebOptions {
+    fn as_mut(&mut self) -> &mut WebOptions {
+        self
+    }
+}
+
+/// The options that only sockets of the web have.
+///
+/// ```no_run
+/// use isosocket_web::{BuilderExt, Web};
+///
+/// # fn main() -> Result<(), isosocket_core::NewError> {
+/// let socket = isosocket_core::WebSocket::<Web>::builder("wss://example.org/film")
+///     .receive_limit(4 << 20)
+///     .allow_unlimited_memory()
+///     .connect()?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait BuilderExt: Sized {
+    /// How many bytes of messages may wait in a stream that nobody drains before the
+    /// socket stops reading. The peer then has to wait, because the browser stops reading
+    /// from the network. Each message counts for some 48 bytes more than its payload has.
+    /// It is the same as natively. Without this call what arrives is in memory until it
+    /// is read, however much that is.
+    ///
+    /// The socket uses the host's `WebSocketStream`, which Chromium has since version 124
+    /// (also in workers), and Deno with `--unstable-net`. If the host has none,
+    /// `connect` fails with [`NewError::OptionNotSupported`], unless the program
+    /// [allows unlimited memory](BuilderExt::allow_unlimited_memory).
+    /// [`supports_receive_limit`](crate::supports_receive_limit) asks beforehand.
+    ///
+    /// Events, their order and their values are the same, except for this:
+    /// - A peer that breaks the protocol gives a `Close` with 1006 and no `Error` before
+    ///   it, as `WebSocketStream` does not tell it from a dropped connection.
+    /// - While reading is stopped, the browser drops what it holds if the peer closes or
+    ///   the connection is lost. If that may have happened before a clean close, the
+    ///   socket fails, with an error that says so: no message is missing in silence. So
+    ///   let the program close, not the peer.
+    /// - Chromium 156 ends the page if the connection is lost while a message waits to be
+    ///   written, because the peer or the network takes no more. It is meant for programs
+    ///   that receive much and send little.
+    ///
+    /// ```no_run
+    /// use isosocket_core::WebSocket;
+    /// use isosocket_web::{BuilderExt, Web};
+    ///
+    /// // A player that loads ahead, but not the whole film.
+    /// let builder = WebSocket::<Web>::builder("wss://example.org/film").receive_limit(32 << 20);
+    /// ```
+    fn receive_limit(self, bytes: usize) -> Self;
+
+    /// Lets a socket with a [receive limit](BuilderExt::receive_limit) connect also where
+    /// the host cannot stop reading. It then goes over the host's `WebSocket`, and what
+    /// arrives is in memory until it is read.
+    ///
+    /// ```no_run
+    /// use isosocket_core::WebSocket;
+    /// use isosocket_web::{BuilderExt, Web};
+    ///
+    /// let builder = WebSocket::<Web>::builder("wss://example.org/film")
+    ///     .receive_limit(32 << 20)
+    ///     .allow_unlimited_memory();
+    /// ```
+    fn allow_unlimited_memory(self) -> Self;
+}
+
+/// For every socket of the web underneath: plain or reconnecting.
+impl<T> BuilderExt for Builder<T>
+where
+    T: Transport<Options: AsMut<WebOptions>>,
+{
+    fn receive_limit(mut self, bytes: usize) -> Self {
+        let options = self.native_mut().as_mut();
+        options.receive_limit = bytes;
+        options.opener = Some(Arc::new(OverStream));
+        self
+    }
+
+    fn allow_unlimited_memory(mut self) -> Self {
+        self.native_mut().as_mut().allow_unlimited = true;
+        self
+    }
+}
+
+/// Whether this host can stop reading, which [`BuilderExt::receive_limit`] needs: it has
+/// a `WebSocketStream`.
+///
+/// ```no_run
+/// if !isosocket_web::supports_receive_limit() {
+///     println!("films are kept in memory as a whole here");
+/// }
+/// ```
+pub fn supports_receive_limit() -> bool {
+    stream::is_there()
+}
