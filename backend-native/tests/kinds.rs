@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use isosocket::native::{BuilderExt, ErrorEventExt, Proxy, Response, SocketExt, rustls};
 use isosocket::{
-    Builder, CloseEvent, ErrorEvent, ErrorKind, Event, Timeout, TlsFailure, WebSocket,
+    Builder, CloseEvent, ErrorEvent, ErrorKind, Event, Reconnecting, Status, Timeout, TlsFailure,
+    WebSocket,
 };
 use support::{Server, TEXT, connect, frame, greet, next, read_head};
 
@@ -401,4 +402,57 @@ fn tls_failure(
     let error = error_of(&events);
     serving.join().unwrap();
     error
+}
+
+/// R27, R28: over the network, with seconds and with a date.
+#[test]
+fn a_reconnecting_socket_comes_back_when_the_server_wants() {
+    for header in [
+        "Retry-After: 1",
+        // By the server's clock, which is wrong.
+        "Date: Sun, 06 Nov 1994 08:49:36 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT",
+    ] {
+        let server = Server::new();
+        let url = format!("ws://127.0.0.1:{}/", server.port());
+        let serving = thread::spawn(move || {
+            for status in [503, 404] {
+                let mut tcp = server.accept();
+                read_head(&mut tcp);
+                write!(
+                    tcp,
+                    "HTTP/1.1 {status} x\r\n{header}\r\nContent-Length: 0\r\n\r\n"
+                )
+                .unwrap();
+            }
+        });
+        let (sender, statuses) = std::sync::mpsc::channel();
+        let socket = Reconnecting::builder(url)
+            .backoff(Duration::ZERO, Duration::ZERO)
+            .on_status(move |_, status| drop(sender.send(status.clone())))
+            .connect()
+            .unwrap();
+        let next = || statuses.recv_timeout(support::DEADLINE).unwrap();
+        assert_eq!(next(), Status::Connecting { attempt: 1 });
+        match next() {
+            Status::Waiting {
+                attempt: 2,
+                delay,
+                loss,
+            } => {
+                assert_eq!((delay, loss.status()), (Duration::from_secs(1), Some(503)));
+            }
+            status => panic!("{status:?}"),
+        }
+        assert_eq!(next(), Status::Connecting { attempt: 2 });
+        match next() {
+            Status::GaveUp(loss) => {
+                let error = loss.error.unwrap();
+                assert_eq!(error.kind(), ErrorKind::HandshakeRefused(404));
+                assert!(error.response().is_some());
+            }
+            status => panic!("{status:?}"),
+        }
+        serving.join().unwrap();
+        drop(socket);
+    }
 }

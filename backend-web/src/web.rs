@@ -37,6 +37,9 @@ impl Transport for Web {
     type Options = WebOptions;
     type Host = WebHost;
 
+    // Browsers keep it to themselves.
+    const TELLS_REFUSALS: bool = false;
+
     fn host() -> WebHost {
         WebHost::default()
     }

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::Status;
 use super::options::{BoxError, UrlFuture};
-use super::policy::{Loss, Retry};
+use super::policy::{LONGEST_RETRY_AFTER, Loss, Retry};
 use super::transport::{Phase, Reconnect, Wait};
 use crate::base::guard::{Owned, logging};
 use crate::delivery::relay::Relay;
@@ -321,7 +321,13 @@ fn lose<T: Transport>(
             Retry::After(delay) => Some(delay),
             Retry::Backoff => {
                 let random = reconnect.host.random();
-                Some(reconnect.policy.delay(state.retries, random))
+                let delay = reconnect.policy.delay(state.retries, random);
+                // R28: the random time is in addition, so that not all come at once.
+                let first = match tells_refusals::<T>() {
+                    true => loss.retry_after().unwrap_or_default(),
+                    false => Duration::ZERO,
+                };
+                Some(delay.saturating_add(first.min(LONGEST_RETRY_AFTER)))
             }
         };
         let timer = delay.map(|delay| {
@@ -363,6 +369,11 @@ fn lose<T: Transport>(
     }
 }
 
+/// Whether a refusal's status and `Retry-After` may be known. A mock's may be.
+const fn tells_refusals<T: Transport>() -> bool {
+    T::TELLS_REFUSALS || cfg!(feature = "mock")
+}
+
 fn decide<T: Transport>(reconnect: &Reconnect<T>, loss: &Loss) -> Retry {
     let most = reconnect.policy.max_attempts;
     // The connection that held was none of the attempts that are counted.
@@ -370,7 +381,10 @@ fn decide<T: Transport>(reconnect: &Reconnect<T>, loss: &Loss) -> Retry {
         return Retry::GiveUp;
     }
     let Some(mut hook) = reconnect.hooks.decide.with(Option::take) else {
-        return Retry::Backoff;
+        return match tells_refusals::<T>() {
+            true => loss.default_retry(),
+            false => Retry::Backoff,
+        };
     };
     let answer = hook.call(|hook| hook.call(loss));
     reconnect.hooks.decide.with(|slot| *slot = Some(hook));

@@ -301,8 +301,10 @@ impl<T: Transport> Builder<Reconnect<T>> {
     }
 
     /// Decides what to do when a connection is lost or an attempt has failed:
-    /// see [`Loss`] and [`Retry`]. Without it every loss is answered by
-    /// [`Retry::Backoff`], a clean close by the peer too. It is not asked when
+    /// see [`Loss`] and [`Retry`]. Without it the answer is
+    /// [`Loss::default_retry`]: [`Retry::Backoff`], also after a clean close by the peer,
+    /// but [`Retry::GiveUp`] after a refusal that says that the request is wrong, such as
+    /// 401 or 404. It is not asked when
     /// the program itself closed the socket, nor after the last attempt that
     /// [`max_attempts`](Self::max_attempts) allows.
     ///

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{CloseEvent, ErrorEvent};
+use crate::{CloseEvent, ErrorEvent, ErrorKind};
 
 /// How a connection, or the attempt to make one, ended.
 ///
@@ -57,7 +57,93 @@ impl Loss {
             was_open: false,
         }
     }
+
+    /// Why the connection failed, as far as the target knows: the kind of its
+    /// [`error`](Loss::error). `Unknown` if there is none.
+    ///
+    /// ```
+    /// use isosocket::{ErrorKind, Loss, Retry};
+    ///
+    /// fn decide(loss: &Loss) -> Retry {
+    ///     match loss.kind() {
+    ///         // The next attempt has a fresh token.
+    ///         ErrorKind::HandshakeRefused(401) if loss.attempt < 3 => Retry::Backoff,
+    ///         ErrorKind::Tls(_) => Retry::GiveUp,
+    ///         _ => loss.default_retry(),
+    ///     }
+    /// }
+    /// # let loss = Loss::new(isosocket::CloseEvent::abnormal());
+    /// # assert_eq!(decide(&loss), Retry::Backoff);
+    /// ```
+    pub fn kind(&self) -> ErrorKind {
+        let error = self.error.as_ref();
+        error.map_or(ErrorKind::Unknown, ErrorEvent::kind)
+    }
+
+    /// The status of a refused opening handshake.
+    ///
+    /// ```
+    /// use isosocket::{CloseEvent, ErrorEvent, Loss};
+    ///
+    /// let mut loss = Loss::new(CloseEvent::abnormal());
+    /// loss.error = Some(ErrorEvent::refused(404, None, "not found"));
+    /// assert_eq!(loss.status(), Some(404));
+    /// ```
+    pub fn status(&self) -> Option<u16> {
+        match self.kind() {
+            ErrorKind::HandshakeRefused(status) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// How long the server wants to be left alone, by its header `Retry-After`. It is
+    /// what the server says, without a cap.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use isosocket::{CloseEvent, ErrorEvent, Loss, Retry};
+    ///
+    /// /// Waits as long as the server wants, but not for ever.
+    /// fn decide(loss: &Loss) -> Retry {
+    ///     match loss.retry_after() {
+    ///         Some(wait) if wait > Duration::from_secs(3600) => Retry::GiveUp,
+    ///         _ => loss.default_retry(),
+    ///     }
+    /// }
+    ///
+    /// let mut loss = Loss::new(CloseEvent::abnormal());
+    /// loss.error = Some(ErrorEvent::refused(429, Duration::from_secs(7200), "too often"));
+    /// assert_eq!(decide(&loss), Retry::GiveUp);
+    /// ```
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.error.as_ref()?.retry_after()
+    }
+
+    /// What is done about it without a hook: [`Retry::GiveUp`] if the server refused with
+    /// a status from 400 to 499, which says that the request is wrong, and not 408, 425
+    /// or 429, which say "not now". Otherwise [`Retry::Backoff`].
+    ///
+    /// ```
+    /// use isosocket::{CloseEvent, ErrorEvent, Loss, Retry};
+    ///
+    /// let mut loss = Loss::new(CloseEvent::abnormal());
+    /// assert_eq!(loss.default_retry(), Retry::Backoff);
+    /// loss.error = Some(ErrorEvent::refused(401, None, "no such token"));
+    /// assert_eq!(loss.default_retry(), Retry::GiveUp);
+    /// loss.error = Some(ErrorEvent::refused(503, None, "restarting"));
+    /// assert_eq!(loss.default_retry(), Retry::Backoff);
+    /// ```
+    pub fn default_retry(&self) -> Retry {
+        match self.status() {
+            Some(408 | 425 | 429) => Retry::Backoff,
+            Some(400..=499) => Retry::GiveUp,
+            _ => Retry::Backoff,
+        }
+    }
 }
+
+/// The longest `Retry-After` that [`Retry::Backoff`] waits for.
+pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
 
 /// What to do about a [`Loss`].
 ///
@@ -79,7 +165,9 @@ impl Loss {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Retry {
-    /// Connect again after the time that the backoff gives.
+    /// Connect again after the time that the backoff gives. If the server has said how
+    /// long it wants to be left alone (`Retry-After`), that time comes first, up to 10
+    /// minutes.
     Backoff,
     /// Connect again after this time.
     After(Duration),
@@ -130,6 +218,28 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// R27.
+    #[test]
+    fn a_refusal_says_whether_another_attempt_makes_sense() {
+        let decide = |error| {
+            let mut loss = Loss::new(CloseEvent::abnormal());
+            loss.error = error;
+            loss.default_retry()
+        };
+        let refused = |status| decide(Some(ErrorEvent::refused(status, None, "no")));
+        for status in [408, 425, 429, 500, 502, 503, 504, 599, 200, 301] {
+            assert_eq!(refused(status), Retry::Backoff, "{status}");
+        }
+        for status in [400, 401, 403, 404, 410, 426, 499] {
+            assert_eq!(refused(status), Retry::GiveUp, "{status}");
+        }
+        let reset = ErrorEvent::of_kind(ErrorKind::Reset);
+        assert_eq!(decide(Some(reset)), Retry::Backoff);
+        let proxy = ErrorEvent::of_kind(ErrorKind::ProxyRefused(407));
+        assert_eq!(decide(Some(proxy)), Retry::Backoff);
+        assert_eq!(decide(None), Retry::Backoff);
+    }
 
     #[test]
     fn the_bound_doubles_up_to_the_maximum() {

@@ -143,6 +143,10 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// transport that wraps another, for whose connections it then does.
     const MOCKABLE: bool = true;
 
+    /// Whether it tells the status of a refused opening handshake. Where a host does not,
+    /// nothing is loaded that decides by it.
+    const TELLS_REFUSALS: bool = true;
+
     /// Where its sockets live.
     type Host: Host;
 

@@ -19,7 +19,7 @@ fn counted(builder: Builder<Reconnect<Mock>>) -> (Builder<Reconnect<Mock>>, Arc<
 }
 
 /// The attempts and milliseconds that a socket has waited for.
-fn waits(statuses: &mut isosocket_core::Statuses) -> Vec<(u32, u128)> {
+pub(super) fn waits(statuses: &mut isosocket_core::Statuses) -> Vec<(u32, u128)> {
     let all = std::iter::from_fn(|| statuses.try_next());
     let waits = all.filter_map(|status| match status {
         Status::Waiting { attempt, delay, .. } => Some((attempt, delay.as_millis())),

@@ -21,8 +21,8 @@ use std::time::Duration;
 use futures::SinkExt;
 use isosocket_core::mock::{Mock, Network};
 use isosocket_core::{
-    Builder, CloseEvent, ErrorEvent, Event, EventKind, ReadyState, Reconnect, Retry, SendError,
-    Status, WebSocket,
+    Builder, CloseEvent, ErrorEvent, ErrorKind, Event, EventKind, ReadyState, Reconnect, Retry,
+    SendError, Status, WebSocket,
 };
 
 const URL: &str = "ws://peer/";

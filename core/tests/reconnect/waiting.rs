@@ -1,6 +1,60 @@
 //! How long it waits, and how often it tries.
 
+use super::edges::waits;
 use super::*;
+
+fn refused(status: u16, retry_after: Option<u64>) -> ErrorEvent {
+    ErrorEvent::refused(status, retry_after.map(Duration::from_secs), "no")
+}
+
+/// R28: the server's time and then the random one, which is the longest here.
+#[test]
+fn a_server_is_left_alone_for_as_long_as_it_wants() {
+    let network = network();
+    for wait in [Some(3), None, Some(0), Some(601), Some(u64::MAX)] {
+        network.peer(URL).refuse(refused(503, wait));
+    }
+    network.peer(URL);
+    let builder = Socket::builder(URL).backoff(100 * MILLISECOND, 100 * MILLISECOND);
+    let socket = builder.connect().unwrap();
+    let mut statuses = socket.statuses();
+    network.advance(1300 * SECOND);
+    let expected = [(2, 3100), (3, 100), (4, 100), (5, 600_100), (6, 600_100)];
+    assert_eq!(waits(&mut statuses), expected);
+    assert_eq!(socket.status(), Status::Open);
+}
+
+/// R27: and the hook decides otherwise.
+#[test]
+fn a_refused_request_ends_the_socket_unless_the_hook_wants_otherwise() {
+    let network = network();
+    network.peer(URL).refuse(refused(401, Some(9)));
+    let socket = Socket::builder(URL).connect().unwrap();
+    network.advance(60 * SECOND);
+    match socket.status() {
+        Status::GaveUp(loss) => {
+            assert_eq!((loss.status(), loss.attempt), (Some(401), 1));
+            assert_eq!(loss.retry_after(), Some(9 * SECOND));
+        }
+        status => panic!("{status:?}"),
+    }
+    network.peer(URL).refuse(refused(401, Some(9)));
+    network.peer(URL);
+    let seen = Arc::new(Mutex::new(None));
+    let sees = seen.clone();
+    let builder = Socket::builder(URL).retry(move |loss| {
+        *sees.lock().unwrap() = Some((loss.kind(), loss.status(), loss.retry_after()));
+        Retry::After(SECOND)
+    });
+    let socket = builder.connect().unwrap();
+    let mut statuses = socket.statuses();
+    network.advance(60 * SECOND);
+    assert_eq!(waits(&mut statuses), [(2, 1000)]);
+    let kind = ErrorKind::HandshakeRefused(401);
+    let expected = (kind, Some(401), Some(9 * SECOND));
+    assert_eq!(*seen.lock().unwrap(), Some(expected));
+    network.finish();
+}
 
 /// R8, R9.
 #[test]
