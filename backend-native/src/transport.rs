@@ -1,6 +1,7 @@
 //! What core asks of a native connection, on the program's threads.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, Transport};
 
@@ -27,7 +28,7 @@ pub struct Native {
 #[derive(Debug)]
 struct Unstarted {
     setup: Setup,
-    connect_timeout: Option<std::time::Duration>,
+    connect_timeout: Option<Duration>,
     reservation: Reservation,
 }
 
@@ -161,5 +162,18 @@ impl Transport for Native {
 
     fn detach(&self) {
         self.handle.act(Action::Detach);
+    }
+
+    fn set_pings(options: &mut NativeOptions, times: Option<(Duration, Duration)>) -> bool {
+        options.set_pings(times);
+        true
+    }
+
+    fn latency(&self) -> Option<Duration> {
+        self.handle.latency()
+    }
+
+    fn last_life(&self) -> Option<Duration> {
+        self.handle.last_life()
     }
 }

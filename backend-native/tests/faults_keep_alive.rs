@@ -7,8 +7,7 @@ use std::io::{Read, Write};
 use std::thread;
 use std::time::Duration;
 
-use isosocket::Event;
-use isosocket::native::BuilderExt;
+use isosocket::{Event, Heartbeat};
 
 use support::*;
 
@@ -21,7 +20,7 @@ fn a_slow_upload_is_not_a_dead_peer() {
             false => server.builder(),
         };
         let second = Duration::from_secs(1);
-        let (socket, events) = connect(builder.keep_alive(second / 2, 2 * second));
+        let (socket, events) = connect(builder.heartbeat(Heartbeat::new(second / 2, 2 * second)));
         let tcp = server.accept();
         let mut io: Box<dyn Io> = match secure {
             true => Box::new(tls(tcp)),
@@ -54,7 +53,7 @@ const SHORT: Duration = Duration::from_secs(2);
 fn keep_alive_stops_when_the_program_closes() {
     let server = Server::new();
     let builder = server.builder().close_timeout(DEADLINE);
-    let (socket, events) = connect(builder.keep_alive(SHORT, SHORT));
+    let (socket, events) = connect(builder.heartbeat(Heartbeat::new(SHORT, SHORT)));
     let mut tcp = server.greet();
     assert_eq!(next(&events), Event::Open);
     socket.close_with(4001, "").unwrap();
@@ -71,7 +70,11 @@ fn keep_alive_stops_when_the_program_closes() {
 #[test]
 fn keep_alive_stops_when_the_peer_closes() {
     let server = Server::new();
-    let (_socket, events) = connect(server.builder().keep_alive(SHORT / 4, SHORT / 4));
+    let (_socket, events) = connect(
+        server
+            .builder()
+            .heartbeat(Heartbeat::new(SHORT / 4, SHORT / 4)),
+    );
     let mut tcp = server.greet();
     tcp.write_all(&close_frame(4002)).unwrap();
     assert_eq!(next(&events), Event::Open);

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use isosocket::native::{BuilderExt, ErrorEventExt, Proxy, Response, SocketExt, rustls};
 use isosocket::{
-    Builder, CloseEvent, ErrorEvent, ErrorKind, Event, Reconnecting, Status, Timeout, TlsFailure,
-    WebSocket,
+    Builder, CloseEvent, ErrorEvent, ErrorKind, Event, Heartbeat, Reconnecting, Status, Timeout,
+    TlsFailure, WebSocket,
 };
 use support::{Server, TEXT, connect, frame, greet, next, read_head};
 
@@ -267,7 +267,7 @@ fn time_that_runs_out() {
     let builder = server.builder().connect_timeout(short);
     assert_eq!(failure(builder, wait_for_end, server).kind(), connect);
     let server = Server::new();
-    let builder = server.builder().keep_alive(short, short);
+    let builder = server.builder().heartbeat(Heartbeat::new(short, short));
     let serve = |mut tcp: TcpStream| {
         greet(&mut tcp, "");
         wait_for_end(tcp);

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use isosocket::native::{BuilderExt, Proxy, rustls};
-use isosocket::{Builder, CloseEvent, Event, Events, NewError, WebSocket};
+use isosocket::{Builder, CloseEvent, Event, Events, Heartbeat, NewError, WebSocket};
 use isosocket_peer::{Peer, PeerOptions};
 
 /// The longest that anything here may take.
@@ -370,8 +370,14 @@ fn times_that_no_system_takes_are_refused() {
     let (zero, second) = (Duration::ZERO, Duration::from_secs(1));
     let builder = || WebSocket::builder("ws://h/");
     for (builder, option) in [
-        (builder().keep_alive(zero, second), "keep_alive: "),
-        (builder().keep_alive(second, zero), "keep_alive: "),
+        (
+            builder().heartbeat(Heartbeat::new(zero, second)),
+            "a heartbeat",
+        ),
+        (
+            builder().heartbeat(Heartbeat::new(second, zero)),
+            "a heartbeat",
+        ),
         (builder().tcp_keepalive(zero), "tcp_keepalive: "),
         (builder().tcp_keepalive(32768 * second), "tcp_keepalive: "),
         (builder().tcp_keepalive(Duration::MAX), "tcp_keepalive: "),
@@ -391,12 +397,14 @@ fn a_silent_peer_is_pinged_and_a_dead_one_given_up() {
     let short = Duration::from_millis(30);
     // This peer answers pings, and closes after the third.
     let url = peer().url("/script?do=accept;wait:frame:3;close:4000");
-    let (_socket, events) = connect(WebSocket::builder(url).keep_alive(short, DEADLINE));
+    let (_socket, events) =
+        connect(WebSocket::builder(url).heartbeat(Heartbeat::new(short, DEADLINE)));
     assert_eq!(next(&events), Event::Open);
     assert_eq!(next(&events), Event::Close(CloseEvent::new(4000, "", true)));
     // This one does not answer.
     let url = peer().url("/script?do=accept;quiet;hold:20000");
-    let (_socket, events) = connect(WebSocket::builder(url).keep_alive(short, short));
+    let (_socket, events) =
+        connect(WebSocket::builder(url).heartbeat(Heartbeat::new(short, short)));
     assert_eq!(next(&events), Event::Open);
     assert!(cause(&events).contains("ping"));
 }

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use isosocket::native::{BuilderExt, EventsExt, rustls};
-use isosocket::{Builder, Event, EventKind, NewError, ReadyState, WebSocket};
+use isosocket::{Builder, Event, EventKind, Heartbeat, NewError, ReadyState, WebSocket};
 use isosocket_peer::{Peer, PeerOptions};
 
 /// The longest that anything here may take.
@@ -357,7 +357,7 @@ fn a_pong_that_arrived_while_the_process_was_stopped_is_in_time() {
     if std::env::var(CASE).is_ok() {
         let url = std::env::var(URL).unwrap();
         let socket = builder(&url)
-            .keep_alive(TIMEOUT, TIMEOUT)
+            .heartbeat(Heartbeat::new(TIMEOUT, TIMEOUT))
             .connect()
             .unwrap();
         let mut events = socket.events();

@@ -63,6 +63,10 @@ impl Host for WebHost {
         })
     }
 
+    fn now(&self) -> Duration {
+        Duration::try_from_secs_f64(js::now() / 1e3).unwrap_or_default()
+    }
+
     fn random(&self) -> u64 {
         // 53 bits is what there is of it.
         ((js::random() * (1u64 << 53) as f64) as u64) << 11

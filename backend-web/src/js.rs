@@ -230,6 +230,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn then(this: &Promise, f: &JsValue, failed: &JsValue);
 
+    /// Milliseconds since some moment, which never go back.
+    #[wasm_bindgen(js_namespace = performance)]
+    pub(crate) fn now() -> f64;
+
     #[wasm_bindgen(js_namespace = Math)]
     pub(crate) fn random() -> f64;
 }

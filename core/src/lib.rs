@@ -19,6 +19,7 @@
 mod base;
 mod delivery;
 mod event;
+mod heartbeat;
 mod message;
 #[cfg(feature = "mock")]
 pub mod mock;
@@ -33,10 +34,13 @@ pub use base::catch::{Catch, catch_with};
 pub use base::guard::{drop_each, drop_guarded, guard, logging};
 pub use base::maybe_send::{MaybeSend, SharedCell};
 pub use delivery::bind::{Bind, Binding};
+#[doc(hidden)]
+pub use delivery::watches_life;
 pub use event::error::{CloseError, NewError, OpenError, SendError, SyntaxError, UnknownEvent};
 pub use event::kind::{ErrorKind, Timeout, TlsFailure};
 pub use event::report::{Refusal, Report};
 pub use event::{CloseEvent, ErrorEvent, Event, EventKind};
+pub use heartbeat::Heartbeat;
 pub use message::binary::Binary;
 pub use message::data::Data;
 pub use message::not_text::NotText;

@@ -45,6 +45,7 @@ pub mod reconnecting {}
 pub mod testing {}
 
 #[doc = "[guide-errors]: crate::guide::errors#the-servers-reply"]
+#[doc = "[guide-reconnecting-is-the-peer-alive]: crate::guide::reconnecting#is-the-peer-alive"]
 #[cfg_attr(
     any(not(doctest), all(feature = "native", feature = "tls")),
     doc = include_str!("../guide/native.md")
@@ -66,6 +67,7 @@ pub mod errors {}
 
 #[doc = "[guide-native-whom-tls-trusts]: crate::guide::native#whom-tls-trusts"]
 #[doc = "[guide-reconnecting]: crate::guide::reconnecting"]
+#[doc = "[guide-reconnecting-is-the-peer-alive]: crate::guide::reconnecting#is-the-peer-alive"]
 #[doc = "[guide-streams-on-a-runtime]: crate::guide::streams#on-a-runtime"]
 #[doc = "[guide-testing]: crate::guide::testing"]
 #[cfg_attr(

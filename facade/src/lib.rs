@@ -91,7 +91,7 @@
 //! # Native options
 //!
 //! Desktops and servers have `isosocket::native`, which does not exist on the web:
-//! [`native::BuilderExt`] has request headers, proxies, TLS, keep-alive, compression
+//! [`native::BuilderExt`] has request headers, proxies, TLS, compression
 //! and TCP options, and [`native::EventsExt`] waits for events on a thread. A whole
 //! command-line program is in [`guide::native`].
 //!
@@ -114,8 +114,8 @@
 //! # What it is not
 //!
 //! - A server: it opens connections and accepts none.
-//! - A way to send pings, to fragment messages by hand or to use extensions of one's
-//!   own, as browsers offer none of that. (Natively keep-alive pings are an option.)
+//! - A way to send pings of one's own, to fragment messages by hand or to use extensions
+//!   of one's own, as browsers offer none of that. (Natively a heartbeat sends pings.)
 //! - A way to close with any code: a program may send 1000 and 3000 to 4999, as in a
 //!   page. Others are received.
 //! - A protocol: no rooms, no acknowledgements, no second try for a message that a lost
@@ -150,9 +150,9 @@ use std::future::Future;
 pub use isosocket_core::mock;
 pub use isosocket_core::{
     Binary, Bind, Binding, CloseError, CloseEvent, Closed, Data, ErrorEvent, ErrorKind, Event,
-    EventKind, IntoUrl, Loss, MaybeSend, Message, MessageRef, NewError, NotText, OpenError,
-    ReadyState, Retry, SendError, SendReady, Socket, Status, Statuses, SyntaxError, Text, Timeout,
-    TlsFailure, UnknownEvent,
+    EventKind, Heartbeat, IntoUrl, Loss, MaybeSend, Message, MessageRef, NewError, NotText,
+    OpenError, ReadyState, Retry, SendError, SendReady, Socket, Status, Statuses, SyntaxError,
+    Text, Timeout, TlsFailure, UnknownEvent,
 };
 #[cfg(feature = "json")]
 pub use isosocket_core::{JsonError, JsonEvents, SendJsonError};

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use clap::{CommandFactory, Parser};
 use isosocket::native::{BuilderExt, ConnectStep, Deflate, Proxy};
-use isosocket::{Event, Message, NewError, Reconnecting, Retry, SendError, Status};
+use isosocket::{Event, Heartbeat, Message, NewError, Reconnecting, Retry, SendError, Status};
 
 use args::Args;
 use report::Report;
@@ -73,7 +73,7 @@ fn connect(args: &Args, news: &Sender<News>) -> Result<Reconnecting, NewError> {
     }
     if let Some(seconds) = args.keep_alive {
         let interval = Duration::from_secs(seconds);
-        builder = builder.keep_alive(interval, interval);
+        builder = builder.heartbeat(Heartbeat::new(interval, interval));
     }
     builder.connect()
 }

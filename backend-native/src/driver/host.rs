@@ -48,6 +48,10 @@ impl Host for NativeHost {
         }
     }
 
+    fn now(&self) -> Duration {
+        system::now().duration_since(system::clock_base())
+    }
+
     fn random(&self) -> u64 {
         u64::from_ne_bytes(random::bytes())
     }

@@ -100,8 +100,8 @@ impl Open {
         };
         let (stream, token) = share(wire);
         let session = Session::new(options, inflater, system::now());
-        seat.handle
-            .attach(stream.clone(), agreement, session.keeps_alive());
+        let notes_life = session.keeps_alive() || isosocket_core::watches_life();
+        seat.handle.attach(stream.clone(), agreement, notes_life);
         let open = Box::new(Open {
             seat,
             stream,
@@ -204,6 +204,7 @@ impl Open {
 
     fn resume(&mut self) {
         if self.reading == Reading::Paused {
+            self.seat.handle.note_read(system::now());
             // An end that came meanwhile is found by reading on.
             self.reading = Reading::ToTheEnd;
         }
@@ -469,6 +470,7 @@ impl Reader<'_> {
                 Err(error) => return found(self.session.on_read_error(error, now, facts)),
             };
             facts.handle.restore_credit();
+            facts.handle.note_read(now);
             *self.received = self.received.wrapping_add(read);
             let stopped = match in_place {
                 true => match self.session.appended(read, now, facts) {
@@ -482,6 +484,7 @@ impl Reader<'_> {
             }
             if self.session.may_pause() && facts.is_backlogged(self.receive_limit) {
                 *self.reading = Reading::Paused;
+                facts.handle.note_pause();
                 return Found::Nothing;
             }
             let short = read < wanted && *self.reading == Reading::On;
@@ -515,6 +518,7 @@ impl Reader<'_> {
         *self.leftover = bytes[used..].into();
         if self.session.may_pause() && facts.is_backlogged(self.receive_limit) {
             *self.reading = Reading::Paused;
+            facts.handle.note_pause();
             return Some(Found::Nothing);
         }
         Some(Found::More)
@@ -590,6 +594,10 @@ impl Facts for TurnFacts<'_> {
     fn queue(&mut self, frame: ControlFrame<'_>) {
         self.handle.queue_control(frame);
         self.queued = true;
+    }
+
+    fn round_trip(&mut self, time: Duration) {
+        self.handle.set_latency(time);
     }
 }
 

@@ -31,8 +31,10 @@ pub(crate) struct KeepAlive {
     times: KeepAliveTimes,
     /// When a byte last arrived or was accepted by the network.
     last_life: Instant,
-    /// When the ping was sent that is not answered yet.
+    /// When the ping was sent after which nothing has arrived yet.
     pinged: Option<Instant>,
+    /// When the ping was sent whose pong has not come yet.
+    awaited: Option<Instant>,
 }
 
 impl KeepAlive {
@@ -41,6 +43,7 @@ impl KeepAlive {
             times,
             last_life: now,
             pinged: None,
+            awaited: None,
         }
     }
 
@@ -55,6 +58,12 @@ impl KeepAlive {
     pub(crate) fn heard(&mut self, now: Instant) {
         self.alive(now);
         self.pinged = None;
+    }
+
+    /// A pong arrived: how long that took, if it answers a ping of ours.
+    pub(crate) fn on_pong(&mut self, now: Instant) -> Option<Duration> {
+        let sent = self.awaited.take()?;
+        Some(now.saturating_duration_since(sent))
     }
 
     /// When to look again; `None` for a time beyond the clock's range.
@@ -74,6 +83,7 @@ impl KeepAlive {
             Some(_) => Verdict::Dead,
             None => {
                 self.pinged = Some(now);
+                self.awaited = Some(now);
                 Verdict::Ping
             }
         }
@@ -109,6 +119,17 @@ mod tests {
         keep_alive.heard(start + 35 * SECOND);
         assert_eq!(keep_alive.deadline(), Some(start + 65 * SECOND));
         assert_eq!(keep_alive.judge(start + 65 * SECOND), Verdict::Ping);
+    }
+
+    #[test]
+    fn only_the_pong_of_a_ping_is_a_round_trip() {
+        let start = Instant::now();
+        let mut keep_alive = KeepAlive::new(TIMES, start);
+        assert_eq!(keep_alive.on_pong(start + SECOND), None);
+        assert_eq!(keep_alive.judge(start + 30 * SECOND), Verdict::Ping);
+        keep_alive.heard(start + 31 * SECOND);
+        assert_eq!(keep_alive.on_pong(start + 32 * SECOND), Some(2 * SECOND));
+        assert_eq!(keep_alive.on_pong(start + 33 * SECOND), None);
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub(crate) trait Facts {
 
     /// A control frame is to be queued.
     fn queue(&mut self, frame: ControlFrame<'_>);
+
+    /// A ping was answered after so long.
+    fn round_trip(&mut self, time: Duration);
 }
 
 /// Whether a session goes on.
@@ -128,9 +131,19 @@ impl Session {
         if !self.closing.decodes() || bytes.is_empty() {
             return (bytes.len(), Life::Alive);
         }
-        let mut received = Received { facts, close: None };
+        let mut received = Received {
+            facts,
+            close: None,
+            pong: false,
+        };
         let decoded = self.decoder.decode(bytes, arena, &mut received);
-        if let Some(frame) = received.close {
+        let Received { close, pong, .. } = received;
+        if let (true, Some(keep_alive)) = (pong, &mut self.keep_alive) {
+            if let Some(time) = keep_alive.on_pong(now) {
+                facts.round_trip(time);
+            }
+        }
+        if let Some(frame) = close {
             return (bytes.len(), self.on_peer_close(frame, now, facts));
         }
         match decoded {
@@ -310,6 +323,8 @@ struct Received<'a, F> {
     facts: &'a mut F,
     /// The peer's Close frame, which is the last item.
     close: Option<Option<(u16, String)>>,
+    /// There was a pong.
+    pong: bool,
 }
 
 impl<F: Facts> Output for Received<'_, F> {
@@ -323,7 +338,7 @@ impl<F: Facts> Output for Received<'_, F> {
         match item {
             Item::Message(message) => return self.facts.message(message),
             Item::Ping(payload) => self.facts.queue(ControlFrame::Pong(payload)),
-            Item::Pong => {}
+            Item::Pong => self.pong = true,
             Item::Close(frame) => self.close = Some(frame),
         }
         Flow::GoOn

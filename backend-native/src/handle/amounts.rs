@@ -4,15 +4,9 @@
 //! so that neither needs an atomic read-modify-write. The counters may wrap:
 //! only their differences count.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::engine::send::{Taken, padding};
-use crate::system;
-
-/// In place of a time: the network has taken nothing so far.
-const NEVER: u64 = 1;
 
 #[derive(Debug, Default)]
 pub(super) struct Amounts {
@@ -25,8 +19,6 @@ pub(super) struct Amounts {
     /// Payload that the network has taken, and that a program on the loop's own
     /// thread still sees as buffered until it yields (S49).
     held: AtomicUsize,
-    /// When the network last took bytes, in milliseconds. 0: nobody asks.
-    last_write: AtomicU64,
 }
 
 impl Amounts {
@@ -42,9 +34,6 @@ impl Amounts {
         if taken != Taken::default() {
             grow(&self.taken_payload, taken.payload);
             grow(&self.taken_padding, taken.padding);
-        }
-        if written > 0 && self.last_write.load(Ordering::Relaxed) != 0 {
-            self.last_write.store(milliseconds(), Ordering::Relaxed);
         }
     }
 
@@ -87,33 +76,10 @@ impl Amounts {
     pub(super) fn release_held(&self) {
         self.held.store(0, Ordering::Relaxed);
     }
-
-    /// From now on the time of the last write is noted.
-    pub(super) fn note_writes(&self) {
-        self.last_write.store(NEVER, Ordering::Relaxed);
-    }
-
-    /// When the network last took bytes, if that is noted.
-    pub(super) fn last_write(&self) -> Option<Instant> {
-        match self.last_write.load(Ordering::Relaxed) {
-            0 | NEVER => None,
-            time => Some(clock_base() + Duration::from_millis(time)),
-        }
-    }
 }
 
 /// Only one thread at a time changes a counter.
 fn grow(counter: &AtomicUsize, by: usize) {
     let before = counter.load(Ordering::Relaxed);
     counter.store(before.wrapping_add(by), Ordering::Release);
-}
-
-/// Milliseconds since the first call, and more than [`NEVER`].
-fn milliseconds() -> u64 {
-    system::now().duration_since(clock_base()).as_millis() as u64 + NEVER + 1
-}
-
-fn clock_base() -> Instant {
-    static BASE: OnceLock<Instant> = OnceLock::new();
-    *BASE.get_or_init(system::now)
 }

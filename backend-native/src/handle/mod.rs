@@ -9,6 +9,7 @@
 //!   parent's connections nor reads from them (S114).
 
 mod amounts;
+mod life;
 mod packer;
 mod sending;
 mod spares;
@@ -16,9 +17,10 @@ mod spares;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use self::amounts::Amounts;
+use self::life::Life;
 pub(crate) use self::packer::Packer;
 pub(crate) use self::spares::free_spares;
 use self::spares::{recycle, spare};
@@ -91,7 +93,7 @@ pub(crate) struct Handle {
     drain_mark: AtomicUsize,
     send_limit: usize,
     /// There once the connection is established.
-    agreement: OnceLock<Option<Box<Agreement>>>,
+    extras: OnceLock<Option<Box<Extras>>>,
 }
 
 /// What few connections have, and only after the opening handshake.
@@ -101,6 +103,14 @@ pub(crate) struct Agreement {
     pub(crate) packer: Option<Packer>,
     /// What the program may read of the reply, if it says anything.
     pub(crate) response: Option<Arc<Response>>,
+}
+
+/// What few connections need.
+#[derive(Debug)]
+struct Extras {
+    agreement: Agreement,
+    /// There if somebody asks for signs of life.
+    life: Option<Life>,
 }
 
 #[derive(Debug, Default)]
@@ -135,7 +145,7 @@ impl Handle {
             amounts: Amounts::default(),
             drain_mark: AtomicUsize::new(NO_MARK),
             send_limit,
-            agreement: OnceLock::new(),
+            extras: OnceLock::new(),
         }
     }
 
@@ -166,23 +176,26 @@ impl Handle {
 
     /// The server's answer to the opening handshake, once the connection is established.
     pub(crate) fn response(&self) -> Option<Arc<Response>> {
-        let agreement = self.agreement.get()?.as_ref();
-        let response = agreement.and_then(|agreement| agreement.response.clone());
+        let extras = self.extras.get()?.as_ref();
+        let response = extras.and_then(|extras| extras.agreement.response.clone());
         Some(response.unwrap_or_else(|| Arc::new(Response::new(101, std::iter::empty()))))
     }
 
     fn packer(&self) -> Option<&Packer> {
-        self.agreement.get()?.as_ref()?.packer.as_ref()
+        self.extras.get()?.as_ref()?.agreement.packer.as_ref()
+    }
+
+    #[inline]
+    fn life(&self) -> Option<&Life> {
+        self.extras.get()?.as_ref()?.life.as_ref()
     }
 
     /// The connection is established.
-    pub(crate) fn attach(&self, stream: Arc<Stream>, agreement: Agreement, keeps_alive: bool) {
-        let is_empty = agreement.packer.is_none() && agreement.response.is_none();
-        let agreement = (!is_empty).then(|| Box::new(agreement));
-        self.agreement.get_or_init(|| agreement);
-        if keeps_alive {
-            self.amounts.note_writes();
-        }
+    pub(crate) fn attach(&self, stream: Arc<Stream>, agreement: Agreement, notes_life: bool) {
+        let agrees = agreement.packer.is_some() || agreement.response.is_some();
+        let life = notes_life.then(Life::default);
+        let extras = (agrees || notes_life).then(|| Box::new(Extras { agreement, life }));
+        self.extras.get_or_init(|| extras);
         self.lock_writer().stream = Some(stream);
     }
 
@@ -317,7 +330,7 @@ impl Handle {
             Ok(written) => {
                 let mut taken = Taken::default();
                 let chunk = outgoing.advance(written, &mut taken);
-                self.amounts.take(taken, written);
+                self.note_written(taken, written);
                 Ok(Some((written, chunk)))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -366,9 +379,49 @@ impl Handle {
         self.amounts.written()
     }
 
-    /// When the network last took bytes, if keep-alive needs to know.
+    /// The network has taken so much. Called by the holder of the write token.
+    #[inline]
+    fn note_written(&self, taken: Taken, written: usize) {
+        self.amounts.take(taken, written);
+        if let Some(life) = self.life().filter(|_| written > 0) {
+            life.note_write();
+        }
+    }
+
+    /// When the network last took bytes, if that is noted.
     pub(crate) fn last_write(&self) -> Option<Instant> {
-        self.amounts.last_write()
+        self.life()?.last_write()
+    }
+
+    /// Bytes have arrived, or are read again.
+    #[inline]
+    pub(crate) fn note_read(&self, now: Instant) {
+        if let Some(life) = self.life() {
+            life.note_read(now);
+        }
+    }
+
+    /// Nothing is read from now on.
+    pub(crate) fn note_pause(&self) {
+        if let Some(life) = self.life() {
+            life.note_pause();
+        }
+    }
+
+    /// When there was a last sign of life, if that is noted (S107).
+    pub(crate) fn last_life(&self) -> Option<Duration> {
+        self.life()?.last()
+    }
+
+    /// The last round trip of a ping.
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        self.life()?.latency()
+    }
+
+    pub(crate) fn set_latency(&self, latency: Duration) {
+        if let Some(life) = self.life() {
+            life.set_latency(latency);
+        }
     }
 
     /// The payload bytes that a program sees as buffered (S48, S49).

@@ -276,7 +276,7 @@ impl Handle {
             writer.outgoing = Some(outgoing);
             self.full.store(true, Ordering::Relaxed);
         }
-        self.amounts.take(taken, written);
+        self.note_written(taken, written);
         Ok(())
     }
 

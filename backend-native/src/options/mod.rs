@@ -90,15 +90,15 @@ impl NativeOptions {
     }
 
     fn check_times(&self) -> Result<(), &'static str> {
-        if let Some(KeepAliveTimes { interval, timeout }) = self.keep_alive {
-            if interval.is_zero() || timeout.is_zero() {
-                return Err("keep_alive: a time of zero");
-            }
-        }
         match self.tcp.keepalive.map(whole_seconds) {
             None | Some(1..=LONGEST_KEEPALIVE) => Ok(()),
             Some(_) => Err("tcp_keepalive: not between 1 s and 32767 s"),
         }
+    }
+
+    /// See [`Transport::set_pings`](isosocket_core::Transport::set_pings).
+    pub(crate) fn set_pings(&mut self, times: Option<(Duration, Duration)>) {
+        self.keep_alive = times.map(|(interval, timeout)| KeepAliveTimes { interval, timeout });
     }
 
     /// Sets up a socket that is about to be used. TCP_NODELAY always: a message
@@ -142,7 +142,7 @@ fn whole_seconds(time: Duration) -> u64 {
 /// let socket = WebSocket::builder("wss://example.org/")
 ///     .header("Authorization", "Bearer abc")
 ///     .proxy(Proxy::new("socks5://127.0.0.1:1080")?)
-///     .keep_alive(Duration::from_secs(30), Duration::from_secs(10))
+///     .tcp_keepalive(Duration::from_secs(60))
 ///     .connect()?;
 /// # Ok(())
 /// # }
@@ -196,21 +196,6 @@ pub trait BuilderExt: Sized {
     /// let builder = WebSocket::builder("wss://example.org/").proxy_from_environment();
     /// ```
     fn proxy_from_environment(self) -> Self;
-
-    /// Pings a peer that was silent for `interval`, and fails the connection
-    /// when nothing is heard within `timeout` after that. Off by default.
-    /// `connect` fails with [`NewError::Option`] if either is zero.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use isosocket::WebSocket;
-    /// use isosocket::native::BuilderExt;
-    ///
-    /// // A server that vanished is noticed within about 40 seconds.
-    /// let builder = WebSocket::builder("wss://example.org/")
-    ///     .keep_alive(Duration::from_secs(30), Duration::from_secs(10));
-    /// ```
-    fn keep_alive(self, interval: Duration, timeout: Duration) -> Self;
 
     /// Connects also to the ports that browsers block, such as 5060, 6000, 6667 and
     /// 10080 (the "bad ports" of the WHATWG Fetch standard). Without this the socket
@@ -401,11 +386,6 @@ where
 
     fn proxy_from_environment(mut self) -> Self {
         self.native_mut().as_mut().proxy_from_environment = true;
-        self
-    }
-
-    fn keep_alive(mut self, interval: Duration, timeout: Duration) -> Self {
-        self.native_mut().as_mut().keep_alive = Some(KeepAliveTimes { interval, timeout });
         self
     }
 

@@ -4,6 +4,9 @@
 //! In a build with `--cfg isosocket_simulation` a model of it takes its place, and the
 //! same code runs in simulated time: see `tests/simulation`.
 
+use std::sync::OnceLock;
+use std::time::Instant;
+
 #[cfg(not(isosocket_simulation))]
 mod real;
 #[cfg(isosocket_simulation)]
@@ -13,3 +16,9 @@ pub(crate) mod simulated;
 pub(crate) use real::*;
 #[cfg(isosocket_simulation)]
 pub(crate) use simulated::*;
+
+/// A moment in the past, from which times that are stored are counted.
+pub(crate) fn clock_base() -> Instant {
+    static BASE: OnceLock<Instant> = OnceLock::new();
+    *BASE.get_or_init(now)
+}

@@ -27,18 +27,72 @@ pub(crate) trait Keeps {
 
 /// A handler for events of a socket of type `S`.
 pub(crate) trait Listener<S>: MaybeSend {
-    fn call(&mut self, socket: &S, event: &Event);
+    /// An event. A listener that comes first takes a message by leaving another event in
+    /// its place.
+    fn call(&mut self, socket: &S, event: &mut Event);
 }
 
 impl<S, F: FnMut(&S, &Event) + MaybeSend> Listener<S> for F {
-    fn call(&mut self, socket: &S, event: &Event) {
+    fn call(&mut self, socket: &S, event: &mut Event) {
         self(socket, event);
     }
 }
 
+/// What a handler is for.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Interest {
+    Open,
+    Message,
+    Error,
+    Close,
+    /// All events, before all handlers, and as soon as they are reported: of a heartbeat.
+    /// Whoever adds this or one of the next calls [`use_first`].
+    Heartbeat,
+    /// The same, of an idle timeout.
+    IdleTimeout,
+    /// None: a heartbeat by pings was asked for, and there are none.
+    NoPings,
+    /// None: a time of zero was asked for.
+    ZeroTime,
+}
+
+impl From<EventKind> for Interest {
+    #[inline(always)]
+    fn from(kind: EventKind) -> Self {
+        match kind {
+            EventKind::Open => Interest::Open,
+            EventKind::Message => Interest::Message,
+            EventKind::Error => Interest::Error,
+            EventKind::Close => Interest::Close,
+        }
+    }
+}
+
+/// Whether the program has a handler that comes first.
+///
+/// A page whose program links no caller of [`use_first`] never writes here. So the
+/// optimizer of a whole program removes everything that stands behind [`has_first`].
+static HAS_FIRST: AtomicBool = AtomicBool::new(false);
+
+#[inline(always)]
+pub(crate) fn has_first() -> bool {
+    HAS_FIRST.load(Ordering::Relaxed)
+}
+
+pub(crate) fn use_first() {
+    HAS_FIRST.store(true, Ordering::Relaxed);
+}
+
+/// Whether a heartbeat or an idle timeout of core's may ask a transport when there was a
+/// last sign of life.
+#[doc(hidden)]
+pub fn watches_life() -> bool {
+    has_first()
+}
+
 /// A handler for the events of one kind, until it is unbound.
 pub(crate) struct Slot<S> {
-    kind: EventKind,
+    kind: Interest,
     /// Whether it is still bound. `None` if it can never be unbound.
     live: Option<Arc<AtomicBool>>,
     /// `None` while it is dropped.
@@ -47,15 +101,19 @@ pub(crate) struct Slot<S> {
 
 impl<S> Slot<S> {
     pub(crate) fn new(
-        kind: EventKind,
+        kind: impl Into<Interest>,
         live: Option<Arc<AtomicBool>>,
         listener: Box<dyn Listener<S>>,
     ) -> Self {
         Slot {
-            kind,
+            kind: kind.into(),
             live,
             listener: Some(listener),
         }
+    }
+
+    pub(crate) fn interest(&self) -> Interest {
+        self.kind
     }
 
     #[inline]
@@ -146,14 +204,33 @@ impl<S: Keeps> Delivery<S> {
     /// the end is all that is still delivered.
     #[inline(never)]
     fn sweep_handlers(&mut self, only_end: bool) {
-        let is_for_end = |slot: &Slot<S>| matches!(slot.kind, EventKind::Error | EventKind::Close);
+        let is_for_end = |slot: &Slot<S>| matches!(slot.kind, Interest::Error | Interest::Close);
         self.handlers
             .retain(|slot| slot.is_live() && (!only_end || is_for_end(slot)));
     }
 
     /// Whether somebody wants events of this kind.
     fn want(&self, kind: EventKind) -> bool {
+        let kind = kind.into();
         self.streams.is_some() || self.handlers.iter().any(|slot| slot.kind == kind)
+    }
+
+    /// Shows an event that was just reported to the handlers that come first. Returns
+    /// whether one of them took it, so that no other gets it.
+    #[cold]
+    pub(crate) fn show_first(&mut self, socket: &S, event: &mut Event) -> bool {
+        let kind = event.kind();
+        for slot in &mut self.handlers {
+            if let (Interest::Heartbeat | Interest::IdleTimeout, Some(listener)) =
+                (slot.kind, &mut slot.listener)
+            {
+                listener.call(socket, event);
+                if event.kind() != kind {
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     /// Delivers an event, or keeps it for the first listener (S101). The event is taken if
@@ -163,7 +240,7 @@ impl<S: Keeps> Delivery<S> {
         let kind = event.kind();
         let mut wanted = self.streams.is_some();
         for slot in &mut self.handlers {
-            if slot.kind != kind {
+            if slot.kind != kind.into() {
                 continue;
             }
             wanted = true;
@@ -236,7 +313,7 @@ impl<S: Keeps> Delivery<S> {
     /// Whether a full stream also keeps messages from a handler. True only the first time,
     /// so that the log says it once.
     pub(crate) fn blocks_handlers(&mut self) -> bool {
-        let is_for_messages = |slot: &Slot<S>| slot.kind == EventKind::Message;
+        let is_for_messages = |slot: &Slot<S>| slot.kind == Interest::Message;
         self.handlers.iter().any(is_for_messages) && !mem::replace(&mut self.told_of_pause, true)
     }
 

@@ -131,4 +131,11 @@ impl<H: Host> Host for MockableHost<H> {
             MockableHost::Mock(host) => host.random(),
         }
     }
+
+    fn now(&self) -> Duration {
+        match self {
+            MockableHost::Real(host) => host.now(),
+            MockableHost::Mock(host) => host.now(),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! Invariant: nothing happens inside a call; the network is asked to come by.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::connection::{Connection, Phase};
 use super::script::Sent;
@@ -115,6 +116,16 @@ impl Transport for Mock {
     fn resume(&self) {
         self.connection.lock().paused = false;
         self.connection.wake(&self.world);
+    }
+
+    fn set_pings(_: &mut (), _: Option<(Duration, Duration)>) -> bool {
+        false
+    }
+
+    fn last_life(&self) -> Option<Duration> {
+        // While nothing is read the peer's silence proves nothing.
+        let is_paused = self.connection.lock().paused;
+        is_paused.then(|| self.world.with(|state| state.now))
     }
 
     fn detach(&self) {

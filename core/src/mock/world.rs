@@ -205,6 +205,11 @@ impl Host for MockHost {
         let random = |state: &mut State| state.random.next();
         self.0.as_ref().map_or(0, |world| world.with(random))
     }
+
+    fn now(&self) -> Duration {
+        let now = |world: &Arc<World>| world.with(|state| state.now);
+        self.0.as_ref().map_or(Duration::ZERO, now)
+    }
 }
 
 impl Drop for MockTimer {

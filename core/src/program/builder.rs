@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::delivery::{Letter, Mail, Slot};
+use crate::delivery::{Interest, Letter, Mail, Slot, has_first};
 use crate::socket::carrier::supported;
 use crate::socket::request::{Shown, Subprotocols, ask_for};
 use crate::{
@@ -85,7 +85,7 @@ pub struct Builder<T: Transport> {
     subprotocols: Subprotocols,
     options: Options,
     native: T::Options,
-    handlers: Mail<WebSocket<T>>,
+    pub(crate) handlers: Mail<WebSocket<T>>,
 }
 
 impl<T: Transport> Builder<T> {
@@ -399,6 +399,9 @@ impl<T: Transport> Builder<T> {
         if !supported::<T>() {
             return Err(NewError::NotSupported);
         }
+        if has_first() {
+            check(&self.handlers)?;
+        }
         let request = Request::new(&self.url, self.subprotocols, self.options, self.native)?;
         WebSocket::start(request, self.handlers)
     }
@@ -423,6 +426,24 @@ impl<T: Transport> Builder<T> {
     pub fn open(self) -> Open<T> {
         Open::new(self.connect())
     }
+}
+
+/// Whether all handlers that come first are possible.
+fn check<S>(handlers: &Mail<S>) -> Result<(), NewError> {
+    for letter in handlers {
+        match letter {
+            Letter::Handler(slot) if slot.interest() == Interest::NoPings => {
+                let option = "heartbeat without a message";
+                return Err(NewError::OptionNotSupported(option));
+            }
+            Letter::Handler(slot) if slot.interest() == Interest::ZeroTime => {
+                let what = "a heartbeat or an idle timeout with a time of zero";
+                return Err(NewError::Option(what.to_owned()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 impl<T: Transport> fmt::Debug for Builder<T> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::time::Duration;
 
 use crate::{Bind, CloseError, CloseEvent, Closed, Data, Events, ReadyState, SendError};
 use crate::{SendReady, Sender, Transport, WebSocket};
@@ -125,6 +126,19 @@ pub trait Socket: Bind + Clone + Debug + Eq + Hash + Send + Sync {
     /// }
     /// ```
     fn buffered_amount(&self) -> usize;
+
+    /// The last round trip of the heartbeat: see [`WebSocket::latency`].
+    ///
+    /// ```
+    /// use isosocket::Socket;
+    ///
+    /// fn print(socket: &impl Socket) {
+    ///     if let Some(latency) = socket.latency() {
+    ///         println!("{} ms", latency.as_millis());
+    ///     }
+    /// }
+    /// ```
+    fn latency(&self) -> Option<Duration>;
 
     /// The URL, as the WHATWG parser serializes it.
     ///
@@ -252,6 +266,10 @@ impl<T: Transport> Socket for WebSocket<T> {
 
     fn buffered_amount(&self) -> usize {
         WebSocket::buffered_amount(self)
+    }
+
+    fn latency(&self) -> Option<Duration> {
+        WebSocket::latency(self)
     }
 
     fn url(&self) -> &str {

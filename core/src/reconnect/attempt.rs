@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::Status;
 use super::options::{BoxError, UrlFuture};
 use super::policy::{LONGEST_RETRY_AFTER, Loss, Retry};
-use super::transport::{Phase, Reconnect, Wait};
+use super::transport::{Phase, Reconnect, State, Wait};
 use crate::base::guard::{Owned, logging};
 use crate::delivery::relay::Relay;
 use crate::socket::inner::OuterTurn;
@@ -268,6 +268,22 @@ fn hold<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
             (state.attempt, state.retries) = (0, 0);
         }
     }
+}
+
+/// The connection is held for dead.
+pub(crate) fn lose_open<T: Transport>(turn: &mut Turn<Reconnect<T>>, error: ErrorEvent) {
+    let link = turn.link();
+    let reconnect = link.transport();
+    let (serial, line) = match &*reconnect.state() {
+        State {
+            phase: Phase::Open(line, _),
+            ..
+        } => (reconnect.serial(), line.clone()),
+        _ => return,
+    };
+    // What it reports from now on is that of an earlier one.
+    lose(turn, serial, Some(error), CloseEvent::abnormal());
+    line.carrier().abort();
 }
 
 /// A connection ended, or an attempt to make one.

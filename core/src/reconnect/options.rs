@@ -19,6 +19,9 @@ use crate::{Binding, Builder, Host, IntoUrl, MaybeSend, SharedCell, Transport, W
 /// What a URL that is asked for may fail with.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
+/// The default heartbeat: pings after this silence, and dead after that one.
+const PINGS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15));
+
 /// The options of a reconnecting socket; see the methods of [`Builder`].
 #[doc(hidden)]
 #[derive(Debug)]
@@ -40,8 +43,11 @@ impl<T: Transport> Clone for ReconnectOptions<T> {
 
 impl<T: Transport> Default for ReconnectOptions<T> {
     fn default() -> Self {
+        let mut inner = T::Options::default();
+        // Where there are pings, a connection that is dead is noticed.
+        T::set_pings(&mut inner, Some(PINGS));
         ReconnectOptions {
-            inner: T::Options::default(),
+            inner,
             policy: Policy::default(),
             hooks: Arc::default(),
         }

@@ -6,6 +6,7 @@
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
 use super::attempt::{self, Asking};
 use super::options::{Hooks, ReconnectOptions};
@@ -17,7 +18,7 @@ use crate::socket::carrier::{HostOf, host, supported};
 use crate::socket::inner::InnerConnection;
 use crate::{
     CloseEvent, ErrorEvent, Host, Link, MessageRef, NewError, Options, Refusal, Report, Request,
-    SharedCell, Transport, WebSocket,
+    SharedCell, Transport, Turn, WebSocket,
 };
 
 type Timer<T> = <HostOf<T> as Host>::Timer;
@@ -373,6 +374,35 @@ impl<T: Transport> Transport for Reconnect<T> {
         if let Some(line) = line {
             line.carrier().resume();
         }
+    }
+
+    fn set_pings(options: &mut Self::Options, times: Option<(Duration, Duration)>) -> bool {
+        T::set_pings(&mut options.inner, times)
+    }
+
+    fn latency(&self) -> Option<Duration> {
+        self.state().phase.line()?.carrier().latency()
+    }
+
+    fn send_heartbeat(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
+        let mut state = self.state();
+        let State { phase, queue, .. } = &mut *state;
+        let Phase::Open(line, _) = phase else {
+            return Err(Refusal::Connecting);
+        };
+        queue.flush(line.carrier());
+        match queue.is_empty() {
+            true => line.carrier().send_heartbeat(message),
+            false => Err(Refusal::Full),
+        }
+    }
+
+    fn last_life(&self) -> Option<Duration> {
+        self.state().phase.line()?.carrier().last_life()
+    }
+
+    fn lose(turn: &mut Turn<Self>, error: ErrorEvent) {
+        attempt::lose_open(turn, error);
     }
 
     fn failing(&self, socket: &WebSocket<Self>, error: &ErrorEvent) {

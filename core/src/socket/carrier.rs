@@ -4,6 +4,8 @@
 //! Invariant: no type of a program shows the difference. So the feature `mock` changes the
 //! type of no socket. Without that feature nothing here has a cost.
 
+use std::time::Duration;
+
 #[cfg(feature = "mock")]
 use crate::mock::{Mock, Stand};
 use crate::{ErrorEvent, Link, MessageRef, NewError, Refusal, Request, Transport, WebSocket};
@@ -71,6 +73,18 @@ impl<T: Transport> Carrier<T> {
     #[inline]
     pub(crate) fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
         on_either!(self, carrier => carrier.send(message))
+    }
+
+    pub(crate) fn send_heartbeat(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
+        on_either!(self, carrier => carrier.send_heartbeat(message))
+    }
+
+    pub(crate) fn last_life(&self) -> Option<Duration> {
+        on_either!(self, carrier => carrier.last_life())
+    }
+
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        on_either!(self, carrier => carrier.latency())
     }
 
     pub(crate) fn abort(&self) {

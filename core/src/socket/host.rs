@@ -33,6 +33,9 @@ pub trait Host: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// Random bits. They need not be good enough for secrets.
     fn random(&self) -> u64;
+
+    /// The time since some moment in the past. It never goes back.
+    fn now(&self) -> Duration;
 }
 
 /// The host of a target without a transport: nothing ever happens on it.
@@ -47,5 +50,9 @@ impl Host for () {
 
     fn random(&self) -> u64 {
         0
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
     }
 }

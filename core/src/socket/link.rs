@@ -10,8 +10,8 @@ use std::sync::atomic::Ordering;
 
 use crate::base::guard::logging;
 use crate::base::thin_vec::ThinVec;
-use crate::delivery::Delivery;
 use crate::delivery::relay::Relay;
+use crate::delivery::{Delivery, has_first};
 use crate::socket::machine::{Decision, Input, step};
 use crate::socket::request::without_secrets;
 use crate::socket::shared::Shared;
@@ -248,14 +248,30 @@ impl<T: Transport> Turn<T> {
     #[inline(always)]
     fn deliver(&mut self, event: &mut Event) {
         if let Some(delivery) = &mut self.delivery {
+            if has_first() && delivery.show_first(&self.socket, event) {
+                return;
+            }
             delivery.deliver(&self.socket, event);
         }
     }
 
     /// The same for an event that is rare.
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, mut event: Event) {
         if let Some(delivery) = &mut self.delivery {
+            if has_first() && delivery.show_first(&self.socket, &mut event) {
+                return;
+            }
             delivery.tell(&self.socket, event);
+        }
+    }
+
+    /// Core holds the connection for dead: the socket fails.
+    pub(crate) fn fail(&mut self, error: ErrorEvent) {
+        if fail(&self.socket, &error) {
+            self.changed = true;
+            self.tell(Event::Error(error));
+            self.check_mail();
+            self.tell(Event::Close(CloseEvent::abnormal()));
         }
     }
 

@@ -3,7 +3,8 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use once_cell::race::OnceBox;
 
@@ -61,6 +62,9 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) refused: AtomicUsize,
     /// Payload bytes refused because the socket was closing or closed.
     pub(crate) unsent: AtomicUsize,
+    /// The round trip that a heartbeat with messages measured, in microseconds, up to
+    /// 71 minutes. 0: none.
+    latency: AtomicU32,
     /// The number of handles. Links and streams also hold the `Arc`, and do not count.
     pub(crate) handles: AtomicUsize,
     /// A turn is under way. It has a handle of its own.
@@ -95,6 +99,7 @@ impl<T: Transport> Shared<T> {
             limits,
             refused: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
+            latency: AtomicU32::new(0),
             handles: AtomicUsize::new(1),
             in_turn: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
@@ -124,6 +129,21 @@ impl<T: Transport> Shared<T> {
     /// Whether the connection was ever established.
     pub(crate) fn was_established(&self) -> bool {
         self.state() != ReadyState::Connecting && self.accepted.get().is_some()
+    }
+
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        match self.latency.load(Ordering::Relaxed) {
+            0 => None,
+            microseconds => Some(Duration::from_micros(microseconds.into())),
+        }
+    }
+
+    pub(crate) fn set_latency(&self, latency: Duration) {
+        // One that is too short to be measured is not none.
+        let microseconds = u32::try_from(latency.as_micros())
+            .unwrap_or(u32::MAX)
+            .max(1);
+        self.latency.store(microseconds, Ordering::Relaxed);
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -1,6 +1,8 @@
 //! The contract between core and a backend.
 
-use crate::{ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, WebSocket};
+use std::time::Duration;
+
+use crate::{ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, Turn, WebSocket};
 
 /// One connection of a backend, owned by the socket that uses it.
 ///
@@ -204,4 +206,42 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// Nobody listens any more. The transport drops the link now, and finishes the
     /// closing handshake by itself.
     fn detach(&self);
+
+    // The rest serves heartbeats. A transport of one's own needs none of it.
+
+    /// Has connections ping a silent peer: after how long a silence, and how long it may
+    /// last after that. `None`: no pings. Returns whether there are pings at all.
+    #[doc(hidden)]
+    fn set_pings(_options: &mut Self::Options, _times: Option<(Duration, Duration)>) -> bool {
+        false
+    }
+
+    /// The last round trip of a ping.
+    #[doc(hidden)]
+    fn latency(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Sends a heartbeat's message. It is never kept for another connection.
+    ///
+    /// # Errors
+    /// As [`send`](Transport::send).
+    #[doc(hidden)]
+    fn send_heartbeat(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
+        self.send(message)
+    }
+
+    /// When a byte last arrived, or was accepted by the network, on the clock of the
+    /// host; or now, while the transport does not read. `None` where only messages are
+    /// seen.
+    #[doc(hidden)]
+    fn last_life(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Core holds the connection for dead.
+    #[doc(hidden)]
+    fn lose(turn: &mut Turn<Self>, error: ErrorEvent) {
+        turn.fail(error);
+    }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use isosocket_core::{CloseEvent, Event, EventKind, Events, ReadyState, WebSocket};
+use isosocket_core::{CloseEvent, Event, EventKind, Events, Heartbeat, ReadyState, WebSocket};
 use isosocket_native::simulation;
 use isosocket_native::{BuilderExt, EventLoop, Native};
 
@@ -127,7 +127,7 @@ impl Program {
             .receive_limit(plan.receive_limit)
             .max_message_size(plan.max_message_size);
         if let Some((interval, timeout)) = plan.keep_alive {
-            builder = builder.keep_alive(interval, timeout);
+            builder = builder.heartbeat(Heartbeat::new(interval, timeout));
         }
         let entered = event_loop.enter();
         let socket = builder.connect().map_err(|error| error.to_string())?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Source, code_lines};
 
 /// The folders, from the lowest to the highest.
-const LAYERS: [&str; 9] = [
+const LAYERS: [&str; 10] = [
     "base",
     "message",
     "event",
@@ -13,6 +13,7 @@ const LAYERS: [&str; 9] = [
     "delivery",
     "socket",
     "program",
+    "heartbeat",
     "reconnect",
     "mock",
 ];

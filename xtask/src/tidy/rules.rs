@@ -12,6 +12,7 @@ const RULES: &str = "facade/guide/reconnecting.md";
 /// The tests that cite them, in a comment: files, and folders of them.
 const TESTS: &[&str] = &[
     "core/tests/reconnect/",
+    "core/tests/heartbeat.rs",
     "tests/src/cases/reconnecting.rs",
     "backend-native/tests/reconnecting.rs",
 ];

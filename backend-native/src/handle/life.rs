@@ -1,0 +1,79 @@
+//! When a connection last gave a sign of life, and how long a ping took (S107).
+//!
+//! Only connections with a heartbeat or an idle timeout have this.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::system;
+
+/// In place of a time: there was nothing so far.
+const NEVER: u64 = 0;
+/// In place of a time: nothing is read, so the peer's silence proves nothing.
+const PAUSED: u64 = u64::MAX;
+
+/// Times are in milliseconds.
+#[derive(Debug, Default)]
+pub(super) struct Life {
+    last_write: AtomicU64,
+    last_read: AtomicU64,
+    /// The last round trip of a ping, in microseconds, up to 71 minutes. 0: none.
+    latency: AtomicU32,
+}
+
+impl Life {
+    /// The network has taken bytes.
+    pub(super) fn note_write(&self) {
+        self.last_write
+            .store(stored(system::now()), Ordering::Relaxed);
+    }
+
+    /// Bytes have arrived, or are read again.
+    pub(super) fn note_read(&self, now: Instant) {
+        self.last_read.store(stored(now), Ordering::Relaxed);
+    }
+
+    /// Nothing is read from now on.
+    pub(super) fn note_pause(&self) {
+        self.last_read.store(PAUSED, Ordering::Relaxed);
+    }
+
+    /// The last sign of life, as the time since the clock's base.
+    pub(super) fn last(&self) -> Option<Duration> {
+        let read = match self.last_read.load(Ordering::Relaxed) {
+            PAUSED => stored(system::now()),
+            time => time,
+        };
+        since_base(read.max(self.last_write.load(Ordering::Relaxed)))
+    }
+
+    /// When the network last took bytes.
+    pub(super) fn last_write(&self) -> Option<Instant> {
+        let time = since_base(self.last_write.load(Ordering::Relaxed))?;
+        Some(system::clock_base() + time)
+    }
+
+    pub(super) fn latency(&self) -> Option<Duration> {
+        match self.latency.load(Ordering::Relaxed) {
+            0 => None,
+            microseconds => Some(Duration::from_micros(microseconds.into())),
+        }
+    }
+
+    pub(super) fn set_latency(&self, latency: Duration) {
+        // One that is too short to be measured is not none.
+        let microseconds = u32::try_from(latency.as_micros()).unwrap_or(u32::MAX);
+        self.latency.store(microseconds.max(1), Ordering::Relaxed);
+    }
+}
+
+/// Milliseconds since the clock's base, and more than [`NEVER`].
+fn stored(time: Instant) -> u64 {
+    let since = time.saturating_duration_since(system::clock_base());
+    since.as_millis() as u64 + NEVER + 1
+}
+
+fn since_base(stored: u64) -> Option<Duration> {
+    let milliseconds = stored.checked_sub(NEVER + 1)?;
+    Some(Duration::from_millis(milliseconds))
+}

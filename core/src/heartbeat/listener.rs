@@ -1,0 +1,223 @@
+//! The listener that keeps a socket's heartbeat, and its timer.
+//!
+//! It comes before all other listeners of its socket. Its timer rings outside every
+//! turn, and takes one. Invariant: it knows the socket weakly, so nothing is left of it
+//! when the socket ends.
+
+use std::fmt;
+use std::mem;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::beat::{Beat, Rule, Verdict};
+use super::options::IsAnswer;
+use crate::base::guard::Owned;
+use crate::base::maybe_send::Lock;
+use crate::delivery::Listener;
+use crate::socket::carrier::{HostOf, host};
+use crate::socket::shared::Shared;
+use crate::{
+    Data, ErrorEvent, ErrorKind, Event, Host, Link, Message, ReadyState, Timeout, Transport, Turn,
+    WebSocket,
+};
+
+/// How often a peer that seems dead is looked at again before that is believed: what has
+/// arrived may come behind the timer (S106).
+const ROUNDS: u32 = 2;
+
+/// A heartbeat, or an idle timeout.
+pub(crate) struct Watch<T: Transport> {
+    pulse: Arc<Pulse<T>>,
+    answer: Option<Owned<Box<dyn IsAnswer>>>,
+    delivers_answers: bool,
+}
+
+impl<T: Transport> Watch<T> {
+    pub(crate) fn new(
+        rule: Rule,
+        message: Option<Message>,
+        answer: Option<Owned<Box<dyn IsAnswer>>>,
+        delivers_answers: bool,
+    ) -> Self {
+        let pulse = Arc::new(Pulse {
+            rule,
+            message,
+            running: Lock::new(None),
+        });
+        Watch {
+            pulse,
+            answer,
+            delivers_answers,
+        }
+    }
+
+    /// A message arrived. Returns whether it is an answer that nobody else gets.
+    fn on_message(&mut self, socket: &WebSocket<T>, message: &Message) -> bool {
+        let answer = self.answer.as_mut();
+        let is_answer = answer
+            .and_then(|answer| answer.call(|answer| answer.call(message)))
+            .unwrap_or(false);
+        if let Some(running) = &mut *self.pulse.running.lock() {
+            let now = running.host.now();
+            running.beat.heard(now);
+            running.rounds = ROUNDS;
+            if let Some(sent) = running.sent.take_if(|_| is_answer) {
+                socket.shared.set_latency(now.saturating_sub(sent));
+            }
+        }
+        is_answer && !self.delivers_answers
+    }
+}
+
+impl<T: Transport> Listener<WebSocket<T>> for Watch<T> {
+    fn call(&mut self, socket: &WebSocket<T>, event: &mut Event) {
+        match event {
+            Event::Open => Pulse::begin(&self.pulse, socket),
+            Event::Message(message) => {
+                if self.on_message(socket, message) {
+                    *event = Event::Open;
+                }
+            }
+            Event::Error(_) | Event::Close(_) => self.pulse.end(),
+        }
+    }
+}
+
+/// What the listener and its timer share.
+struct Pulse<T: Transport> {
+    rule: Rule,
+    /// What is asked.
+    message: Option<Message>,
+    /// There while there is a connection.
+    running: Lock<Option<Running<T>>>,
+}
+
+struct Running<T: Transport> {
+    host: HostOf<T>,
+    beat: Beat,
+    /// When the question was sent that is not answered yet.
+    sent: Option<Duration>,
+    rounds: u32,
+    /// Dropping it cancels the call.
+    timer: Option<<HostOf<T> as Host>::Timer>,
+}
+
+impl<T: Transport> Pulse<T> {
+    /// There is a connection.
+    fn begin(self: &Arc<Self>, socket: &WebSocket<T>) {
+        // Here and not before: a turn is on the thread where the socket lives.
+        let host = host::<T>();
+        let (beat, delay) = Beat::new(self.rule, host.now());
+        let running = Running {
+            host,
+            beat,
+            sent: None,
+            rounds: ROUNDS,
+            timer: None,
+        };
+        let before = self.running.lock().replace(running);
+        drop(before);
+        self.set_timer(&socket.shared, delay);
+    }
+
+    fn end(&self) {
+        let running = self.running.lock().take();
+        // A timer may own other things, so it is dropped outside the lock.
+        drop(running);
+    }
+
+    fn set_timer(self: &Arc<Self>, shared: &Arc<Shared<T>>, delay: Duration) {
+        let (pulse, socket) = (Arc::downgrade(self), Arc::downgrade(shared));
+        let Some(host) = self.running.lock().as_ref().map(|it| it.host.clone()) else {
+            return;
+        };
+        // Without a timer there is no heartbeat, which is on the safe side.
+        let timer = host.after(delay, move || ring(&pulse, &socket)).ok();
+        let before = match &mut *self.running.lock() {
+            Some(running) => mem::replace(&mut running.timer, timer),
+            None => timer,
+        };
+        drop(before);
+    }
+
+    /// Looks at the connection, in a turn.
+    fn look(self: &Arc<Self>, turn: &mut Turn<T>) {
+        let shared = turn.link().0;
+        if shared.state() != ReadyState::Open {
+            return self.end();
+        }
+        let life = shared.carrier.last_life();
+        let verdict = match &mut *self.running.lock() {
+            None => return,
+            Some(running) => {
+                if let Some(when) = life {
+                    running.beat.alive(when);
+                }
+                let now = running.host.now();
+                match running.beat.judge(now) {
+                    Verdict::Dead if running.rounds > 0 => {
+                        running.rounds -= 1;
+                        Verdict::Wait(Duration::ZERO)
+                    }
+                    verdict => {
+                        running.rounds = ROUNDS;
+                        verdict
+                    }
+                }
+            }
+        };
+        self.carry_out(turn, verdict);
+    }
+
+    fn carry_out(self: &Arc<Self>, turn: &mut Turn<T>, verdict: Verdict) {
+        let shared = turn.link().0;
+        match verdict {
+            Verdict::Wait(delay) => self.set_timer(&shared, delay),
+            Verdict::Ask(timeout) => {
+                if let Some(running) = &mut *self.running.lock() {
+                    running.sent = Some(running.host.now());
+                }
+                if let Some(message) = &self.message {
+                    // If there is no room, the network takes nothing, and time goes by.
+                    let _ = shared.carrier.send_heartbeat(message.as_message());
+                }
+                self.set_timer(&shared, timeout);
+            }
+            Verdict::Dead => {
+                self.end();
+                let kind = ErrorKind::TimedOut(Timeout::Heartbeat);
+                T::lose(turn, ErrorEvent::with_kind(kind, Dead(self.rule)));
+            }
+        }
+    }
+}
+
+/// The timer rings.
+fn ring<T: Transport>(pulse: &Weak<Pulse<T>>, socket: &Weak<Shared<T>>) {
+    let (Some(pulse), Some(shared)) = (pulse.upgrade(), socket.upgrade()) else {
+        return;
+    };
+    if let Some(mut turn) = Link(shared).into_turn() {
+        pulse.look(&mut turn);
+    }
+}
+
+/// Why the connection is held for dead.
+#[derive(Debug)]
+struct Dead(Rule);
+
+impl fmt::Display for Dead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Rule::Ask { timeout, .. } => {
+                write!(
+                    f,
+                    "the peer did not answer the heartbeat within {timeout:?}"
+                )
+            }
+            Rule::Silence(time) => write!(f, "the peer was silent for {time:?}"),
+        }
+    }
+}
+
+impl std::error::Error for Dead {}
