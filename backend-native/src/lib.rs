@@ -30,6 +30,7 @@ pub use driver::host::{NativeHost, NativeTimer};
 pub use driver::local::{EnterGuard, EventLoop, LoopHandle, run};
 #[cfg(feature = "native-tls")]
 pub use native_tls;
+pub use options::attempt::AttemptExt;
 pub use options::proxy::Proxy;
 pub use options::steps::ConnectStep;
 pub use options::{BuilderExt, NativeOptions};

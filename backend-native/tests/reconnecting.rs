@@ -6,7 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use isosocket::native::{BuilderExt, EventsExt};
+use isosocket::native::{AttemptExt, BuilderExt, EventsExt};
 use isosocket::{Event, NewError, Reconnecting, Retry, Status};
 use isosocket_peer::{Peer, PeerOptions};
 
@@ -37,6 +37,38 @@ fn native_options_hold_for_each_connection() {
 
     let wrong = Reconnecting::builder("ws://h/").header("Host", "h");
     assert!(matches!(wrong.connect(), Err(NewError::Option(_))));
+}
+
+/// R29: headers of each attempt, after those of the builder.
+#[test]
+fn each_attempt_has_headers_of_its_own() {
+    let socket = Reconnecting::builder(peer().url("/close?id=fresh"))
+        .header("X-Same", "abc")
+        .retry(|_| Retry::After(Duration::ZERO))
+        .min_uptime(Duration::from_secs(60))
+        .each_attempt(|next| async move {
+            Ok::<_, Infallible>(match next.number() {
+                // Refused by us: the attempt fails.
+                2 => next.header("Host", "h"),
+                number => next.header("X-Token", &format!("t{number}")),
+            })
+        })
+        .connect()
+        .unwrap();
+    let mut events = socket.events();
+    for _ in 0..2 {
+        assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Open));
+    }
+    drop(socket);
+    let record = peer().record("fresh", 2, DEADLINE);
+    assert!(
+        record.contains(r#"["X-Same","abc"],["X-Token","t1"]"#),
+        "{record}"
+    );
+    assert!(
+        record.contains(r#"["X-Same","abc"],["X-Token","t3"]"#),
+        "{record}"
+    );
 }
 
 /// R21.

@@ -60,7 +60,7 @@ pub use program::send_ready::SendReady;
 pub use program::sender::Sender;
 #[doc(hidden)]
 pub use reconnect::retry_after;
-pub use reconnect::{Loss, Reconnect, ReconnectOptions, Retry, Status, Statuses};
+pub use reconnect::{Loss, NextAttempt, Reconnect, ReconnectOptions, Retry, Status, Statuses};
 pub use socket::WebSocket;
 #[doc(hidden)]
 pub use socket::carrier::supported;

@@ -159,6 +159,18 @@ pub use isosocket_core::{JsonError, JsonEvents, SendJsonError};
 #[allow(unused_imports, reason = "a backend may have nothing of its own")]
 pub use sys::*;
 
+/// What the next attempt of a [`Reconnecting`] socket uses: see
+/// [`each_attempt`](isosocket_core::Builder::each_attempt) of its builder.
+///
+/// ```
+/// use isosocket::NextAttempt;
+///
+/// fn with_token(next: NextAttempt, token: &str) -> NextAttempt {
+///     next.url(format!("wss://example.org/feed?token={token}"))
+/// }
+/// ```
+pub type NextAttempt = isosocket_core::NextAttempt<Backend>;
+
 /// A WebSocket, as the browser's standard has it: a socket of this target's backend.
 ///
 /// A value is a handle. Clones are handles of the same socket, are usable on any

@@ -33,8 +33,8 @@ pub mod native {
     pub use isosocket_native::rustls;
     #[doc(inline)]
     pub use isosocket_native::{
-        BuilderExt, ConnectStep, EnterGuard, ErrorEventExt, EventLoop, EventsExt, LoopHandle,
-        Proxy, RecvError, Response, SocketExt,
+        AttemptExt, BuilderExt, ConnectStep, EnterGuard, ErrorEventExt, EventLoop, EventsExt,
+        LoopHandle, Proxy, RecvError, Response, SocketExt,
     };
 }
 

@@ -7,6 +7,7 @@
 //! Not in this folder: anything that connects, waits or speaks a protocol.
 //! Invariant: options that `validate` accepted need no further check.
 
+pub(crate) mod attempt;
 pub(crate) mod headers;
 mod no_proxy;
 pub(crate) mod proxy;
@@ -70,6 +71,12 @@ impl Default for NativeOptions {
 }
 
 impl NativeOptions {
+    fn add_header(&mut self, name: &str, value: &str) {
+        if let Err(what) = self.headers.add(name, value) {
+            self.invalid = Some(what);
+        }
+    }
+
     /// Checks the options. Takes the proxy from the environment, if that was asked for.
     pub(crate) fn validate(&mut self, target: &Target) -> Result<(), NewError> {
         if let Some(what) = self.invalid.take() {
@@ -372,10 +379,7 @@ where
     T: Transport<Options: AsMut<NativeOptions>>,
 {
     fn header(mut self, name: &str, value: &str) -> Self {
-        let options = self.native_mut().as_mut();
-        if let Err(what) = options.headers.add(name, value) {
-            options.invalid = Some(what);
-        }
+        self.native_mut().as_mut().add_header(name, value);
         self
     }
 

@@ -11,21 +11,24 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::Status;
-use super::options::{BoxError, UrlFuture};
+use super::options::{BoxError, NextFuture};
 use super::policy::{LONGEST_RETRY_AFTER, Loss, Retry};
 use super::transport::{Phase, Reconnect, State, Wait};
 use crate::base::guard::{Owned, logging};
 use crate::delivery::relay::Relay;
-use crate::socket::inner::OuterTurn;
+use crate::socket::inner::{InnerConnection, OuterTurn};
 use crate::socket::request::without_secrets;
 use crate::socket::shared::Shared;
-use crate::{CloseEvent, ErrorEvent, Host, Link, Message, Report, Transport, Turn, WebSocket};
+use crate::{
+    CloseEvent, ErrorEvent, ErrorKind, Host, Link, Message, NewError, Report, Timeout, Transport,
+    Turn, WebSocket,
+};
 
-/// A URL that is asked for: for which attempt, and the provider's future. It is
-/// taken out while it is polled.
-pub(crate) struct Asking(u64, Owned<Pin<Box<dyn UrlFuture>>>);
+/// What an attempt uses is asked for: for which attempt, and the future of the program's
+/// function. It is taken out while it is polled.
+pub(crate) struct Asking<T: Transport>(u64, Owned<Pin<Box<dyn NextFuture<T>>>>);
 
-impl std::fmt::Debug for Asking {
+impl<T: Transport> std::fmt::Debug for Asking<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Asking").field(&self.0).finish()
     }
@@ -44,7 +47,7 @@ pub(crate) fn begin<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
         return;
     }
     match &reconnect.url {
-        Some(url) => connect(link, serial, url),
+        Some(url) => connect(link, serial, reconnect.line(url)),
         None => ask(link, serial),
     }
 }
@@ -58,7 +61,11 @@ fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     };
     if let Some(timeout) = reconnect.options.connect_timeout {
         let late = link.clone();
-        let expire = move || fail(&late, serial, "the URL was not provided in time");
+        let expire = move || {
+            let kind = ErrorKind::TimedOut(Timeout::Connect);
+            let cause = "what the attempt uses was not provided in time";
+            fail_as(&late, serial, ErrorEvent::with_kind(kind, cause));
+        };
         match reconnect.host.after(timeout, expire) {
             Ok(timer) => {
                 let mut state = reconnect.state();
@@ -69,8 +76,13 @@ fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
             Err(error) => return fail(link, serial, error),
         }
     }
-    let attempt = reconnect.state().attempt;
-    let future = provide.call(|provide| provide.call(attempt));
+    let mut next = reconnect.next_attempt(link.0.url.to_string());
+    {
+        let mut state = reconnect.state();
+        next.number = state.attempt;
+        next.loss = state.loss.take();
+    }
+    let future = provide.call(|provide| provide.call(next));
     hooks.provide.with(|slot| *slot = Some(provide));
     match future {
         Some(future) => {
@@ -82,7 +94,7 @@ fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
 }
 
 /// Goes on asking.
-fn poll<T: Transport>(link: &Link<Reconnect<T>>, mut asking: Asking) {
+fn poll<T: Transport>(link: &Link<Reconnect<T>>, mut asking: Asking<T>) {
     let reconnect = link.transport();
     let serial = asking.0;
     if !reconnect.is_current(serial) {
@@ -105,8 +117,11 @@ fn poll<T: Transport>(link: &Link<Reconnect<T>>, mut asking: Asking) {
                 drop(reconnect.asking.with(Option::take));
             }
         }
-        Some(Poll::Ready(Ok(url))) => connect(link, serial, &url),
-        Some(Poll::Ready(Err(error))) => fail(link, serial, error),
+        Some(Poll::Ready(Ok(mut next))) => match next.failure.take() {
+            Some(error) => fail(link, serial, error),
+            None => connect(link, serial, reconnect.line_of(next)),
+        },
+        Some(Poll::Ready(Err(error))) => end_by(link, serial, error),
         None => fail(link, serial, "the provider's future panicked"),
     }
 }
@@ -137,9 +152,13 @@ impl<T: Transport> Wake for Again<T> {
 }
 
 /// Makes a connection.
-fn connect<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, url: &str) {
+fn connect<T: Transport>(
+    link: &Link<Reconnect<T>>,
+    serial: u64,
+    line: Result<InnerConnection<T>, NewError>,
+) {
     let reconnect = link.transport();
-    let line = match reconnect.line(url) {
+    let line = match line {
         Ok(line) => line,
         Err(error) => return fail(link, serial, error),
     };
@@ -156,14 +175,26 @@ fn connect<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, url: &str) {
 
 /// An attempt failed before there was a connection.
 fn fail<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, cause: impl Into<BoxError>) {
+    fail_as(link, serial, ErrorEvent::new(cause));
+}
+
+fn fail_as<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, error: ErrorEvent) {
     let asking = link.transport().asking.with(|slot| {
         let is_own = slot.as_ref().is_some_and(|asking| asking.0 == serial);
         is_own.then(|| slot.take())
     });
     drop(asking);
     if let Some(mut turn) = link.turn() {
-        let error = ErrorEvent::new(cause);
         lose(&mut turn, serial, Some(error), CloseEvent::abnormal());
+    }
+}
+
+/// The program's function has ended the socket (R29).
+fn end_by<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, cause: BoxError) {
+    if let Some(mut turn) = link.turn() {
+        let error = Some(ErrorEvent::with_kind(ErrorKind::Aborted, cause));
+        let close = CloseEvent::abnormal();
+        lose_as(&mut turn, serial, error, close, true);
     }
 }
 
@@ -293,6 +324,17 @@ fn lose<T: Transport>(
     error: Option<ErrorEvent>,
     close: CloseEvent,
 ) {
+    lose_as(turn, serial, error, close, false);
+}
+
+/// The same; if it is final, nobody is asked, and there is no other attempt.
+fn lose_as<T: Transport>(
+    turn: &mut Turn<Reconnect<T>>,
+    serial: u64,
+    error: Option<ErrorEvent>,
+    close: CloseEvent,
+    is_final: bool,
+) {
     let link = turn.link();
     let reconnect = link.transport();
     let report = match &error {
@@ -327,7 +369,10 @@ fn lose<T: Transport>(
         (loss, line, before)
     };
     drop(before);
-    let answer = decide(reconnect, &loss);
+    let answer = match is_final {
+        true => Retry::GiveUp,
+        false => decide(reconnect, &loss),
+    };
     let again = {
         let mut state = reconnect.state();
         let closed = matches!(state.phase, Phase::Deciding { closed: true });
@@ -429,7 +474,10 @@ pub(crate) fn expire<T: Transport>(link: &Link<Reconnect<T>>, timeout: Duration)
             Status::Waiting { loss, .. } => loss.error.clone(),
             _ => None,
         };
-        let error = ErrorEvent::new(NotInTime { timeout, last });
+        let error = ErrorEvent::with_kind(
+            ErrorKind::TimedOut(Timeout::Connect),
+            NotInTime { timeout, last },
+        );
         let mut loss = Loss::new(CloseEvent::abnormal());
         loss.error = Some(error.clone());
         loss.attempt = state.attempt;
@@ -466,6 +514,11 @@ pub(crate) fn retry<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
             return;
         }
         let attempt = state.attempt;
+        if reconnect.url.is_none() {
+            if let Status::Waiting { loss, .. } = state.course.status() {
+                state.loss = Some(loss.clone());
+            }
+        }
         state.course.set(Status::Connecting { attempt });
         let before = mem::replace(&mut state.phase, Phase::Asking(None));
         (reconnect.next_serial(), before)

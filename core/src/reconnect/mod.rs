@@ -13,6 +13,7 @@ mod attempt;
 mod display;
 #[cfg(all(test, feature = "mock"))]
 mod leaks;
+mod next;
 mod options;
 mod policy;
 mod queue;
@@ -20,6 +21,7 @@ mod retry_after;
 mod status;
 mod transport;
 
+pub use next::NextAttempt;
 pub use options::ReconnectOptions;
 pub use policy::{Loss, Retry};
 pub use retry_after::retry_after;

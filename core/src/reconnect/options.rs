@@ -12,11 +12,11 @@ use super::attempt;
 use super::policy::Policy;
 use super::status::{Listeners, StatusHandler, StatusQueue};
 use super::transport::Phase;
-use super::{Loss, Reconnect, Retry, Status, Statuses};
+use super::{Loss, NextAttempt, Reconnect, Retry, Status, Statuses};
 use crate::base::guard::Owned;
 use crate::{Binding, Builder, Host, IntoUrl, MaybeSend, SharedCell, Transport, WebSocket};
 
-/// What a URL that is asked for may fail with.
+/// What the program's function may fail with.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The default heartbeat: pings after this silence, and dead after that one.
@@ -67,7 +67,7 @@ where
 /// The program's functions. One that runs is taken out of its place.
 pub(crate) struct Hooks<T: Transport> {
     pub(crate) decide: SharedCell<Option<Owned<Box<dyn Decide>>>>,
-    pub(crate) provide: SharedCell<Option<Owned<Box<dyn Provide>>>>,
+    pub(crate) provide: SharedCell<Option<Owned<Box<dyn Provide<T>>>>>,
     pub(crate) listeners: Listeners<WebSocket<Reconnect<T>>>,
 }
 
@@ -98,37 +98,39 @@ impl<F: FnMut(&Loss) -> Retry + MaybeSend> Decide for F {
     }
 }
 
-/// The URL provider.
-pub(crate) trait Provide: MaybeSend {
-    fn call(&mut self, attempt: u32) -> Pin<Box<dyn UrlFuture>>;
+/// The function that says what an attempt uses.
+pub(crate) trait Provide<T: Transport>: MaybeSend {
+    fn call(&mut self, next: NextAttempt<T>) -> Pin<Box<dyn NextFuture<T>>>;
 }
 
-/// What a provider returns.
-pub(crate) trait UrlFuture: MaybeSend {
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<String, BoxError>>;
+/// What it returns. An error ends the socket.
+pub(crate) trait NextFuture<T: Transport>: MaybeSend {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Provided<T>>;
 }
 
-impl<F, U, E> UrlFuture for F
+pub(crate) type Provided<T> = Result<NextAttempt<T>, BoxError>;
+
+impl<T, F, E> NextFuture<T> for F
 where
-    F: Future<Output = Result<U, E>> + MaybeSend,
-    U: IntoUrl,
+    T: Transport,
+    F: Future<Output = Result<NextAttempt<T>, E>> + MaybeSend,
     E: Into<BoxError>,
 {
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<String, BoxError>> {
-        let url = Future::poll(self, context).map_err(Into::into);
-        url.map_ok(U::into_url)
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Provided<T>> {
+        Future::poll(self, context).map_err(Into::into)
     }
 }
 
 struct Provider<F>(F);
 
-impl<F, R> Provide for Provider<F>
+impl<T, F, R> Provide<T> for Provider<F>
 where
-    F: FnMut(u32) -> R + MaybeSend,
-    R: UrlFuture + 'static,
+    T: Transport,
+    F: FnMut(NextAttempt<T>) -> R + MaybeSend,
+    R: NextFuture<T> + 'static,
 {
-    fn call(&mut self, attempt: u32) -> Pin<Box<dyn UrlFuture>> {
-        Box::pin((self.0)(attempt))
+    fn call(&mut self, next: NextAttempt<T>) -> Pin<Box<dyn NextFuture<T>>> {
+        Box::pin((self.0)(next))
     }
 }
 
@@ -343,13 +345,67 @@ impl<T: Transport> Builder<Reconnect<T>> {
         self
     }
 
-    /// Sets a function that returns the URL for each attempt, for example with a fresh
-    /// token or for another server. Its argument is the number of the attempt in a row.
-    /// If it returns an error or a malformed URL, the attempt has failed. The connect
-    /// timeout applies to the function, and then again to connecting.
+    /// Sets a function that says what each attempt uses, for example a fresh token or
+    /// another server. It gets the [`NextAttempt`] as the builder describes it, with its
+    /// number and how the last connection ended, and returns it changed: another URL, more
+    /// subprotocols, natively also headers and TLS (`isosocket::native::AttemptExt`).
     ///
-    /// The builder's own URL is then not used. `url()` still returns it, and not the URL
-    /// of the function, which may contain secrets.
+    /// If the function returns an error, the socket ends with it: `Error`, then `Close`.
+    /// [`NextAttempt::failed`] lets only this attempt fail, as do a malformed URL, a
+    /// panic, and the connect timeout, which applies to the function, and then again to
+    /// connecting.
+    ///
+    /// `url()` still returns the builder's URL, and not that of the function, which may
+    /// contain secrets.
+    ///
+    /// ```
+    /// # use isosocket::mock::Network;
+    /// use isosocket::Reconnecting;
+    ///
+    /// # enum Token { Valid(String), LoggedOut, NoAnswer }
+    /// # async fn fetch_token() -> Token { Token::Valid("abc".to_owned()) }
+    /// # let network = Network::new();
+    /// # network.peer("wss://example.org/feed?token=abc").send("news");
+    /// let socket = Reconnecting::builder("wss://example.org/feed")
+    ///     .each_attempt(|next| async move {
+    ///         match fetch_token().await {
+    ///             Token::Valid(token) => {
+    ///                 Ok(next.url(format!("wss://example.org/feed?token={token}")))
+    ///             }
+    ///             Token::NoAnswer => Ok(next.failed("the login server does not answer")),
+    ///             Token::LoggedOut => Err("logged out"),
+    ///         }
+    ///     })
+    ///     .connect()?;
+    /// # network.finish();
+    /// # Ok::<(), isosocket::NewError>(())
+    /// ```
+    ///
+    /// ## Platform-specific
+    /// - **Native:** the future is polled on the event-loop thread and must not
+    ///   block. One that needs a runtime is spawned there, and what it spawned
+    ///   is awaited here: with tokio, `handle.spawn(fetch_token()).await`, where
+    ///   `handle` is a `tokio::runtime::Handle`.
+    /// - **Web:** it is polled on the thread of the socket. In a build with
+    ///   threads it may be woken on any, and must be `Send` like a handler; a
+    ///   JavaScript promise is awaited in a task of its thread, which answers
+    ///   by a channel.
+    pub fn each_attempt<F, R, E>(mut self, prepare: F) -> Self
+    where
+        F: FnMut(NextAttempt<T>) -> R + MaybeSend + 'static,
+        R: Future<Output = Result<NextAttempt<T>, E>> + MaybeSend + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        let provider: Box<dyn Provide<T>> = Box::new(Provider(prepare));
+        let provider = Owned::new("the provider", provider);
+        let hooks = &self.native_mut().hooks;
+        drop(hooks.provide.with(|slot| slot.replace(provider)));
+        self
+    }
+
+    /// A short form of [`each_attempt`](Self::each_attempt), for the URL alone. Its
+    /// argument is the number of the attempt in a row. An error is a failed attempt, and
+    /// does not end the socket.
     ///
     /// ```
     /// # use isosocket::mock::Network;
@@ -367,28 +423,22 @@ impl<T: Transport> Builder<Reconnect<T>> {
     /// # network.finish();
     /// # Ok::<(), isosocket::NewError>(())
     /// ```
-    ///
-    /// ## Platform-specific
-    /// - **Native:** the future is polled on the event-loop thread and must not
-    ///   block. One that needs a runtime is spawned there, and what it spawned
-    ///   is awaited here: with tokio, `handle.spawn(fetch_token()).await`, where
-    ///   `handle` is a `tokio::runtime::Handle`.
-    /// - **Web:** it is polled on the thread of the socket. In a build with
-    ///   threads it may be woken on any, and must be `Send` like a handler; a
-    ///   JavaScript promise is awaited in a task of its thread, which answers
-    ///   by a channel.
-    pub fn url_provider<F, R, U, E>(mut self, provider: F) -> Self
+    pub fn url_provider<F, R, U, E>(self, mut provider: F) -> Self
     where
         F: FnMut(u32) -> R + MaybeSend + 'static,
         R: Future<Output = Result<U, E>> + MaybeSend + 'static,
         U: IntoUrl + 'static,
         E: Into<BoxError> + 'static,
     {
-        let provider: Box<dyn Provide> = Box::new(Provider(provider));
-        let provider = Owned::new("the provider", provider);
-        let hooks = &self.native_mut().hooks;
-        drop(hooks.provide.with(|slot| slot.replace(provider)));
-        self
+        self.each_attempt(move |next| {
+            let url = provider(next.number());
+            async move {
+                Ok::<_, BoxError>(match url.await {
+                    Ok(url) => next.url(url),
+                    Err(error) => next.failed(error),
+                })
+            }
+        })
     }
 
     /// Calls `handler` for each [`Status`], from the first attempt on.

@@ -9,8 +9,9 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use super::attempt::{self, Asking};
+use super::next::NextAttempt;
 use super::options::{Hooks, ReconnectOptions};
-use super::policy::Policy;
+use super::policy::{Loss, Policy};
 use super::queue::Queue;
 use super::status::{Course, Status};
 use crate::base::maybe_send::Lock;
@@ -60,7 +61,7 @@ pub struct Reconnect<T: Transport> {
     serial: AtomicU64,
     state: Lock<State<T>>,
     /// The URL that is asked for.
-    pub(crate) asking: SharedCell<Option<Asking>>,
+    pub(crate) asking: SharedCell<Option<Asking<T>>>,
 }
 
 #[derive(Debug)]
@@ -74,6 +75,8 @@ pub(crate) struct State<T: Transport> {
     pub(crate) retries: u32,
     pub(crate) queue: Queue,
     pub(crate) course: Course,
+    /// How the last connection ended, for the program's function.
+    pub(crate) loss: Option<Loss>,
     /// Until there was a first connection, the time that it may take.
     pub(crate) opening: Option<Wait<T>>,
 }
@@ -160,10 +163,31 @@ impl<T: Transport> Reconnect<T> {
 
     /// A connection to this URL, not started.
     pub(crate) fn line(&self, url: &str) -> Result<InnerConnection<T>, NewError> {
-        let native = self.native.lock().clone();
-        let subprotocols = self.subprotocols.clone();
-        let request = Request::new(url, Ok(subprotocols), self.options.clone(), native)?;
+        self.line_of(self.next_attempt(url.to_owned()))
+    }
+
+    /// The same for an attempt that the program has prepared.
+    pub(crate) fn line_of(&self, next: NextAttempt<T>) -> Result<InnerConnection<T>, NewError> {
+        let NextAttempt {
+            url,
+            subprotocols,
+            native,
+            ..
+        } = next;
+        let request = Request::new(&url, subprotocols, self.options.clone(), native)?;
         Ok(InnerConnection::new(request)?.0)
+    }
+
+    /// An attempt as the builder describes it.
+    pub(crate) fn next_attempt(&self, url: String) -> NextAttempt<T> {
+        NextAttempt {
+            number: 0,
+            loss: None,
+            url,
+            subprotocols: Ok(self.subprotocols.clone()),
+            native: self.native.lock().clone(),
+            failure: None,
+        }
     }
 
     /// The program gives up a socket that has no connection, or none that it
@@ -254,6 +278,7 @@ impl<T: Transport> Transport for Reconnect<T> {
                 retries: 0,
                 queue: Queue::default(),
                 course: Course::default(),
+                loss: None,
                 opening: None,
             }),
             asking: SharedCell::new(None),

@@ -8,7 +8,9 @@ use isosocket_core::{NewError, SyntaxError};
 use super::*;
 
 /// A hook that counts how often it is asked.
-fn counted(builder: Builder<Reconnect<Mock>>) -> (Builder<Reconnect<Mock>>, Arc<AtomicUsize>) {
+pub(super) fn counted(
+    builder: Builder<Reconnect<Mock>>,
+) -> (Builder<Reconnect<Mock>>, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let builder = builder.retry(move |_| {

@@ -18,6 +18,100 @@ fn the_provider_is_asked_for_each_attempt() {
     network.finish();
 }
 
+/// R29: with the number and the loss of each attempt, and subprotocols.
+#[test]
+fn an_attempt_uses_what_the_program_prepares() {
+    let network = network();
+    network.peer("ws://peer/?token=1").refuse("stale");
+    network
+        .peer("ws://peer/?token=2")
+        .accept_with("bearer.2", "")
+        .close_with(4001, "again");
+    network
+        .peer("ws://peer/?token=1")
+        .accept_with("bearer.1", "");
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sees = seen.clone();
+    let builder = Socket::builder("ws://peer/nominal")
+        .min_uptime(Duration::ZERO)
+        .subprotocol("chat")
+        .each_attempt(move |next| {
+            let loss = next.loss().map(|loss| (loss.attempt, loss.close.code));
+            sees.lock().unwrap().push((next.number(), loss));
+            async move {
+                let number = next.number();
+                let next = next.url(format!("ws://peer/?token={number}"));
+                Ok::<_, ErrorEvent>(next.subprotocol(format!("bearer.{number}")))
+            }
+        });
+    let socket = builder.connect().unwrap();
+    network.advance(60 * SECOND);
+    assert_eq!(socket.protocol(), "bearer.1");
+    assert_eq!(socket.url(), "ws://peer/nominal");
+    let expected = [(1, None), (2, Some((1, 1006))), (1, Some((0, 4001)))];
+    assert_eq!(*seen.lock().unwrap(), expected);
+    network.finish();
+}
+
+/// R29.
+#[test]
+fn an_error_of_the_program_ends_the_socket() {
+    let network = network();
+    network.peer(URL).drop_connection();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = asked.clone();
+    let (builder, hook) = edges::counted(Socket::builder(URL));
+    let socket = builder
+        .each_attempt(move |next| {
+            let number = count.fetch_add(1, Ordering::Relaxed);
+            async move {
+                match number {
+                    0 => Ok(next),
+                    1 => Ok(next.failed("the login server is down")),
+                    _ => Err("logged out"),
+                }
+            }
+        })
+        .connect()
+        .unwrap();
+    let mut events = socket.events();
+    network.advance(60 * SECOND);
+    let error = ErrorEvent::with_kind(ErrorKind::Aborted, "logged out");
+    assert_eq!(events.try_next(), Some(Event::Error(error.clone())));
+    assert_eq!(
+        events.try_next(),
+        Some(Event::Close(CloseEvent::abnormal()))
+    );
+    assert_eq!(events.try_next(), None);
+    match socket.status() {
+        Status::GaveUp(loss) => assert_eq!((loss.error, loss.attempt), (Some(error), 3)),
+        status => panic!("{status:?}"),
+    }
+    // The hook is asked about the two before.
+    assert_eq!(hook.load(Ordering::Relaxed), 2);
+    assert_eq!((asked.load(Ordering::Relaxed), network.timers()), (3, 0));
+    network.finish();
+}
+
+/// R29: what is malformed makes the attempt fail, and says so.
+#[test]
+fn a_malformed_attempt_fails() {
+    let network = network();
+    network.peer(URL);
+    let builder = Socket::builder(URL).each_attempt(|next| async move {
+        Ok::<_, ErrorEvent>(match next.number() {
+            1 => next.subprotocol("a b"),
+            2 => next.subprotocol("a").subprotocol("a"),
+            3 => next.url("no url"),
+            _ => next,
+        })
+    });
+    let socket = builder.connect().unwrap();
+    network.advance(60 * SECOND);
+    assert_eq!(socket.status(), Status::Open);
+    network.finish();
+}
+
 /// R14.
 #[test]
 fn a_provider_that_fails_is_a_failed_attempt() {
