@@ -7,6 +7,8 @@
 #[cfg(isosocket_simulation)]
 mod again;
 #[cfg(isosocket_simulation)]
+mod agree;
+#[cfg(isosocket_simulation)]
 mod network;
 #[cfg(isosocket_simulation)]
 mod peer;
@@ -84,11 +86,13 @@ fn simulate(from: u64, count: u64, block: u64) -> bool {
     failed == 0
 }
 
-/// One seed of four is for a socket that connects again.
+/// One seed of four is for a socket that connects again, and one of eight compares the mock
+/// with the real client.
 #[cfg(isosocket_simulation)]
 fn one(seed: u64, trace: bool) -> (run::Faults, Vec<String>) {
-    match seed % 4 {
-        3 => again::run(seed, trace),
+    match seed % 8 {
+        3 | 7 => again::run(seed, trace),
+        5 => agree::run(seed, trace),
         _ => run::run(seed, trace),
     }
 }
