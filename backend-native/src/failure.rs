@@ -121,6 +121,7 @@ pub(crate) fn of_lookup(error: io::Error) -> io::Error {
 }
 
 /// An error of TLS.
+#[cfg(any(feature = "tls", feature = "webpki-roots", feature = "native-tls"))]
 pub(crate) fn of_tls(cause: impl Into<BoxError>) -> io::Error {
     let kind = ErrorKind::Tls(TlsFailure::Other);
     io::Error::new(io::ErrorKind::InvalidData, Tagged::new(kind, cause))
