@@ -147,8 +147,8 @@ pub static HOSTS: &[Host] = &[
         websocket: true,
         engine: None,
     },
-    // Core's tests, which have the mock compiled in: apart from the suite,
-    // which is to run on what programs get.
+    // Core's tests and the programs, which have the mock compiled in: apart from the
+    // suite, which is to run on what programs get.
     Host {
         id: "mock",
         name: "native, with the mock",
@@ -171,6 +171,8 @@ pub static HOSTS: &[Host] = &[
                     "isosocket-core",
                     "-p",
                     "isosocket",
+                    "-p",
+                    "isosocket-programs",
                     "--features",
                     "isosocket-core/mock,isosocket/mock",
                 ],
@@ -182,6 +184,8 @@ pub static HOSTS: &[Host] = &[
                 "isosocket-core",
                 "-p",
                 "isosocket",
+                "-p",
+                "isosocket-programs",
                 "--features",
                 "isosocket-core/mock,isosocket/mock",
             ],
