@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use isosocket_core::{ErrorEvent, ErrorKind, Timeout, TlsFailure};
+use isosocket_core::{ErrorEvent, ErrorKind, Timeout};
 
 use crate::engine::handshake::HandshakeError;
 use crate::engine::tunnel::ProxyError;
@@ -123,7 +123,7 @@ pub(crate) fn of_lookup(error: io::Error) -> io::Error {
 /// An error of TLS.
 #[cfg(any(feature = "tls", feature = "webpki-roots", feature = "native-tls"))]
 pub(crate) fn of_tls(cause: impl Into<BoxError>) -> io::Error {
-    let kind = ErrorKind::Tls(TlsFailure::Other);
+    let kind = ErrorKind::Tls(isosocket_core::TlsFailure::Other);
     io::Error::new(io::ErrorKind::InvalidData, Tagged::new(kind, cause))
 }
 

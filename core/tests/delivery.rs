@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::Sink;
 use futures::stream::FusedStream;
 use isosocket_core::{
-    CloseEvent, ErrorEvent, Event, EventKind, Events, Link, Message, MessageRef, NewError,
-    ReadyState, Refusal, Report, Request, SendError, Transport, WebSocket,
+    CloseEvent, ErrorEvent, ErrorKind, Event, EventKind, Events, Link, Message, MessageRef,
+    NewError, ReadyState, Refusal, Report, Request, SendError, Transport, WebSocket,
 };
 
 /// What the transport was asked for, shared with the test.
@@ -286,7 +286,7 @@ fn too_many() -> [Report; 4] {
 fn dropped_two() -> Event {
     let cause = "2 messages were dropped: nobody listened, and more arrived than the backlog \
                  limit; listen earlier, or raise `backlog_limit`";
-    Event::Error(ErrorEvent::new(cause))
+    Event::Error(ErrorEvent::with_kind(ErrorKind::OutOfResources, cause))
 }
 
 /// S101: never a gap that nobody reports.
