@@ -27,6 +27,12 @@ struct App {
 
 const APPS: &[App] = &[
     App {
+        folder: "chat-egui",
+        package: "chat-egui",
+        tested: true,
+        page: true,
+    },
+    App {
         folder: "cli",
         package: "isosocket-cli",
         tested: true,
