@@ -316,6 +316,12 @@ pub fn run(future: impl Future<Output = ()>) {
 /// # Ok(())
 /// # }
 /// ```
+///
+#[doc = concat!(
+    "Guide: [event loops](https://docs.rs/isosocket/",
+    env!("CARGO_PKG_VERSION"),
+    "/isosocket/guide/native/#event-loops)."
+)]
 pub struct EventLoop {
     owner: Owner,
     /// A second descriptor of the loop's poll, which can be borrowed without a lock.

@@ -154,6 +154,12 @@ fn whole_seconds(time: Duration) -> u64 {
 /// # Ok(())
 /// # }
 /// ```
+///
+#[doc = concat!(
+    "Guide: [native programs](https://docs.rs/isosocket/",
+    env!("CARGO_PKG_VERSION"),
+    "/isosocket/guide/native/)."
+)]
 pub trait BuilderExt: Sized {
     /// Adds a header to the request of the opening handshake. Its name is sent
     /// in this spelling, and several headers in this order.

@@ -43,6 +43,12 @@ use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend, Message};
 /// - **Threads on wasm** (shared memory, the target feature `atomics`): handlers
 ///   may be bound on any thread and run on the one that made the socket, so
 ///   they must be `Send`, as natively.
+///
+#[doc = concat!(
+    "Guide: [callbacks](https://docs.rs/isosocket/",
+    env!("CARGO_PKG_VERSION"),
+    "/isosocket/guide/callbacks/)."
+)]
 pub trait Bind: Sized + 'static {
     /// Calls `handler` for each event of this kind, after the handlers that
     /// were bound before.

@@ -8,6 +8,12 @@
 //!
 //! It reports through the same [`Link`](crate::Link) as the backends, so events
 //! come in the order, and with the values, that the rules ask for.
+//!
+#![doc = concat!(
+    "Guide: [testing without a network](https://docs.rs/isosocket/",
+    env!("CARGO_PKG_VERSION"),
+    "/isosocket/guide/testing/)."
+)]
 
 mod connection;
 mod network;

@@ -44,6 +44,12 @@ const KEPT: usize = 64;
 /// # assert_eq!(light, "green");
 /// # Ok::<(), isosocket::NewError>(())
 /// ```
+///
+#[doc = concat!(
+    "Guide: [sockets that connect again](https://docs.rs/isosocket/",
+    env!("CARGO_PKG_VERSION"),
+    "/isosocket/guide/reconnecting/)."
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
