@@ -1,5 +1,6 @@
 //! What core asks of a native connection, on the program's threads.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -25,11 +26,18 @@ pub struct Native {
     unstarted: Mutex<Option<Box<Unstarted>>>,
 }
 
-#[derive(Debug)]
 struct Unstarted {
     setup: Setup,
     connect_timeout: Option<Duration>,
     reservation: Reservation,
+}
+
+impl fmt::Debug for Unstarted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unstarted")
+            .field("setup", &self.setup)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Native {

@@ -456,3 +456,47 @@ fn a_reconnecting_socket_comes_back_when_the_server_wants() {
         drop(socket);
     }
 }
+
+/// What a program may log: no part of the query, the user info, or a header's value.
+#[test]
+fn nothing_that_is_logged_holds_a_secret() {
+    let server = Server::new();
+    let url = format!(
+        "ws://secret:secret@127.0.0.1:{}/p?token=secret",
+        server.port()
+    );
+    let proxy = Proxy::new("http://secret:secret@127.0.0.1:1/").unwrap();
+    let builder = WebSocket::builder(url.as_str())
+        .subprotocol("secret")
+        .header("Authorization", "secret");
+    let mut shown = format!("{:?} {proxy:?}", builder.proxy(proxy.clone()));
+    let serving = thread::spawn(move || {
+        let mut tcp = server.accept();
+        read_head(&mut tcp);
+        write!(
+            tcp,
+            "HTTP/1.1 401 x\r\nX-Echo: secret\r\nContent-Length: 6\r\n\r\nsecret"
+        )
+        .unwrap();
+    });
+    let builder = WebSocket::builder(url.as_str())
+        .subprotocol("secret")
+        .header("Authorization", "secret");
+    let (socket, events) = connect(builder);
+    let error = error_of(&events);
+    shown += &format!(
+        "{socket:?} {error} {error:#} {error:?} {:?}",
+        error.response()
+    );
+    shown += &format!("{:?}", socket.transport());
+    serving.join().unwrap();
+    let reconnecting = Reconnecting::builder(url.as_str()).header("Authorization", "secret");
+    shown += &format!("{reconnecting:?}");
+    let socket = reconnecting.connect().unwrap();
+    shown += &format!("{socket:?} {:?} {}", socket.status(), socket.status());
+    shown += &format!("{:?}", socket.transport());
+    let refused = WebSocket::builder(url.as_str()).header("Authorization: secret", "secret");
+    shown += &format!("{:?}", refused.connect().unwrap_err());
+    assert!(shown.contains("***@127.0.0.1"), "{shown}");
+    assert!(!shown.contains("secret"), "{shown}");
+}

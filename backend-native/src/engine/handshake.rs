@@ -48,7 +48,6 @@ pub(crate) enum Answer {
 }
 
 /// A handshake under way.
-#[derive(Debug)]
 pub(crate) struct Handshake {
     accept: String,
     subprotocols: Vec<String>,

@@ -97,7 +97,7 @@ impl HeadReader {
             let used = end.map_or(rest.len(), |end| end + 1);
             if self.bytes + self.line.len() + used > MAX_HEAD {
                 self.line.extend(&rest[..used.min(MAX_EXCERPT)]);
-                return Err(HeadError::TooLong(excerpt(&self.line)));
+                return Err(HeadError::TooLong(without_value(&self.line)));
             }
             self.line.extend(&rest[..end.unwrap_or(used)]);
             rest = &rest[used..];
@@ -140,10 +140,10 @@ impl HeadReader {
         let line = line.strip_suffix(b"\r").unwrap_or(&line);
         self.lines += 1;
         if self.lines > MAX_LINES {
-            return Err(HeadError::TooManyLines(excerpt(line)));
+            return Err(HeadError::TooManyLines(without_value(line)));
         }
         if line.contains(&0) {
-            return Err(HeadError::Nul(excerpt(line)));
+            return Err(HeadError::Nul(without_value(line)));
         }
         let Some(head) = &mut self.head else {
             let status = status(line).ok_or_else(|| HeadError::NotHttp(excerpt(line)))?;
@@ -199,6 +199,14 @@ fn status(line: &[u8]) -> Option<u16> {
     let is_number = code.len() == 3 && code.iter().all(u8::is_ascii_digit);
     let code = std::str::from_utf8(code).ok().filter(|_| is_number)?;
     code.parse().ok().filter(|&code: &u16| code >= 100)
+}
+
+/// A header's name, for an error: its value may be secret.
+fn without_value(line: &[u8]) -> String {
+    match line.iter().position(|&byte| byte == b':') {
+        Some(colon) => excerpt(&line[..=colon]) + "***",
+        None => excerpt(line),
+    }
 }
 
 /// The beginning of a line, for an error: what a terminal would act on is escaped.
@@ -285,9 +293,9 @@ mod tests {
             ("HTTP/1.1 abc\r\n", "\"HTTP/1.1 abc\""),
             ("HTTP/1.1 1011\r\n", "\"HTTP/1.1 1011\""),
             ("HTTP/1.1 099 x\r\n", "\"HTTP/1.1 099 x\""),
-            ("HTTP/1.1 101 x\r\nA: \x1b\0\r\n", r#""A: \x1b\x00""#),
-            ("HTTP/1.1 101 x\r\nA\0: b\r\n", r#"NUL byte: "A\x00: b""#),
-            (&long, "more than 1000 lines; the next one is \"A: b\""),
+            ("HTTP/1.1 101 x\r\nA: \x1b\0\r\n", r#"NUL byte: "A:***""#),
+            ("HTTP/1.1 101 x\r\nA\0: b\r\n", r#"NUL byte: "A\x00:***""#),
+            (&long, "more than 1000 lines; the next one is \"A:***\""),
         ];
         for (reply, expected) in table {
             let error = HeadReader::default().read(reply.as_bytes()).unwrap_err();

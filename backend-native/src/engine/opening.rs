@@ -3,6 +3,7 @@
 //!
 //! Each stage owns what it needs, and becomes the next one by value.
 
+use std::fmt;
 use std::io;
 use std::time::SystemTime;
 
@@ -18,12 +19,21 @@ use crate::options::proxy::Proxy;
 use crate::options::target::Target;
 
 /// What is needed until the connection is established.
-#[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) target: Target,
     pub(crate) subprotocols: Vec<String>,
     pub(crate) native: NativeOptions,
     pub(crate) session: SessionOptions,
+}
+
+/// Subprotocols may be secret.
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setup")
+            .field("target", &self.target)
+            .field("native", &self.native)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A connection that is not established.
@@ -43,12 +53,20 @@ pub(crate) struct TunnelStage {
     setup: Box<Setup>,
 }
 
-#[derive(Debug)]
 pub(crate) struct HandshakeStage {
     handshake: Handshake,
     request: Vec<u8>,
     written: usize,
     session: SessionOptions,
+}
+
+/// The request has secrets in it.
+impl fmt::Debug for HandshakeStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandshakeStage")
+            .field("written", &self.written)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What became of an opening when bytes arrived.

@@ -4,6 +4,7 @@
 //!
 //! Invariant: no I/O. The proxy's bytes go in, and what to answer comes out.
 
+use std::fmt;
 use std::mem;
 
 use thiserror::Error;
@@ -32,7 +33,6 @@ pub(crate) enum ProxyError {
 }
 
 /// A tunnel that is being opened: bytes in, bytes out.
-#[derive(Debug)]
 pub(crate) struct Tunnel {
     proxy: Proxy,
     /// The server: what the proxy is asked for.
@@ -45,6 +45,16 @@ pub(crate) struct Tunnel {
     incoming: Vec<u8>,
     /// What is to be written.
     pub(crate) outgoing: Vec<u8>,
+}
+
+/// What it sends has user and password in it.
+impl fmt::Debug for Tunnel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tunnel")
+            .field("proxy", &self.proxy)
+            .field("step", &self.step)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

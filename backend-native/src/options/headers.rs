@@ -14,7 +14,12 @@ impl Headers {
     /// valid HTTP, and the headers of the opening handshake itself.
     pub(crate) fn add(&mut self, name: &str, value: &str) -> Result<(), String> {
         if name.is_empty() || !name.bytes().all(is_token) {
-            return Err(format!("{name:?} is not a header name"));
+            // A value may have slipped in behind it.
+            let start = name
+                .split(|c: char| !c.is_ascii() || !is_token(c as u8))
+                .next();
+            let start = start.unwrap_or_default();
+            return Err(format!("what begins with {start:?} is not a header name"));
         }
         let owned = |own: &str| own.eq_ignore_ascii_case(name);
         let prefix = name.as_bytes().get(..PREFIX.len());
@@ -101,6 +106,19 @@ mod tests {
             assert!(headers.add(name, value).is_err(), "{name:?}: {value:?}");
         }
         assert_eq!(headers.iter().count(), 0);
+    }
+
+    #[test]
+    fn errors_show_no_values() {
+        let mut headers = Headers::default();
+        for (name, value) in [
+            ("Authorization: secret", ""),
+            ("X", "secret\n"),
+            ("Host", "secret"),
+        ] {
+            let error = headers.add(name, value).unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

@@ -64,6 +64,10 @@ impl Proxy {
     }
 
     fn parse(url: &str) -> Result<Self, String> {
+        // What stands before a colon could be a user.
+        if !url.contains("://") {
+            return Err("the URL has no scheme, such as http:".into());
+        }
         let url = Url::parse(url).map_err(|error| error.to_string())?;
         let (kind, default) = match url.scheme() {
             "http" => (Kind::Http, 80),
@@ -264,8 +268,17 @@ mod tests {
             assert!(Proxy::new(bad).is_err(), "{bad}");
         }
         assert_eq!(Proxy::new("socks5://127.0.0.1").unwrap().port, 1080);
-        let secret = format!("{:?}", Proxy::new("http://u:secret@h").unwrap());
+        let secret = format!("{:?}", Proxy::new("http://secret:secret@h").unwrap());
         assert!(!secret.contains("secret"));
+        for bad in [
+            "secret:secret@h",
+            "http://secret:secret@",
+            "ftp://secret:secret@h",
+            "http://secret:secret@h:x",
+        ] {
+            let error = Proxy::new(bad).unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Where a URL points: host, port, and what the request says of it.
 
+use std::fmt;
+
 use isosocket_core::SyntaxError;
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
@@ -14,9 +16,22 @@ const BLOCKED_PORTS: &[u16] = &[
 ];
 
 /// A parsed URL.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Target {
     url: Url,
+}
+
+/// Without the login and the query, which may be secret.
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.url.path();
+        write!(
+            f,
+            "Target({}://{}{path})",
+            self.url.scheme(),
+            self.authority()
+        )
+    }
 }
 
 impl Target {
@@ -139,6 +154,12 @@ mod tests {
         ] {
             assert!(Target::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_target_is_shown_without_its_secrets() {
+        let target = Target::parse("wss://u:secret@h:81/p?secret").unwrap();
+        assert_eq!(format!("{target:?}"), "Target(wss://h:81/p)");
     }
 
     #[test]

@@ -450,7 +450,10 @@ impl<T: Transport> fmt::Debug for Builder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("url", &Shown(&self.url))
-            .field("subprotocols", &self.subprotocols.as_deref().unwrap_or(&[]))
+            .field(
+                "subprotocols",
+                &self.subprotocols.as_ref().map_or(0, Vec::len),
+            )
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

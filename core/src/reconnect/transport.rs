@@ -3,6 +3,7 @@
 //! Invariant: the program's functions run, and the inner transport is closed
 //! and started, outside the lock of the state.
 
+use std::fmt;
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
@@ -46,7 +47,6 @@ type Timer<T> = <HostOf<T> as Host>::Timer;
 /// # network.finish();
 /// # Ok::<(), isosocket::NewError>(())
 /// ```
-#[derive(Debug)]
 pub struct Reconnect<T: Transport> {
     pub(crate) host: HostOf<T>,
     pub(crate) policy: Policy,
@@ -112,8 +112,8 @@ pub(crate) struct Wait<T: Transport>(
     #[allow(dead_code, reason = "dropping it is its use")] Timer<T>,
 );
 
-impl<T: Transport> std::fmt::Debug for Wait<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<T: Transport> fmt::Debug for Wait<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Wait")
     }
 }
@@ -131,6 +131,15 @@ impl<T: Transport> Phase<T> {
             Phase::Ended(line) => line.as_ref(),
             Phase::Asking(_) | Phase::Deciding { .. } | Phase::Waiting(_) => None,
         }
+    }
+}
+
+/// URL, subprotocols and options may be secret.
+impl<T: Transport> fmt::Debug for Reconnect<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reconnect")
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }
 

@@ -40,7 +40,7 @@ impl Default for Options {
 
 /// A request to open a socket, as a backend gets it: what the rules say about
 /// URL and subprotocols on every target alike has been checked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Request<O> {
     /// The URL: absolute, of scheme `ws:` or `wss:`, without a fragment, else as the
@@ -52,6 +52,18 @@ pub struct Request<O> {
     pub options: Options,
     /// The options that only this backend has.
     pub native: O,
+}
+
+/// Without what may be a secret. A subprotocol may be one: pages have no other header.
+impl<O: fmt::Debug> fmt::Debug for Request<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("url", &Shown(&self.url))
+            .field("subprotocols", &self.subprotocols.len())
+            .field("options", &self.options)
+            .field("native", &self.native)
+            .finish()
+    }
 }
 
 impl<O> Request<O> {
@@ -118,26 +130,28 @@ fn stripped(url: &str) -> String {
     stripped
 }
 
-/// A URL as `Debug` shows it: without the password, whoever reads the log
-/// (RFC 3986, section 3.2.1).
+/// A URL as `Debug` shows it, whoever reads the log: without what may be a secret, which
+/// is the login and the query. It may be one that nobody has parsed.
 pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
 impl fmt::Debug for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scheme, rest) = self.0.split_once(':').unwrap_or(("", self.0));
+        let Some((scheme, rest)) = self.0.split_once(':') else {
+            return f.write_str("a URL without a scheme");
+        };
         let slashes = |c| c == '/' || c == '\\';
-        let authority = rest.trim_start_matches(slashes);
-        let end = authority.find(|c| slashes(c) || c == '?' || c == '#');
-        let authority = &authority[..end.unwrap_or(authority.len())];
-        let login = authority.rsplit_once('@').map_or("", |(login, _)| login);
-        match login.split_once(':') {
-            Some((user, secret)) if !secret.is_empty() => {
-                let after = &self.0[self.0.len() - rest.len()..];
-                let (before, after) = after.split_once(login).unwrap_or_default();
-                fmt::Debug::fmt(&format!("{scheme}:{before}{user}:***{after}"), f)
-            }
-            _ => fmt::Debug::fmt(self.0, f),
-        }
+        let behind = rest.trim_start_matches(slashes);
+        let before = &rest[..rest.len() - behind.len()];
+        let end = behind.find(['?', '#']).unwrap_or(behind.len());
+        let (shown, hidden) = behind.split_at(end);
+        let end = shown.find(slashes).unwrap_or(shown.len());
+        let (authority, path) = shown.split_at(end);
+        let (login, host) = match authority.rsplit_once('@') {
+            Some((_, host)) => ("***@", host),
+            None => ("", authority),
+        };
+        let query = if hidden.is_empty() { "" } else { "?***" };
+        fmt::Debug::fmt(&format!("{scheme}:{before}{login}{host}{path}{query}"), f)
     }
 }
 
@@ -249,16 +263,33 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_shown_without_its_password() {
+    fn a_url_is_shown_without_login_and_query() {
         for (url, shown) in [
-            ("ws://u:secret@h/p?q=a:b@c", "ws://u:***@h/p?q=a:b@c"),
-            ("wss:\\\\u:a@b@h", "wss:\\\\u:***@h"),
-            ("ws:u:secret@h", "ws:u:***@h"),
-            ("ws://u@h:80/a:b@c", "ws://u@h:80/a:b@c"),
-            ("ws://u:@h/", "ws://u:@h/"),
-            ("nonsense", "nonsense"),
+            ("ws://u:secret@h/p?q=a:b@c", "ws://***@h/p?***"),
+            ("wss:\\\\u:a@b@h", "wss:\\\\***@h"),
+            ("ws:u:secret@h", "ws:***@h"),
+            ("ws://u@h:80/a:b@c", "ws://***@h:80/a:b@c"),
+            ("ws://h?token", "ws://h?***"),
+            ("ws://h/p#token", "ws://h/p?***"),
+            ("ws://h:1/p", "ws://h:1/p"),
         ] {
             assert_eq!(format!("{:?}", Shown(url)), format!("{shown:?}"));
         }
+        assert_eq!(format!("{:?}", Shown("token")), "a URL without a scheme");
+    }
+
+    #[test]
+    fn a_request_shows_no_secrets() {
+        let request = Request::new(
+            "ws://u:secret@h/?secret",
+            Ok(vec!["secret".into()]),
+            Options::default(),
+            (),
+        );
+        let shown = format!("{request:?}");
+        assert!(
+            shown.contains("ws://***@h/?***") && !shown.contains("secret"),
+            "{shown}"
+        );
     }
 }
