@@ -347,3 +347,21 @@ fn the_last_call_counts() {
     drop(socket);
     network.finish();
 }
+
+/// R40.
+#[test]
+fn a_long_timeout_delays_no_question() {
+    let network = Network::new();
+    let peer = network.peer(URL);
+    for _ in 0..6 {
+        peer.expect("?").send("!");
+    }
+    peer.send("news");
+    let heartbeat = Heartbeat::new(SECOND, 3600 * SECOND)
+        .message("?")
+        .answer("!");
+    let socket = open(heartbeat);
+    let seen = messages(&socket);
+    network.advance(6 * SECOND);
+    assert_eq!(*seen.lock().unwrap(), ["news"]);
+}

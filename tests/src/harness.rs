@@ -286,6 +286,11 @@ mod native {
         true
     }
 
+    /// Whether sockets can send pings.
+    pub fn has_pings() -> bool {
+        true
+    }
+
     /// Whether it should be able to, asked independently of the library.
     pub fn has_web_socket_stream() -> bool {
         true
@@ -508,6 +513,11 @@ mod web {
         return isosocket::web::supports_receive_limit();
         #[cfg(not(feature = "web"))]
         return false;
+    }
+
+    /// Whether sockets can send pings.
+    pub fn has_pings() -> bool {
+        false
     }
 
     /// Whether it should be able to, asked independently of the library.

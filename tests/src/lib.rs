@@ -401,6 +401,12 @@ list! {
     S112 { N replies::an_unusual_reply over INTERIM; }
 
     // Staying alive.
+    S115 {
+        M alive::answers_reach_no_handler_and_are_measured;
+        M alive::a_silent_peer_is_lost over SILENCE;
+        M alive::any_message_is_a_sign_of_life;
+        M alive::a_heartbeat_without_a_message_works_or_is_refused;
+    }
     S118 {
         M kinds::what_we_know_ourselves_has_a_kind over OUR_OWN;
         N kinds::what_the_peer_did_has_a_kind over THE_PEERS;
@@ -418,7 +424,6 @@ pub const NOT_SHOWN: &[(&str, &str)] = &[
     ("S110", NATIVE),
     ("S113", NATIVE),
     ("S114", NATIVE),
-    ("S115", NOT_YET),
     ("S116", NOT_YET),
     ("S117", NOT_YET),
 ];

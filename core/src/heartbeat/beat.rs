@@ -90,8 +90,9 @@ impl Beat {
                 match self.verdict(now, since.saturating_add(asked.timeout)) {
                     // It was asked, and nobody was there to see the answer.
                     Some(Verdict::Ask(_)) => self.ask(now, interval, asked.timeout),
-                    Some(verdict) => verdict,
-                    None => Verdict::Dead,
+                    // The answer may come before, and then the next question is due.
+                    Some(Verdict::Wait(left)) => Verdict::Wait(left.min(interval)),
+                    Some(Verdict::Dead) | None => Verdict::Dead,
                 }
             }
             (Rule::Silence(time), _) => {
@@ -123,7 +124,7 @@ impl Beat {
     fn ask(&mut self, now: Duration, interval: Duration, timeout: Duration) -> Verdict {
         self.next = now.saturating_add(interval);
         self.asked = Some(Asked { when: now, timeout });
-        Verdict::Ask(timeout)
+        Verdict::Ask(timeout.min(interval))
     }
 
     /// What follows from a deadline: `None` is death, and `Ask` another chance.
@@ -170,6 +171,21 @@ mod tests {
         beat.heard(s(31));
         assert_eq!(beat.judge(s(40)), Verdict::Wait(s(20)));
         assert_eq!(beat.judge(s(60)), Verdict::Ask(s(10)));
+    }
+
+    #[test]
+    fn a_timeout_longer_than_the_interval_delays_no_question() {
+        let rule = Rule::Ask {
+            interval: s(10),
+            timeout: s(60),
+        };
+        let (mut beat, _) = Beat::new(rule, s(0));
+        assert_eq!(beat.judge(s(10)), Verdict::Ask(s(10)));
+        beat.heard(s(11));
+        assert_eq!(beat.judge(s(20)), Verdict::Ask(s(10)));
+        assert_eq!(beat.judge(s(30)), Verdict::Wait(s(10)));
+        assert_eq!(beat.judge(s(75)), Verdict::Wait(s(5)));
+        assert_eq!(beat.judge(s(80)), Verdict::Dead);
     }
 
     #[test]

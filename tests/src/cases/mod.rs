@@ -1,6 +1,7 @@
 //! The cases, by the chapters of the rules. What is listed is decided in the
 //! crate's root.
 
+pub mod alive;
 pub mod always;
 pub mod backpressure;
 pub mod closing;
