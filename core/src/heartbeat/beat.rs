@@ -108,19 +108,6 @@ impl Beat {
         }
     }
 
-    /// Asks the peer now, however it stands, with a timeout of its own.
-    #[allow(dead_code)]
-    pub(crate) fn probe(&mut self, now: Duration, timeout: Duration) -> Verdict {
-        match self.rule {
-            Rule::Ask { interval, .. } => {
-                self.was_late = false;
-                self.ask(now, interval, timeout)
-            }
-            // Nobody can be asked.
-            Rule::Silence(_) => self.judge(now),
-        }
-    }
-
     fn ask(&mut self, now: Duration, interval: Duration, timeout: Duration) -> Verdict {
         self.next = now.saturating_add(interval);
         self.asked = Some(Asked { when: now, timeout });
@@ -223,16 +210,5 @@ mod tests {
         let (mut beat, _) = Beat::new(Rule::Silence(s(20)), s(0));
         assert_eq!(beat.judge(s(500)), Verdict::Wait(s(20)));
         assert_eq!(beat.judge(s(520)), Verdict::Dead);
-    }
-
-    #[test]
-    fn a_probe_has_a_timeout_of_its_own() {
-        let (mut beat, _) = Beat::new(RULE, s(0));
-        assert_eq!(beat.probe(s(5), s(2)), Verdict::Ask(s(2)));
-        assert_eq!(beat.judge(s(7)), Verdict::Dead);
-        let (mut beat, _) = Beat::new(RULE, s(0));
-        assert_eq!(beat.probe(s(5), s(2)), Verdict::Ask(s(2)));
-        beat.heard(s(6));
-        assert_eq!(beat.judge(s(7)), Verdict::Wait(s(28)));
     }
 }
