@@ -68,7 +68,7 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
     Ok(complaints.is_empty())
 }
 
-/// Reads every text file of ours, in the order of their paths.
+/// Reads every file of ours, in the order of their paths.
 fn collect(folder: &Path, prefix: &str, sources: &mut Vec<Source>) -> std::io::Result<()> {
     let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<Result<_, _>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
@@ -82,10 +82,9 @@ fn collect(folder: &Path, prefix: &str, sources: &mut Vec<Source>) -> std::io::R
         if kind.is_dir() {
             collect(&entry.path(), &format!("{path}/"), sources)?;
         } else if kind.is_file() {
-            // What is not text (an image) has no lines to check.
-            if let Ok(text) = fs::read_to_string(entry.path()) {
-                sources.push(Source { path, text });
-            }
+            // What is not text (an image) has no lines to check, but pages link to it.
+            let text = fs::read_to_string(entry.path()).unwrap_or_default();
+            sources.push(Source { path, text });
         }
     }
     Ok(())
