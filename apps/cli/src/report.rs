@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use isosocket::native::ConnectStep;
-use isosocket::{CloseEvent, ErrorEvent, Message, Socket, Status};
+use isosocket::{CloseEvent, ErrorEvent, ErrorKind, Message, Socket, Status};
 use serde_json::{Value, json};
 
 use crate::args::Args;
@@ -112,10 +112,7 @@ impl<'a> Report<'a> {
             causes.push(error.to_string());
             cause = error.source();
         }
-        if causes
-            .first()
-            .is_some_and(|cause| cause.starts_with("the proxy"))
-        {
+        if matches!(error.kind(), ErrorKind::Proxy | ErrorKind::ProxyRefused(_)) {
             self.under_way = PROXY;
         }
         let step = self.under_way.1;
