@@ -20,7 +20,6 @@ use crate::Web;
 use crate::drain::{self, Drain};
 use crate::js::{self, Listener, Object, Payload, Promise, Socket};
 use crate::microtask::{self, Job};
-use crate::options::Opened;
 use crate::receive::{self, Received, Tools};
 use crate::stream::Stream;
 use crate::threads::Outbox;
@@ -49,7 +48,7 @@ pub(crate) struct Connection {
     /// `Err`: one that the host or the Fetch standard forbids. It fails.
     socket: Result<Socket, Forbidden>,
     /// What sends and reads in its place.
-    stream: Option<Rc<dyn Stream>>,
+    stream: Option<Box<dyn Stream>>,
     options: Options,
     live: RefCell<Option<Box<Live>>>,
     tools: Tools,
@@ -105,11 +104,12 @@ const KINDS: [(Kind, &str); 4] = [
 const ROUNDS: u32 = 2;
 
 impl Connection {
-    pub(crate) fn new(opened: Result<Opened, Forbidden>, options: Options, outbox: Outbox) -> Self {
-        let (socket, stream) = match opened {
-            Ok(opened) => (Ok(opened.socket), opened.stream),
-            Err(forbidden) => (Err(forbidden), None),
-        };
+    pub(crate) fn new(
+        socket: Result<Socket, Forbidden>,
+        stream: Option<Box<dyn Stream>>,
+        options: Options,
+        outbox: Outbox,
+    ) -> Self {
         if let Ok(socket) = &socket {
             socket.set("binaryType", &js::parse("\"arraybuffer\""));
         }
@@ -161,7 +161,7 @@ impl Connection {
             *place = Some(live);
         }
         if let Some(stream) = &self.stream {
-            stream.clone().start(self);
+            stream.start(self);
         }
         if let Some(delay) = milliseconds(self.options.connect_timeout) {
             self.set_deadline(delay, ROUNDS);
@@ -199,7 +199,9 @@ impl Connection {
 
     fn transmit(&self, socket: &Socket, message: MessageRef<'_>) -> Result<(), Refusal> {
         if let Some(stream) = &self.stream {
-            return stream.clone().send(message);
+            let mut sent = Ok(());
+            stream.send(message, &mut sent);
+            return sent;
         }
         // A stand-in may answer before `send` returns.
         self.in_call.set(true);
@@ -247,7 +249,16 @@ impl Connection {
     /// The program has read what a full stream held.
     pub(crate) fn resume(&self) {
         if let Some(stream) = &self.stream {
-            stream.clone().resume();
+            stream.resume();
+        }
+    }
+
+    /// The host's object, if there is one.
+    #[cfg(feature = "web-sys")]
+    pub(crate) fn host_socket(&self) -> Option<&Socket> {
+        match &self.stream {
+            Some(_) => None,
+            None => self.socket.as_ref().ok(),
         }
     }
 
@@ -502,7 +513,7 @@ impl Connection {
 
     fn close_socket(&self, frame: Option<(u16, &str)>) {
         if let Some(stream) = &self.stream {
-            return stream.clone().close(frame);
+            return stream.close(frame);
         }
         if let Ok(socket) = &self.socket {
             // Core has checked what `close` throws for; nothing is left to do

@@ -25,6 +25,8 @@
 mod catch;
 mod connection;
 mod drain;
+#[cfg(feature = "web-sys")]
+mod existing;
 mod host;
 mod js;
 mod memory;
@@ -38,6 +40,8 @@ mod threads;
 mod timer;
 mod web;
 
+#[cfg(feature = "web-sys")]
+pub use existing::{WebSocketExt, from_web_sys};
 pub use host::{WebHost, WebTimer};
 pub use options::{BuilderExt, WebOptions, supports_receive_limit};
 pub use run::run;

@@ -5,43 +5,40 @@
 //! it makes.
 
 use std::fmt;
-use std::rc::Rc;
-use std::sync::Arc;
 
 use isosocket_core::{Builder, NewError, Request, Transport};
 
 use crate::js::{Object, Socket};
 use crate::stream::{self, OverStream, Stream};
 
-/// What a socket is opened with.
-pub(crate) struct Opened {
-    /// The host's socket, or an object that has its `readyState`, its
-    /// `bufferedAmount`, and its `protocol` and `extensions`.
-    pub(crate) socket: Socket,
-    /// What sends and reads in the place of the host's socket.
-    pub(crate) stream: Option<Rc<dyn Stream>>,
-}
-
-impl From<Socket> for Opened {
-    fn from(socket: Socket) -> Self {
-        Opened {
-            socket,
-            stream: None,
-        }
-    }
-}
+/// What a host's constructor gave, or threw.
+pub(crate) type Opened = Result<Socket, Object>;
 
 /// Opens a socket in another way than by `new WebSocket`.
 pub(crate) trait Opener: Send + Sync {
-    /// What the host threw is the inner error.
-    fn open(&self, request: &Request<WebOptions>) -> Result<Result<Opened, Object>, NewError>;
+    /// The socket may be an object that only has `readyState`, `bufferedAmount`,
+    /// `protocol` and `extensions`. What sends and reads is then put into `stream`.
+    fn open(
+        &self,
+        request: &Request<WebOptions>,
+        stream: &mut Option<Box<dyn Stream>>,
+    ) -> Result<Opened, NewError>;
+
+    /// The same once more, for options that are cloned.
+    fn another(&self) -> Box<dyn Opener>;
+}
+
+impl Clone for Box<dyn Opener> {
+    fn clone(&self) -> Self {
+        self.another()
+    }
 }
 
 /// The options of [`BuilderExt`], as its builder keeps them.
 #[doc(hidden)]
 #[derive(Clone, Default)]
 pub struct WebOptions {
-    pub(crate) opener: Option<Arc<dyn Opener>>,
+    pub(crate) opener: Option<Box<dyn Opener>>,
     pub(crate) receive_limit: usize,
     pub(crate) allow_unlimited: bool,
 }
@@ -127,7 +124,7 @@ where
     fn receive_limit(mut self, bytes: usize) -> Self {
         let options = self.native_mut().as_mut();
         options.receive_limit = bytes;
-        options.opener = Some(Arc::new(OverStream));
+        options.opener = Some(Box::new(OverStream));
         self
     }
 

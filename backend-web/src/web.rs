@@ -14,7 +14,7 @@ use crate::connection::{Connection, Forbidden};
 use crate::host::WebHost;
 use crate::js::{self, Url};
 use crate::microtask::Job;
-use crate::options::{Opened, WebOptions};
+use crate::options::WebOptions;
 use crate::ports;
 use crate::threads::{Local, Outbox};
 
@@ -55,15 +55,16 @@ impl Transport for Web {
         // Not the object's own `url`: Deno's lacks the user info (S12), and a
         // connection that is not allowed has no object.
         let url = Url::new(&request.url).map_err(|_| malformed())?;
-        let opened = if url.get("port").is_some_and(|port| ports::is_blocked(&port)) {
+        let mut stream = None;
+        let socket = if url.get("port").is_some_and(|port| ports::is_blocked(&port)) {
             Err(Forbidden::Port)
         } else {
             let opened = match &request.native.opener {
-                Some(opener) => opener.open(&request)?,
-                None => js::open(&request.url, &request.subprotocols).map(Opened::from),
+                Some(opener) => opener.open(&request, &mut stream)?,
+                None => js::open(&request.url, &request.subprotocols),
             };
             match opened {
-                Ok(opened) => Ok(opened),
+                Ok(socket) => Ok(socket),
                 Err(thrown) => {
                     if thrown.get("name").as_deref() == Some("SyntaxError") {
                         return Err(match twice(request.subprotocols) {
@@ -78,7 +79,7 @@ impl Transport for Web {
             }
         };
         let outbox = Outbox::new(request.options.send_limit);
-        let connection = Connection::new(opened, request.options, outbox.clone());
+        let connection = Connection::new(socket, stream, request.options, outbox.clone());
         let web = Web {
             connection: Local::new(connection),
             outbox,

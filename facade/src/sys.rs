@@ -39,10 +39,15 @@ pub mod native {
 }
 
 /// What only sockets of the web have: [`BuilderExt`](web::BuilderExt) for their options.
+/// With the feature `web-sys` also the host's own objects: `WebSocketExt` and
+/// `from_web_sys`.
 #[cfg(all(feature = "web", target_family = "wasm", target_os = "unknown"))]
 pub mod web {
     #[doc(inline)]
     pub use isosocket_web::{BuilderExt, supports_receive_limit};
+    #[cfg(feature = "web-sys")]
+    #[doc(inline)]
+    pub use isosocket_web::{WebSocketExt, from_web_sys};
 }
 
 // The other target's module is empty, and has a name that the compiler's message

@@ -42,6 +42,10 @@ mod executors;
 #[path = "runtimes/web.rs"]
 mod executors;
 
+#[cfg(all(test, feature = "web", target_family = "wasm", target_os = "unknown"))]
+#[path = "web_objects.rs"]
+mod web_objects;
+
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 mod native {
     use std::io::{Read, Write};
