@@ -6,7 +6,9 @@
 use std::io::{self, Read, Write};
 use std::mem;
 
+use crate::failure::{kind_of, of_tls};
 use crate::system::TcpStream;
+use isosocket_core::ErrorKind;
 use native_tls::{HandshakeError, MidHandshakeTlsStream, TlsConnector, TlsStream};
 use url::Host;
 
