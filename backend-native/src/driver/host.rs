@@ -90,9 +90,9 @@ mod tests {
         let (inner, late, early) = (host.clone(), note("late"), note("early"));
         // Set on the loop's thread, so that none is due before the others are set.
         host.soon(move || {
-            // Longer than a busy machine takes from this line to the next.
-            let late = inner.after(Duration::from_secs(2), late).unwrap();
-            let early = inner.after(Duration::from_millis(1), early).unwrap();
+            // Longer than a busy machine takes from one line to the next.
+            let late = inner.after(Duration::from_secs(3), late).unwrap();
+            let early = inner.after(Duration::from_secs(1), early).unwrap();
             inner.soon(note("soon"));
             inner.soon(note("next"));
             keep.send((late, early)).unwrap();
