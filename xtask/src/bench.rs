@@ -2,6 +2,7 @@
 //!
 //! Invariant: what is printed was measured in this very run, by one command.
 
+pub mod budget;
 mod circumstances;
 mod native;
 mod page_size;

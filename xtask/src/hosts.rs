@@ -454,6 +454,14 @@ pub static HOSTS: &[Host] = &[
         &["run", "-q", "-p", "xtask", "--", "simulate"],
         &[],
     ),
+    aside(
+        "size",
+        "wasm, sizes of pages",
+        Set::All,
+        &[&["build", "-p", "xtask"]],
+        &["run", "-q", "-p", "xtask", "--", "size"],
+        crate::bench::budget::NEEDS,
+    ),
     threads(
         "threads-node",
         "Node 22 or later, two threads",

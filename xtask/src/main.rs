@@ -77,6 +77,9 @@ Usage: cargo xtask COMMAND
   servers [--install]
         Talk compressed with servers that are not ours: ws and websockets.
 
+  size [--install]
+        Build small pages and compare how many bytes they load with their budgets.
+
   simulate [--seeds N] [--from K] [--replay SEED]
         Run the whole client in simulated time, against a model of a network and a
         peer. One seed is one run; `--replay` prints everything that happens in one.
@@ -110,6 +113,7 @@ fn main() -> ExitCode {
         Some("apps") => apps::main(&rest),
         Some("autobahn") => autobahn::main(&rest),
         Some("servers") => servers::main(&rest),
+        Some("size") => bench::budget::main(&rest),
         Some("simulate") => simulate::main(&rest),
         Some("threads") => threads::main(&rest),
         Some("release") => release::main(&rest),

@@ -10,6 +10,7 @@ use wasm_bindgen::prelude::*;
     feature = "isosocket",
     feature = "isosocket-close",
     feature = "isosocket-stream",
+    feature = "isosocket-reconnecting",
     feature = "web-sys",
     feature = "ewebsock",
     feature = "gloo-net",
@@ -63,6 +64,23 @@ fn main() {
             }
             Err(error) => log(&error.to_string()),
         }
+    }
+
+    // The same by a socket that connects again, also when its peer is silent.
+    #[cfg(feature = "isosocket-reconnecting")]
+    {
+        use std::time::Duration;
+
+        use isosocket::{Heartbeat, Reconnecting};
+
+        let heartbeat = Heartbeat::new(Duration::from_secs(20), Duration::from_secs(10));
+        let socket = Reconnecting::builder(URL)
+            .heartbeat(heartbeat.message("ping").answer("pong"))
+            .on_open(|socket| drop(socket.send("hello")))
+            .on_message(|_, message| log(message.as_text().unwrap_or_default()))
+            .connect();
+        let Ok(socket) = socket else { return };
+        keep(socket);
     }
 
     #[cfg(feature = "isosocket-stream")]
@@ -140,6 +158,7 @@ fn main() {
 #[cfg(any(
     feature = "isosocket",
     feature = "isosocket-close",
+    feature = "isosocket-reconnecting",
     feature = "web-sys"
 ))]
 fn keep<T>(value: T) {

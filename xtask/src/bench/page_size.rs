@@ -24,6 +24,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("isosocket", "isosocket, handlers"),
     ("isosocket-close", "isosocket, handlers, close and errors"),
     ("isosocket-stream", "isosocket, stream"),
+    ("isosocket-reconnecting", "isosocket, reconnecting"),
     ("web-sys", "web-sys by hand"),
     ("ewebsock", "ewebsock"),
     ("gloo-net", "gloo-net"),
@@ -87,6 +88,15 @@ pub fn measure(
         }
     }
     Ok(sizes)
+}
+
+/// The bytes of one program, compressed by brotli.
+pub fn brotli(
+    id: &'static str,
+    name: &'static str,
+    programs: &Programs<'_>,
+) -> Result<u64, String> {
+    Ok(measure_one(id, name, programs)?.bytes.brotli)
 }
 
 fn measure_one(
