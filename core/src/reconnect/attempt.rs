@@ -20,8 +20,8 @@ use crate::socket::inner::{InnerConnection, OuterTurn};
 use crate::socket::request::without_secrets;
 use crate::socket::shared::Shared;
 use crate::{
-    CloseEvent, ErrorEvent, ErrorKind, Host, Link, Message, NewError, Report, Timeout, Transport,
-    Turn, WebSocket,
+    CloseEvent, ErrorEvent, ErrorKind, Event, Host, Link, Message, NewError, ReadyState, Report,
+    Timeout, Transport, Turn, WebSocket,
 };
 
 /// What an attempt uses is asked for: for which attempt, and the future of the program's
@@ -221,7 +221,10 @@ impl<T: Transport> Relay for Attempt<T> {
             return;
         }
         match report {
-            Report::Established { .. } => establish(turn, serial, report),
+            Report::Established {
+                protocol,
+                extensions,
+            } => establish(turn, serial, protocol, extensions),
             Report::Message(message) => turn.message(message),
             // The program hears of it when it is over, if it was the last one.
             Report::PeerClosing => {}
@@ -258,7 +261,12 @@ impl<T: Transport> Relay for Attempt<T> {
 }
 
 /// There is a connection.
-fn establish<T: Transport>(turn: &mut Turn<Reconnect<T>>, serial: u64, report: Report) {
+fn establish<T: Transport>(
+    turn: &mut Turn<Reconnect<T>>,
+    serial: u64,
+    protocol: String,
+    extensions: String,
+) {
     let link = turn.link();
     let reconnect = link.transport();
     let uptime = reconnect.policy.min_uptime;
@@ -285,8 +293,14 @@ fn establish<T: Transport>(turn: &mut Turn<Reconnect<T>>, serial: u64, report: R
         state.opening.take()
     };
     drop(opening);
+    // Whoever learns of the status Open, on any thread, also sees the state Open.
+    let delivers = turn.establish(protocol, extensions);
     tell(turn);
-    turn.report(report);
+    // A handler for the status may have closed the socket.
+    if delivers && turn.socket().ready_state() == ReadyState::Open {
+        turn.check_mail();
+        turn.tell(Event::Open);
+    }
 }
 
 /// A connection has held for the minimum uptime.

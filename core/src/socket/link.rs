@@ -153,11 +153,7 @@ impl<T: Transport> Turn<T> {
                 protocol,
                 extensions,
             } => {
-                // S23: `protocol` is set before anybody can see the state Open.
-                if shared.state() == ReadyState::Connecting {
-                    shared.accepted.set((protocol, extensions));
-                }
-                if shared.step(Input::Established) == Decision::DeliverOpen {
+                if self.establish(protocol, extensions) {
                     self.tell(Event::Open);
                 }
             }
@@ -176,6 +172,17 @@ impl<T: Transport> Turn<T> {
                 shared.step(Input::Lost);
             }
         }
+    }
+
+    /// Sets the state Open. Returns whether the event `Open` is to be delivered.
+    pub(crate) fn establish(&mut self, protocol: String, extensions: String) -> bool {
+        let shared = &*self.socket.shared;
+        self.changed = true;
+        // S23: `protocol` is set before anybody can see the state Open.
+        if shared.state() == ReadyState::Connecting {
+            shared.accepted.set((protocol, extensions));
+        }
+        shared.step(Input::Established) == Decision::DeliverOpen
     }
 
     /// The relay, if this is a connection inside another transport.
@@ -256,7 +263,7 @@ impl<T: Transport> Turn<T> {
     }
 
     /// The same for an event that is rare.
-    fn tell(&mut self, mut event: Event) {
+    pub(crate) fn tell(&mut self, mut event: Event) {
         if let Some(delivery) = &mut self.delivery {
             if has_first() && delivery.show_first(&self.socket, &mut event) {
                 return;
@@ -277,7 +284,7 @@ impl<T: Transport> Turn<T> {
 
     /// If there is mail, takes it in, and delivers the events that waited for it.
     #[inline]
-    fn check_mail(&mut self) {
+    pub(crate) fn check_mail(&mut self) {
         if self.socket.shared.dirty.load(Ordering::SeqCst) {
             self.take_mail();
         }

@@ -62,9 +62,9 @@ fn close_in_a_status_handler_is_obeyed() {
     };
     let expected = "connecting 1 [2], closed [2], Close 1006 [3]";
     assert_eq!(close_at("Connecting"), expected);
-    let expected = "connecting 1 [0], connected [2], closed [2], Close 1006 [3]";
+    let expected = "connecting 1 [0], connected [2], closed [2], Close 4000 [3]";
     assert_eq!(close_at("Open"), expected);
-    let expected = "connecting 1 [0], connected [0], Open [1], \
+    let expected = "connecting 1 [0], connected [1], Open [1], \
         waiting 500 ms for 2 [2], closed [2], Close 1006 [3]";
     assert_eq!(close_at("Waiting"), expected);
 }

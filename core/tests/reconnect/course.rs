@@ -22,7 +22,7 @@ fn the_whole_course_in_order() {
         seen.take(),
         [
             "connecting 2 [0]",
-            "connected [0]",
+            "connected [1]",
             "Open [1]",
             "a [1]",
             "waiting 1000 ms for 3 [0]"
@@ -32,7 +32,7 @@ fn the_whole_course_in_order() {
     network.advance(SECOND);
     assert_eq!(
         seen.take(),
-        ["connecting 3 [0]", "connected [0]", "Open [1]", "b [1]"]
+        ["connecting 3 [0]", "connected [1]", "Open [1]", "b [1]"]
     );
     socket.close();
     network.run();
