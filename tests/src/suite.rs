@@ -160,7 +160,7 @@ pub fn no_memory_count() -> bool {
 
 /// How long one case may take: natively longer, for builds without
 /// optimization on a busy machine.
-pub(crate) const CASE_LIMIT: u32 = if harness::WEB { 8_000 } else { 30_000 };
+pub(crate) const CASE_LIMIT: u32 = if harness::WEB { 15_000 } else { 30_000 };
 /// How long all rows of a table may take: less than the 20 s after which
 /// wasm-bindgen's runner gives up without saying where.
 const TABLE_LIMIT: f64 = if harness::WEB { 17_000.0 } else { 60_000.0 };
