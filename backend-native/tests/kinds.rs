@@ -5,7 +5,6 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use isosocket::{
     Builder, CloseEvent, ErrorEvent, ErrorKind, Event, Heartbeat, Reconnecting, Status, Timeout,
     TlsFailure, WebSocket,
 };
-use support::{Server, TEXT, connect, frame, greet, next, read_head};
+use support::{Server, TEXT, connect, frame, greet, next, read_head, server_config, trusting};
 
 /// The error of a connection that fails before or after it was open.
 #[track_caller]
@@ -360,44 +359,26 @@ fn tls_failure(
     edit: impl FnOnce(&mut rcgen::CertificateParams),
     trusted: bool,
 ) -> ErrorEvent {
-    let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.is_ca = rcgen::IsCa::ExplicitNoCa;
     edit(&mut params);
-    let certificate = params.self_signed(&key).unwrap().der().clone();
+    let (config, certificate) = server_config(params);
     let other = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     params
         .distinguished_name
         .push(rcgen::DnType::CommonName, "other");
     let other = params.self_signed(&other).unwrap().der().clone();
-    let mut roots = rustls::RootCertStore::empty();
-    roots
-        .add(if trusted { certificate.clone() } else { other })
-        .unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let client = rustls::ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
+    let client = trusting(if trusted { certificate } else { other });
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let serving = thread::spawn(move || {
         let (mut tcp, _) = listener.accept().unwrap();
-        let mut tls = rustls::ServerConnection::new(Arc::new(config)).unwrap();
+        let mut tls = rustls::ServerConnection::new(config).unwrap();
         // It fails, because the client does.
         let _ = tls.complete_io(&mut tcp);
     });
-    let builder =
-        WebSocket::builder(format!("wss://localhost:{port}/")).tls_config(Arc::new(client));
+    let builder = WebSocket::builder(format!("wss://localhost:{port}/")).tls_config(client);
     let (_socket, events) = connect(builder);
     let error = error_of(&events);
     serving.join().unwrap();

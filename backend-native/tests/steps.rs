@@ -10,9 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use isosocket::native::ConnectStep::{Handshake, Name, Tcp, Tls, Tunnel};
-use isosocket::native::{BuilderExt, ConnectStep, Proxy, rustls};
+use isosocket::native::{BuilderExt, ConnectStep, Proxy};
 use isosocket::{Builder, Event, Reconnecting, Status, WebSocket};
-use support::{DEADLINE, connect, next, peer};
+use support::{DEADLINE, connect, next, peer, trusting};
 
 /// The steps of one connection until it is established or has failed, and whether it
 /// is established.
@@ -35,20 +35,8 @@ fn address(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
 }
 
-fn trusting() -> Arc<rustls::ClientConfig> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(peer().ca_der().to_vec().into()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Arc::new(config)
-}
-
 fn secure(url: &str) -> Builder {
-    WebSocket::builder(url).tls_config(trusting())
+    WebSocket::builder(url).tls_config(trusting(peer().ca_der().to_vec().into()))
 }
 
 #[test]
