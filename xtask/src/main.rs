@@ -4,54 +4,36 @@
 //! Invariant: a subcommand either does all it says and exits 0, or says what
 //! is wrong and exits with something else.
 
-mod agreement;
-mod apps;
-mod autobahn;
 mod bench;
-mod cases;
-mod demo;
-mod evidence;
-mod hosts;
-mod http;
-mod lanes;
-mod log;
+mod browser;
+mod commands;
 mod page;
-mod parity;
-mod peer;
-mod process;
-mod progress;
-mod record;
-mod release;
-mod report;
-mod servers;
-mod session;
-mod simulate;
-mod test_all;
-mod threads;
+mod run;
+mod suite;
 mod tidy;
 mod tools;
-mod wasm;
-mod webdriver;
-mod workspace;
 
 use std::process::ExitCode;
+
+use commands::{apps, autobahn, demo, parity, release, servers, simulate, threads};
 
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
-  test-all [--install] [--allow-missing] [--hosts core] [--only HOST,..]
-           [--jobs N] [FILTER]
-        Run the conformance suite on every host and print one table.
+  test-all [--install] [--allow-missing] [--hosts all] [--only HOST,..]
+           [--jobs N] [--times] [FILTER]
+        Run the conformance suite on a few hosts and print one table.
         --install        install what a host needs (rustup, cargo, npm, apt-get as root)
         --allow-missing  do not fail because of a host that is not installed
-        --hosts core     a small set of hosts, for quick work
-        --hosts more     all, and what takes long: Autobahn
-        --only           only these hosts, by id or by family; --list prints them
-        --jobs           how many JavaScript hosts run at a time, 2 unless given
+        --hosts all      every host, and all else that must pass before a merge
+        --hosts more     these, and what takes long: Autobahn
+        --only           only these rows, by id or by family; --list prints them
+        --jobs           how many rows run at a time: cores + 1 unless given
+        --times          print how long each part took
         FILTER           only the cases whose name contains this
 
   parity [--last | what test-all takes]
-        Run the same, or take the last run, and write what every host did under
+        Run it on every host, or take the last run, and write what every host did under
         every rule: target/xtask/parity.html and, of a whole run, docs/parity.md.
 
   demo [--port N] [--no-open]
@@ -106,7 +88,7 @@ fn main() -> ExitCode {
             print!("{USAGE}");
             Ok(true)
         }
-        Some("test-all") => test_all::main(&rest),
+        Some("test-all") => suite::main(&rest),
         Some("parity") => parity::main(&rest),
         Some("bench") => bench::main(&rest),
         Some("demo") => demo::main(&rest),

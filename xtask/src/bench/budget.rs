@@ -6,8 +6,8 @@
 use std::fs;
 
 use super::page_size::{self, Programs};
+use crate::run::workspace;
 use crate::tools::{NODE_ANY, Tool, WASM_BINDGEN, WASM_OPT, WASM_TARGET};
-use crate::workspace;
 
 /// What the row in test-all needs.
 pub const NEEDS: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &WASM_OPT, &NODE_ANY];

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::bench::{Options, cargo};
-use crate::process::Invocation;
+use crate::run::Invocation;
 
 /// What is recorded about every run: name and value.
 pub type Circumstances = Vec<(&'static str, String)>;

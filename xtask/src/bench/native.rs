@@ -13,8 +13,7 @@ use crate::bench::plan::{self, Client, NATIVE, Step};
 use crate::bench::results::{Outcome, Results, StepResults};
 use crate::bench::server::Server;
 use crate::bench::{Options, circumstances, plot, save, size, table};
-use crate::process::Invocation;
-use crate::{progress, workspace};
+use crate::run::{Invocation, progress, workspace};
 
 const PACKAGE: &str = "isosocket-bench";
 /// Peers that have no minimal program whose size is measured.

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use crate::bench::plan::{self, Client};
 use crate::bench::{Options, TARGET, cargo};
-use crate::process::Invocation;
+use crate::run::Invocation;
+use crate::run::{progress, workspace};
 use crate::tools::{NODE_ANY, WASM_TRIPLE};
-use crate::{progress, workspace};
 
 const PACKAGE: &str = "isosocket-bench-web-echo";
 const LIMIT: Duration = Duration::from_secs(10 * 60);

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bench::{TARGET, cargo};
-use crate::process::{Invocation, Job};
-use crate::{progress, workspace};
+use crate::run::process::{Invocation, Job};
+use crate::run::{progress, workspace};
 
 pub const PACKAGE: &str = "isosocket-bench-server";
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::bench::plan::{self, Client};
 use crate::bench::results::Size;
 use crate::bench::{Options, TARGET, cargo};
-use crate::{progress, workspace};
+use crate::run::{progress, workspace};
 
 /// The clients as packages, which are features of the minimal program.
 pub const CLIENTS: &[&str] = &[

@@ -16,13 +16,13 @@ use crate::bench::plan::{self, Client, Step, WEB};
 use crate::bench::results::{Outcome, Results, StepResults, circumstances_to_json};
 use crate::bench::server::Server;
 use crate::bench::{Options, TARGET, cargo, plot, save, table};
-use crate::http::{self, Site};
+use crate::browser::http::{self, Site};
+use crate::browser::marionette::FirefoxDriver;
+use crate::browser::webdriver::{Browser, wait_until};
+use crate::run::{progress, workspace};
 use crate::tools::{
-    CHROMIUM, FIREFOX, GECKODRIVER, NODE_ANY, Tool, WASM_BINDGEN, WASM_OPT, WASM_TARGET,
-    WASM_TRIPLE,
+    CHROMIUM, FIREFOX, NODE_ANY, Tool, WASM_BINDGEN, WASM_OPT, WASM_TARGET, WASM_TRIPLE,
 };
-use crate::webdriver::{Browser, wait_until};
-use crate::{progress, workspace};
 
 const PACKAGE: &str = "isosocket-bench-web";
 const STATIC: &str = "bench/web/static";
@@ -44,9 +44,8 @@ const CLIENTS: &[&str] = &[
 /// A browser that is measured.
 struct Engine {
     id: &'static str,
-    needs: &'static [&'static Tool],
-    driver: &'static Tool,
-    version_of: &'static Tool,
+    /// The browser, or its driver.
+    tool: &'static Tool,
     /// Without it there is no run.
     is_required: bool,
     capabilities: fn() -> Value,
@@ -55,9 +54,7 @@ struct Engine {
 static ENGINES: &[Engine] = &[
     Engine {
         id: "chromium",
-        needs: &[&CHROMIUM],
-        driver: &CHROMIUM,
-        version_of: &CHROMIUM,
+        tool: &CHROMIUM,
         is_required: true,
         capabilities: || {
             // The sandbox refuses to start as root and in most containers; the
@@ -77,9 +74,7 @@ static ENGINES: &[Engine] = &[
     },
     Engine {
         id: "firefox",
-        needs: &[&FIREFOX, &GECKODRIVER],
-        driver: &GECKODRIVER,
-        version_of: &FIREFOX,
+        tool: &FIREFOX,
         is_required: false,
         capabilities: || {
             json!({
@@ -149,13 +144,8 @@ fn engines(options: &Options) -> Result<Vec<(&'static Engine, PathBuf)>, String>
     let some = ENGINES.iter().any(|engine| named(&engine));
     let mut there = Vec::new();
     for engine in ENGINES.iter().filter(|engine| !some || named(engine)) {
-        let provided = engine
-            .needs
-            .iter()
-            .try_for_each(|tool| tool.provide(options.install).map(drop))
-            .and_then(|()| engine.driver.provide(false));
-        match provided {
-            Ok(driver) => there.push((engine, driver)),
+        match engine.tool.provide(options.install) {
+            Ok(path) => there.push((engine, path)),
             Err(reason) if engine.is_required || some => return Err(reason),
             Err(reason) => eprintln!("without {}: {reason}", engine.id),
         }
@@ -199,7 +189,11 @@ fn measure(
         echo,
     };
     let address = http::serve(site, 0).map_err(|error| format!("cannot serve: {error}"))?;
-    let browser = Browser::start(driver, (engine.capabilities)(), log)?;
+    let capabilities = (engine.capabilities)();
+    let browser = match engine.id {
+        "firefox" => Browser::firefox(FirefoxDriver::start(driver, log)?, capabilities)?,
+        _ => Browser::start(driver, capabilities, log)?,
+    };
     browser.go(&format!("http://{address}/"))?;
     wait_until("the bench page is ready", LOAD_LIMIT, || {
         Ok(browser.script("return 'bench' in globalThis")? == true)
@@ -229,8 +223,8 @@ fn measure(
             Some((client.name.clone(), before, after))
         })
         .collect();
-    let version = engine.version_of.find();
-    let version = version.and_then(|path| engine.version_of.version(&path));
+    let version = engine.tool.find();
+    let version = version.and_then(|path| engine.tool.version(&path));
     Ok(Report {
         id: engine.id,
         name: version.unwrap_or_else(|| engine.id.to_owned()),

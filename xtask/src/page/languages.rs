@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{DESKTOP, PHONE, Place, READY_LIMIT, expect, load_at, picture, state};
-use crate::webdriver::{Browser, ENTER, SHIFT, SPACE, TAB, wait_until};
+use crate::browser::webdriver::{Browser, ENTER, SHIFT, SPACE, TAB, wait_until};
 
 /// What one page must say, and where it is.
 struct Page {

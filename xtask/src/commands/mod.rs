@@ -1,0 +1,12 @@
+//! The commands that build or run one thing each. A row of test-all may be one of them.
+//!
+//! A command uses `run`, `tools` and `browser`; none uses another but for the demo's pages.
+
+pub mod apps;
+pub mod autobahn;
+pub mod demo;
+pub mod parity;
+pub mod release;
+pub mod servers;
+pub mod simulate;
+pub mod threads;

@@ -1,0 +1,238 @@
+//! The table of rows: what `cargo xtask test-all` runs, as data.
+//!
+//! Invariant: one wasm file is the suite on all JavaScript hosts. Rows that are built with
+//! the same arguments are built once. The order is that of the builds.
+
+use super::host::{Env, Host, Kind, Set};
+use crate::commands::{autobahn, servers, threads};
+use crate::tools::{
+    AXE, BUN, CHROMIUM, DENO, FIREFOX, NODE, NODE_20, ON_DISPLAY, OPENSSL, Tool, WASM_BINDGEN,
+    WASM_TARGET, WEBKIT,
+};
+
+/// What the native rows build.
+const NATIVE: &str = "-p isosocket-native -p isosocket-web -p isosocket -p isosocket-tests";
+
+/// What the JavaScript rows build.
+pub const SUITE: &str = "-p isosocket-tests --target wasm32-unknown-unknown";
+
+pub static HOSTS: &[Host] = &[
+    Host::native("native", "native", NATIVE)
+        .set(Set::Quick)
+        .suite(true),
+    // The same suite, each case inside `isosocket::run`.
+    Host::native("native-run", "native, in run", NATIVE)
+        .only("isosocket-tests")
+        .set(Set::Quick)
+        .environment(&[Env::Set("ISOSOCKET_RUN", "1")])
+        .suite(true),
+    Host::wasm("node20", "Node 20, no WebSocket", SUITE, FOR_NODE_20)
+        .set(Set::Quick)
+        .environment(&[Env::PathOf(&NODE_20)])
+        .suite(false),
+    Host::wasm("node", "Node 22 or later", SUITE, FOR_NODE)
+        .set(Set::Quick)
+        .environment(&[Env::PathOf(&NODE)])
+        .suite(true),
+    chromium(
+        "chromium-window",
+        "Chromium window",
+        &[CHROMEDRIVER, WINDOW],
+    )
+    .set(Set::Quick),
+    chromium(
+        "chromium-dedicated",
+        "Chromium dedicated worker",
+        &[CHROMEDRIVER, DEDICATED],
+    )
+    .set(Set::Quick),
+    chromium(
+        "chromium-shared",
+        "Chromium shared worker",
+        &[CHROMEDRIVER, SHARED],
+    ),
+    chromium(
+        "chromium-service",
+        "Chromium service worker",
+        &[CHROMEDRIVER, SERVICE],
+    ),
+    // The same suite, each socket with a receive limit.
+    chromium(
+        "chromium-stream",
+        "Chromium window, by stream",
+        &[CHROMEDRIVER, OVER_STREAM, WINDOW],
+    ),
+    firefox(
+        "firefox-window",
+        "Firefox window",
+        &[GECKO, PREFERENCES, WINDOW],
+    )
+    .set(Set::Quick),
+    // Core's tests and the programs, which have the mock compiled in: apart from the
+    // suite, which is to run on what programs get.
+    Host::native(
+        "mock",
+        "native, with the mock",
+        "-p isosocket-core -p isosocket -p isosocket-programs \
+         --features isosocket-core/mock,isosocket/mock",
+    )
+    .set(Set::Quick)
+    .needs(&[&WASM_TARGET])
+    .builds(&["check -p isosocket --features mock --target wasm32-unknown-unknown"]),
+    Host::native(
+        "bare",
+        "native, no features",
+        "-p isosocket-tests --no-default-features",
+    )
+    .set(Set::Quick)
+    .needs(&[&WASM_TARGET])
+    .builds(&[
+        "check -p isosocket --no-default-features",
+        "check -p isosocket --no-default-features --target wasm32-unknown-unknown",
+    ])
+    .suite(false),
+    // The programs' mock, and the web backend on a JavaScript host that is one.
+    Host::wasm(
+        "mock-node20",
+        "Node 20, mocks",
+        "-p isosocket -p isosocket-web --features isosocket/mock --test mock \
+         --target wasm32-unknown-unknown",
+        FOR_NODE_20,
+    )
+    .environment(&[Env::PathOf(&NODE_20)]),
+    firefox(
+        "firefox-dedicated",
+        "Firefox dedicated worker",
+        &[GECKO, PREFERENCES, DEDICATED],
+    ),
+    firefox(
+        "firefox-shared",
+        "Firefox shared worker",
+        &[GECKO, PREFERENCES, SHARED],
+    ),
+    firefox(
+        "firefox-service",
+        "Firefox service worker",
+        &[GECKO, PREFERENCES, SERVICE],
+    ),
+    webkit("webkit-window", "WebKit window", &[WEBDRIVER, WINDOW]),
+    webkit(
+        "webkit-dedicated",
+        "WebKit dedicated worker",
+        &[WEBDRIVER, DEDICATED],
+    ),
+    webkit(
+        "webkit-shared",
+        "WebKit shared worker",
+        &[WEBDRIVER, SHARED],
+    ),
+    webkit(
+        "webkit-service",
+        "WebKit service worker",
+        &[WEBDRIVER, SERVICE],
+    ),
+    Host::wasm("deno", "Deno", SUITE, FOR_DENO)
+        .environment(&[
+            Env::PathTo("xtask/shims/deno"),
+            Env::Tool("ISOSOCKET_DENO", &DENO),
+            Env::Set("WASM_BINDGEN_USE_DENO", "1"),
+        ])
+        .suite(true),
+    Host::wasm("bun", "Bun", SUITE, FOR_BUN)
+        .environment(&[
+            Env::PathTo("xtask/shims/bun"),
+            Env::Tool("ISOSOCKET_BUN", &BUN),
+        ])
+        .suite(true),
+    page("page-chromium", "Chromium, the demo's pages", PAGE_CHROMIUM),
+    page("page-firefox", "Firefox, the demo's pages", PAGE_FIREFOX),
+    Host::native(
+        "system-tls",
+        "native, the system's TLS",
+        "-p isosocket-native --features native-tls,webpki-roots \
+         --lib --test native --test faults_closing",
+    )
+    .only("isosocket-native")
+    .needs(&[&OPENSSL]),
+    Host::command("servers", "native, servers not ours", "servers")
+        .builds(&["build -p isosocket-native --example deflate_echo"])
+        .needs(servers::NEEDS),
+    Host::command("simulation", "native, in simulated time", "simulate")
+        .builds(&["xtask simulate build"]),
+    Host::command(
+        "threads-node",
+        "Node 22 or later, two threads",
+        "threads node",
+    )
+    .builds(&["xtask threads build"])
+    .needs(threads::FOR_NODE)
+    .engine(threads::FOR_NODE),
+    Host::command(
+        "threads-chromium",
+        "Chromium, two threads",
+        "threads chromium",
+    )
+    .builds(&["xtask threads build"])
+    .needs(threads::FOR_CHROMIUM)
+    .engine(threads::FOR_CHROMIUM),
+    Host::command("size", "wasm, sizes of pages", "size").needs(crate::bench::budget::NEEDS),
+    Host::command("autobahn", "native, Autobahn Testsuite", "autobahn")
+        .set(Set::More)
+        .builds(&["build --release -p isosocket --example autobahn"])
+        .needs(autobahn::NEEDS),
+];
+
+// The last tool is what the cases run in.
+const FOR_NODE_20: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &NODE_20];
+const FOR_NODE: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &NODE];
+const FOR_DENO: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &DENO];
+const FOR_BUN: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &BUN];
+const FOR_CHROMIUM: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &CHROMIUM];
+const FOR_FIREFOX: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &FIREFOX];
+const FOR_WEBKIT: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &WEBKIT];
+const PAGE_CHROMIUM: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &AXE, &CHROMIUM];
+const PAGE_FIREFOX: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &AXE, &FIREFOX];
+
+const WINDOW: Env = Env::Set("WASM_BINDGEN_USE_BROWSER", "1");
+const DEDICATED: Env = Env::Set("WASM_BINDGEN_USE_DEDICATED_WORKER", "1");
+const SHARED: Env = Env::Set("WASM_BINDGEN_USE_SHARED_WORKER", "1");
+const SERVICE: Env = Env::Set("WASM_BINDGEN_USE_SERVICE_WORKER", "1");
+
+const CHROMEDRIVER: Env = Env::Tool("CHROMEDRIVER", &CHROMIUM);
+// The suite reads in the user agent that its sockets are to go over the browser's
+// `WebSocketStream`, and sees how much memory there is.
+const OVER_STREAM: Env = Env::File(
+    "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
+    "xtask/shims/chromium/stream.json",
+);
+const GECKO: Env = Env::FirefoxDriver("GECKODRIVER_REMOTE");
+const WEBDRIVER: Env = Env::Tool("SAFARIDRIVER", &WEBKIT);
+// Firefox makes a page wait before it connects again to a host that refused,
+// and ends a service worker that had no event for half a minute.
+const PREFERENCES: Env = Env::File(
+    "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
+    "xtask/shims/firefox/webdriver.json",
+);
+
+const fn chromium(id: &'static str, name: &'static str, environment: &'static [Env]) -> Host {
+    Host::wasm(id, name, SUITE, FOR_CHROMIUM)
+        .environment(environment)
+        .suite(true)
+}
+
+const fn firefox(id: &'static str, name: &'static str, environment: &'static [Env]) -> Host {
+    Host::wasm(id, name, SUITE, FOR_FIREFOX)
+        .environment(environment)
+        .suite(true)
+}
+
+const fn webkit(id: &'static str, name: &'static str, environment: &'static [Env]) -> Host {
+    Host::wasm(id, name, SUITE, FOR_WEBKIT)
+        .environment(environment)
+        .wrapper(ON_DISPLAY)
+        .suite(true)
+}
+
+const fn page(id: &'static str, name: &'static str, needs: &'static [&'static Tool]) -> Host {
+    Host::new(id, name, Kind::Page).needs(needs).engine(needs)
+}

@@ -1,0 +1,143 @@
+//! When the rows of a run are prepared and run: tools, builds and rows side by side.
+//!
+//! Invariant: rows are built in the table's order, one build at a time, and run when they
+//! are built. The verdicts come to the caller's thread one by one, and every row has one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
+
+use super::evidence;
+use super::host::{Host, Kind};
+use super::log::Counts;
+use super::report::{Row, Verdict};
+use super::session::{Ended, Session};
+use crate::run::progress;
+use crate::tools::{self, Tool};
+
+/// If more rows than this fail, a busy machine is not the reason, and there is
+/// no second try.
+const SECOND_TRIES: usize = 4;
+
+/// Runs hosts, so many at a time, and says on one line how each went.
+///
+/// A few rows that failed are run once more, each alone, because on a busy
+/// machine a browser may miss a case's deadline. The table says that it was
+/// a second try, and what failed at first.
+pub fn run(session: &Session, hosts: &[&'static Host], lanes: usize) -> Vec<Row> {
+    let mut rows = pass(session, hosts, lanes);
+    let failed = |row: &&mut Row| row.verdict == Verdict::Fail;
+    if rows.iter_mut().filter(failed).count() > SECOND_TRIES {
+        return rows;
+    }
+    for row in rows.iter_mut().filter(|row| row.verdict == Verdict::Fail) {
+        progress::say(&format!("{} once more, alone", row.host.name));
+        let first = std::mem::take(&mut row.note);
+        if let Some(again) = pass(session, &[row.host], 1).pop() {
+            *row = again;
+        }
+        let note = format!("second try; at first: {first}");
+        row.note = match row.note.is_empty() {
+            true => note,
+            false => format!("{}; {note}", row.note),
+        };
+    }
+    rows
+}
+
+fn pass(session: &Session, hosts: &[&'static Host], lanes: usize) -> Vec<Row> {
+    let mut rows: Vec<Row> = hosts.iter().map(|host| Row::new(host)).collect();
+    let (ready, built) = mpsc::channel();
+    let built = Mutex::new(built);
+    let (done, ended) = mpsc::channel();
+    thread::scope(|scope| {
+        // Downloads use the network, and builds of tools use the processor: both begin at
+        // once, beside the first builds.
+        for tools in of(hosts) {
+            scope.spawn(move || {
+                for tool in tools {
+                    // Whoever needs it sees what came of it.
+                    let _ = session.provide(tool);
+                }
+            });
+        }
+        scope.spawn(move || {
+            for (index, host) in hosts.iter().enumerate() {
+                // All lanes wait for this thread, so somebody listens.
+                let _ = ready.send((index, session.build(host)));
+            }
+        });
+        for _ in 0..lanes.max(1) {
+            let (done, built) = (done.clone(), &built);
+            scope.spawn(move || {
+                let next = || built.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                while let Ok((index, built)) = next() {
+                    // The caller listens until the last lane has ended.
+                    let _ = done.send((index, session.run(hosts[index], built)));
+                }
+            });
+        }
+        drop(done);
+        for (index, ended) in ended {
+            end(session, &mut rows[index], ended);
+        }
+    });
+    evidence::unclaimed(&mut rows, &session.peer.take_reports(|_| true));
+    rows
+}
+
+/// The tools of some hosts: those that are built, and the others. Each is one list,
+/// because two downloads at a time are no faster, and Debian's tools take turns anyway.
+fn of(hosts: &[&'static Host]) -> [Vec<&'static Tool>; 2] {
+    let mut known = BTreeSet::new();
+    let needs = hosts.iter().flat_map(|host| host.needs.iter().copied());
+    let each_once = needs.filter(|tool| known.insert(tool.name));
+    let (built, others) = each_once.partition(|tool| tool.is_built());
+    [others, built]
+}
+
+/// Reads what a host left, and says how it went.
+fn end(session: &Session, row: &mut Row, ended: Ended) {
+    let host = row.host;
+    row.target = match (&host.kind, host.engine) {
+        (Kind::Tests { wasm: false, .. } | Kind::Command(_), None) => session.native.clone(),
+        _ => tools::WASM_TRIPLE.to_owned(),
+    };
+    match ended {
+        Ended::Missing(missing) => row.note = format!("needs {}", missing.join(", ")),
+        Ended::Ran {
+            version,
+            took,
+            problem,
+        } => {
+            row.version = version;
+            row.took = took;
+            let log = session.log(host);
+            let complaint = session.peer.new_complaints().into_iter().next();
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            let reports = session.peer.take_reports(|from| from == host.id);
+            let reports: Vec<String> = reports.into_iter().map(|(_, line)| line).collect();
+            evidence::judge(row, problem, complaint, &text, &reports);
+            // Cases that failed tell more than the end of a log.
+            if row.verdict == Verdict::Fail && row.failures().next().is_none() {
+                progress::show_tail(&log);
+            }
+        }
+    }
+    say(row);
+}
+
+/// Says how a row went.
+fn say(row: &Row) {
+    let Counts { passed, failed } = row.counts;
+    progress::say(&format!(
+        "{:7} {}  {passed}/{} cases, {:.1} s{}{}",
+        row.verdict.word(),
+        row.host.name,
+        passed + failed,
+        row.took.as_secs_f64(),
+        if row.note.is_empty() { "" } else { "  " },
+        row.note
+    ));
+}
