@@ -252,7 +252,7 @@ impl<S: Keeps> Delivery<S> {
             }
         }
         match &mut self.streams {
-            Some(streams) => streams.push(mem::replace(event, Event::Open)),
+            Some(streams) => streams.push(event),
             None if wanted => {}
             None => return self.keep(socket, mem::replace(event, Event::Open)),
         }

@@ -1,7 +1,4 @@
 //! A socket's events as a stream: every event, in order, ending after `Close`.
-//!
-//! Between the delivering thread and the stream stands a queue that is filled
-//! once a turn and emptied at one go: one lock and one wake-up for a batch.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,17 +6,16 @@ use std::future::Future;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use futures_core::{FusedFuture, FusedStream, Stream};
 
-use crate::base::maybe_send::Lock;
 use crate::delivery::Letter;
 use crate::delivery::bind::ListenerOwner;
-use crate::delivery::streams::{self, Join, Streams};
+use crate::delivery::streams::{Announce, Queue, Tap};
 use crate::socket::shared::Shared;
-use crate::wake::{StoredWaker, WakeHook};
+use crate::wake::StoredWaker;
 use crate::{CloseEvent, Event, MaybeSend, Transport, WebSocket};
 
 /// How many events are few.
@@ -88,10 +84,7 @@ pub struct Events<T: Transport> {
 impl<T: Transport> Events<T> {
     pub(crate) fn new(shared: Arc<Shared<T>>) -> Self {
         let queue = Arc::new(Queue::new());
-        let tap = Tap {
-            queue: queue.clone(),
-            batch: Batch::default(),
-        };
+        let tap = Tap::new(queue.clone());
         shared.post(Letter::Streams(Box::new(tap)));
         Events {
             shared,
@@ -375,153 +368,5 @@ impl<T: Transport> FusedFuture for Next<'_, T> {
     /// After the stream's last event.
     fn is_terminated(&self) -> bool {
         self.0.is_terminated()
-    }
-}
-
-/// A stream's end at the delivering thread.
-struct Tap {
-    queue: Arc<Queue>,
-    batch: Batch,
-}
-
-impl Join for Tap {
-    fn join(self: Box<Self>, streams: &mut Option<Box<dyn Streams>>) {
-        streams::add(streams, self);
-    }
-}
-
-impl streams::Stream for Tap {
-    fn is_live(&self) -> bool {
-        self.queue.live.load(Ordering::Acquire)
-    }
-
-    #[inline]
-    fn push(&mut self, event: Event) {
-        self.batch.push(event);
-    }
-
-    fn flush(&mut self) {
-        if !self.batch.is_empty() {
-            self.queue.push(&mut self.batch);
-        }
-    }
-
-    fn end(&mut self) {
-        self.queue.end();
-    }
-
-    fn pause_above(&mut self, limit: usize) -> bool {
-        self.queue.pause_above(limit)
-    }
-}
-
-/// Tells a hook that was set late of what it missed.
-struct Announce(Arc<Queue>);
-
-impl Join for Announce {
-    fn join(self: Box<Self>, _: &mut Option<Box<dyn Streams>>) {
-        self.0.hook.call();
-    }
-}
-
-/// What a turn has for one stream.
-#[derive(Default)]
-struct Batch {
-    events: VecDeque<Event>,
-    /// What the messages among them count for.
-    bytes: usize,
-}
-
-impl Batch {
-    #[inline]
-    fn push(&mut self, event: Event) {
-        self.bytes += event.weight();
-        self.events.push_back(event);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.events.is_empty()
-    }
-}
-
-/// What stands between the turns of a socket and one stream.
-struct Queue {
-    inner: Lock<Inner>,
-    hook: WakeHook,
-    filled: AtomicBool,
-    /// Whether there is still a stream.
-    live: AtomicBool,
-}
-
-#[derive(Default)]
-struct Inner {
-    events: VecDeque<Event>,
-    bytes: usize,
-    paused: bool,
-    ended: bool,
-    waker: Option<StoredWaker>,
-}
-
-impl Inner {
-    fn is_over(&self) -> bool {
-        self.ended && self.events.is_empty()
-    }
-}
-
-impl Queue {
-    fn new() -> Self {
-        Queue {
-            inner: Lock::default(),
-            hook: WakeHook::default(),
-            filled: AtomicBool::new(false),
-            live: AtomicBool::new(true),
-        }
-    }
-
-    /// Moves a batch into the queue and wakes the stream.
-    fn push(&self, batch: &mut Batch) {
-        let (waker, is_live) = {
-            let mut inner = self.inner.lock();
-            if self.live.load(Ordering::Acquire) {
-                inner.bytes += batch.bytes;
-                if inner.events.is_empty() {
-                    mem::swap(&mut inner.events, &mut batch.events);
-                } else {
-                    inner.events.append(&mut batch.events);
-                }
-                self.filled.store(true, Ordering::Release);
-                (inner.waker.take(), true)
-            } else {
-                (None, false)
-            }
-        };
-        batch.events.clear();
-        batch.bytes = 0;
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        if is_live {
-            self.hook.call();
-        }
-    }
-
-    /// Nothing will come any more; also for a stream that begins after `Close`.
-    fn end(&self) {
-        let waker = {
-            let mut inner = self.inner.lock();
-            inner.ended = true;
-            inner.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        self.hook.end();
-    }
-
-    /// Whether more than `limit` bytes wait here; notes that reading pauses.
-    fn pause_above(&self, limit: usize) -> bool {
-        let mut inner = self.inner.lock();
-        inner.paused = inner.bytes > limit;
-        inner.paused
     }
 }
