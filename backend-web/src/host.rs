@@ -3,7 +3,7 @@
 //! Invariant: what is called later is called on the thread of the host, where it
 //! was asked for or elsewhere.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -53,8 +53,8 @@ impl Host for WebHost {
             cancelled: cancelled.clone(),
             thread: self.0.clone(),
             left: Cell::new((delay.as_secs_f64() * 1e3).ceil()),
-            timer: RefCell::default(),
-            task: RefCell::new(Some(Box::new(task))),
+            timer: Cell::default(),
+            task: Cell::new(Some(Box::new(task))),
         });
         ring.visit(|ring| ring.wait());
         Ok(WebTimer {
@@ -64,7 +64,8 @@ impl Host for WebHost {
     }
 
     fn now(&self) -> Duration {
-        Duration::try_from_secs_f64(js::now() / 1e3).unwrap_or_default()
+        // Not by `from_secs_f64`, whose care for every number a page pays for.
+        Duration::from_micros((js::now() * 1e3) as u64)
     }
 
     fn random(&self) -> u64 {
@@ -92,8 +93,8 @@ struct Ring {
     thread: Thread,
     /// Milliseconds beyond the present timer, which cannot be as long as a delay.
     left: Cell<f64>,
-    timer: RefCell<Option<Timer>>,
-    task: RefCell<Option<Box<dyn Call>>>,
+    timer: Cell<Option<Timer>>,
+    task: Cell<Option<Box<dyn Call>>>,
 }
 
 impl Ring {
@@ -107,7 +108,7 @@ impl Ring {
                 ring.ring();
             }
         };
-        self.timer.replace(Some(Timer::after(delay, ring)));
+        self.timer.set(Some(Timer::after(delay, ring)));
     }
 
     fn ring(self: &Rc<Self>) {

@@ -4,13 +4,13 @@
 //! stream that waits for it: the one of wasm-bindgen-futures asks by
 //! `queueMicrotask`, which takes several times as long.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 use isosocket_core::{drop_guarded, guard};
 
@@ -31,11 +31,25 @@ use crate::threads::Local;
 /// ```
 pub fn run(future: impl Future<Output = ()> + 'static) {
     catch::install();
-    let future: Pin<Box<dyn Future<Output = ()>>> = Box::pin(future);
+    let future: Pin<Box<dyn Work>> = Box::pin(future);
     microtask::push(Job::Poll(Arc::new(Task {
-        future: Local::new(Slot(RefCell::new(Some(future)))),
+        future: Local::new(Slot(Cell::new(Some(future)))),
         queued: AtomicBool::new(true),
     })));
+}
+
+/// A future.
+trait Work {
+    /// Polls it, and writes into `done` whether it is complete. If that were returned, this
+    /// would have the signature of all formatting functions, and a page would link those
+    /// that are in its tables.
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>, done: &mut bool);
+}
+
+impl<F: Future<Output = ()>> Work for F {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>, done: &mut bool) {
+        *done = Future::poll(self, context).is_ready();
+    }
 }
 
 /// A future and whether it is to be polled. It lives as long as somebody can
@@ -47,7 +61,7 @@ struct Task {
 
 /// Where a future waits between polls. Empty while it is polled, and once it
 /// is complete.
-struct Slot(RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>);
+struct Slot(Cell<Option<Pin<Box<dyn Work>>>>);
 
 impl Polled for Task {
     fn poll(self: Arc<Self>) {
@@ -62,11 +76,12 @@ impl Polled for Task {
         self.queued.store(false, Ordering::Release);
         let waker = Waker::from(self.clone());
         let mut context = Context::from_waker(&waker);
-        match guard("a future", || future.as_mut().poll(&mut context)) {
-            Some(Poll::Pending) => {
-                slot.0.replace(Some(ManuallyDrop::into_inner(future)));
+        let mut done = false;
+        match guard("a future", || future.as_mut().poll(&mut context, &mut done)) {
+            Some(()) if !done => {
+                slot.0.set(Some(ManuallyDrop::into_inner(future)));
             }
-            Some(Poll::Ready(())) => drop_guarded("a future", ManuallyDrop::into_inner(future)),
+            Some(()) => drop_guarded("a future", ManuallyDrop::into_inner(future)),
             None if cfg!(panic = "unwind") => {
                 drop_guarded("a future", ManuallyDrop::into_inner(future));
             }

@@ -53,10 +53,10 @@ impl<T: Transport> Watch<T> {
 
     /// A message arrived. Returns whether it is an answer that nobody else gets.
     fn on_message(&mut self, socket: &WebSocket<T>, message: &Message) -> bool {
-        let answer = self.answer.as_mut();
-        let is_answer = answer
-            .and_then(|answer| answer.call(|answer| answer.call(message)))
-            .unwrap_or(false);
+        let mut is_answer = false;
+        if let Some(answer) = &mut self.answer {
+            answer.call(|answer| answer.call(message, &mut is_answer));
+        }
         if let Some(running) = &mut *self.pulse.running.lock() {
             let now = running.host.now();
             running.beat.heard(now);

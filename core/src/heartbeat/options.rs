@@ -8,12 +8,15 @@ use crate::{Data, MaybeSend, Message};
 
 /// Recognises an answer.
 pub(crate) trait IsAnswer: MaybeSend {
-    fn call(&mut self, message: &Message) -> bool;
+    /// Writes into `is_answer` whether `message` is an answer. A trait method with two
+    /// pointers that returns a `bool` has the signature of all formatting functions in
+    /// wasm: a page that calls one by its table links all of those that are in tables.
+    fn call(&mut self, message: &Message, is_answer: &mut bool);
 }
 
 impl<F: FnMut(&Message) -> bool + MaybeSend> IsAnswer for F {
-    fn call(&mut self, message: &Message) -> bool {
-        self(message)
+    fn call(&mut self, message: &Message, is_answer: &mut bool) {
+        *is_answer = self(message);
     }
 }
 

@@ -1,38 +1,23 @@
-//! One attempt after another: asking for a URL, connecting, and what becomes of
-//! it. All of it runs on the thread that takes turns.
+//! One attempt after another: connecting, and what becomes of it. All of it runs on the
+//! thread that takes turns.
 
 use std::mem;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use thiserror::Error;
 
 use super::Status;
-use super::options::{BoxError, NextFuture};
+use super::options::BoxError;
 use super::policy::{LONGEST_RETRY_AFTER, Loss, Retry};
 use super::transport::{Phase, Reconnect, State, Wait};
-use crate::base::guard::{Owned, logging};
+use crate::base::guard::logging;
 use crate::delivery::relay::Relay;
 use crate::socket::inner::{InnerConnection, OuterTurn};
 use crate::socket::request::without_secrets;
-use crate::socket::shared::Shared;
 use crate::{
     CloseEvent, ErrorEvent, ErrorKind, Event, Host, Link, Message, NewError, ReadyState, Report,
     Timeout, Transport, Turn, WebSocket,
 };
-
-/// What an attempt uses is asked for: for which attempt, and the future of the program's
-/// function. It is taken out while it is polled.
-pub(crate) struct Asking<T: Transport>(u64, Owned<Pin<Box<dyn NextFuture<T>>>>);
-
-impl<T: Transport> std::fmt::Debug for Asking<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Asking").field(&self.0).finish()
-    }
-}
 
 /// Begins an attempt: tells of it, and asks for the URL unless it is known. The
 /// first one of a known URL is under way already.
@@ -48,111 +33,15 @@ pub(crate) fn begin<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     }
     match &reconnect.url {
         Some(url) => connect(link, serial, reconnect.line(url)),
-        None => ask(link, serial),
-    }
-}
-
-/// Asks for the URL.
-fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
-    let reconnect = link.transport();
-    let hooks = &reconnect.hooks;
-    let Some(mut provide) = hooks.provide.with(Option::take) else {
-        return fail(link, serial, "there is no provider to ask");
-    };
-    if let Some(timeout) = reconnect.options.connect_timeout {
-        let late = link.clone();
-        let expire = move || {
-            let kind = ErrorKind::TimedOut(Timeout::Connect);
-            let cause = "what the attempt uses was not provided in time";
-            fail_as(&late, serial, ErrorEvent::with_kind(kind, cause));
-        };
-        match reconnect.host.after(timeout, expire) {
-            Ok(timer) => {
-                let mut state = reconnect.state();
-                if reconnect.is_current(serial) {
-                    state.phase = Phase::Asking(Some(Wait::new(timer)));
-                }
-            }
-            Err(error) => return fail(link, serial, error),
-        }
-    }
-    let mut next = reconnect.next_attempt(link.0.url.to_string());
-    {
-        let mut state = reconnect.state();
-        next.number = state.attempt;
-        next.loss = state.loss.take();
-    }
-    let future = provide.call(|provide| provide.call(next));
-    hooks.provide.with(|slot| *slot = Some(provide));
-    match future {
-        Some(future) => {
-            let future = Owned::new("the provider's future", future);
-            poll(link, Asking(serial, future));
-        }
-        None => fail(link, serial, "the provider panicked"),
-    }
-}
-
-/// Goes on asking.
-fn poll<T: Transport>(link: &Link<Reconnect<T>>, mut asking: Asking<T>) {
-    let reconnect = link.transport();
-    let serial = asking.0;
-    if !reconnect.is_current(serial) {
-        return;
-    }
-    let waker = Waker::from(Arc::new(Again {
-        socket: Arc::downgrade(&link.0),
-        serial,
-        queued: AtomicBool::new(false),
-    }));
-    let context = &mut Context::from_waker(&waker);
-    let polled = asking.1.call(|future| future.as_mut().poll(context));
-    match polled {
-        Some(Poll::Pending) => {
-            let mut asking = Some(asking);
-            reconnect.asking.with(|slot| mem::swap(slot, &mut asking));
-            drop(asking);
-            // Who ended the attempt meanwhile has found nothing to drop.
-            if !reconnect.is_current(serial) {
-                drop(reconnect.asking.with(Option::take));
-            }
-        }
-        Some(Poll::Ready(Ok(mut next))) => match next.failure.take() {
-            Some(error) => fail(link, serial, error),
-            None => connect(link, serial, reconnect.line_of(next)),
+        None => match reconnect.hooks.ask.with(|ask| *ask) {
+            Some(ask) => ask(link, serial),
+            None => fail(link, serial, "there is no provider to ask"),
         },
-        Some(Poll::Ready(Err(error))) => end_by(link, serial, error),
-        None => fail(link, serial, "the provider's future panicked"),
-    }
-}
-
-/// Wakes a provider's future. Weak: wakers may be kept for ever.
-struct Again<T: Transport> {
-    socket: Weak<Shared<Reconnect<T>>>,
-    serial: u64,
-    queued: AtomicBool,
-}
-
-impl<T: Transport> Wake for Again<T> {
-    fn wake(self: Arc<Self>) {
-        let Some(link) = self.socket.upgrade().map(Link) else {
-            return;
-        };
-        if self.queued.swap(true, Ordering::AcqRel) || !link.transport().is_current(self.serial) {
-            return;
-        }
-        let again = link.clone();
-        link.transport().host.soon(move || {
-            let asking = again.transport().asking.with(Option::take);
-            if let Some(asking) = asking {
-                poll(&again, asking);
-            }
-        });
     }
 }
 
 /// Makes a connection.
-fn connect<T: Transport>(
+pub(super) fn connect<T: Transport>(
     link: &Link<Reconnect<T>>,
     serial: u64,
     line: Result<InnerConnection<T>, NewError>,
@@ -174,23 +63,23 @@ fn connect<T: Transport>(
 }
 
 /// An attempt failed before there was a connection.
-fn fail<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, cause: impl Into<BoxError>) {
+pub(super) fn fail<T: Transport>(
+    link: &Link<Reconnect<T>>,
+    serial: u64,
+    cause: impl Into<BoxError>,
+) {
     fail_as(link, serial, ErrorEvent::new(cause));
 }
 
-fn fail_as<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, error: ErrorEvent) {
-    let asking = link.transport().asking.with(|slot| {
-        let is_own = slot.as_ref().is_some_and(|asking| asking.0 == serial);
-        is_own.then(|| slot.take())
-    });
-    drop(asking);
+pub(super) fn fail_as<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, error: ErrorEvent) {
+    link.transport().stop_asking_for(serial);
     if let Some(mut turn) = link.turn() {
         lose(&mut turn, serial, Some(error), CloseEvent::abnormal());
     }
 }
 
 /// The program's function has ended the socket (R29).
-fn end_by<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, cause: BoxError) {
+pub(super) fn end_by<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, cause: BoxError) {
     if let Some(mut turn) = link.turn() {
         let error = Some(ErrorEvent::with_kind(ErrorKind::Aborted, cause));
         let close = CloseEvent::abnormal();
@@ -505,7 +394,7 @@ pub(crate) fn expire<T: Transport>(link: &Link<Reconnect<T>>, timeout: Duration)
     }
     // Timers and futures are dropped here, outside the lock.
     drop(before);
-    drop(reconnect.asking.with(Option::take));
+    reconnect.stop_asking();
     end(&mut turn, Report::Failed(error));
 }
 
@@ -567,7 +456,7 @@ pub(crate) fn give_up<T: Transport>(socket: &WebSocket<Reconnect<T>>, error: &Er
     }
     // Timers and futures are dropped here, outside the lock.
     drop(before);
-    drop(reconnect.asking.with(Option::take));
+    reconnect.stop_asking();
     tell_to(socket);
 }
 

@@ -9,6 +9,7 @@
 //! for a URL, or the end. Each has a serial number, so that a late answer to an earlier
 //! one is recognised and ignored.
 
+mod asking;
 mod attempt;
 mod display;
 #[cfg(all(test, feature = "mock"))]

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::asking;
 use super::attempt;
 use super::policy::Policy;
 use super::status::{Listeners, StatusHandler, StatusQueue};
 use super::transport::Phase;
 use super::{Loss, NextAttempt, Reconnect, Retry, Status, Statuses};
 use crate::base::guard::Owned;
-use crate::{Binding, Builder, Host, IntoUrl, MaybeSend, SharedCell, Transport, WebSocket};
+use crate::{Binding, Builder, Host, IntoUrl, Link, MaybeSend, SharedCell, Transport, WebSocket};
 
 /// What the program's function may fail with.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -28,14 +29,20 @@ const PINGS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_sec
 pub struct ReconnectOptions<T: Transport> {
     pub(crate) inner: T::Options,
     pub(crate) policy: Policy,
+    pub(crate) opening: Option<Opening<T>>,
     pub(crate) hooks: Arc<Hooks<T>>,
 }
+
+/// The time for the first connection, and what happens when it is over. A pointer, so that
+/// only programs with such a limit have the code.
+pub(crate) type Opening<T> = (Duration, fn(&Link<Reconnect<T>>, Duration));
 
 impl<T: Transport> Clone for ReconnectOptions<T> {
     fn clone(&self) -> Self {
         ReconnectOptions {
             inner: self.inner.clone(),
             policy: self.policy.clone(),
+            opening: self.opening,
             hooks: self.hooks.clone(),
         }
     }
@@ -49,6 +56,7 @@ impl<T: Transport> Default for ReconnectOptions<T> {
         ReconnectOptions {
             inner,
             policy: Policy::default(),
+            opening: None,
             hooks: Arc::default(),
         }
     }
@@ -67,6 +75,8 @@ where
 /// The program's functions. One that runs is taken out of its place.
 pub(crate) struct Hooks<T: Transport> {
     pub(crate) decide: SharedCell<Option<Owned<Box<dyn Decide>>>>,
+    /// Asks `provide`. A pointer, so that only programs that provide something have the code.
+    pub(crate) ask: SharedCell<Option<Ask<T>>>,
     pub(crate) provide: SharedCell<Option<Owned<Box<dyn Provide<T>>>>>,
     pub(crate) listeners: Listeners<WebSocket<Reconnect<T>>>,
 }
@@ -75,6 +85,7 @@ impl<T: Transport> Default for Hooks<T> {
     fn default() -> Self {
         Hooks {
             decide: SharedCell::new(None),
+            ask: SharedCell::new(None),
             provide: SharedCell::new(None),
             listeners: Listeners::default(),
         }
@@ -86,6 +97,9 @@ impl<T: Transport> fmt::Debug for Hooks<T> {
         f.write_str("Hooks")
     }
 }
+
+/// What asks for the attempt with this number.
+pub(crate) type Ask<T> = fn(&Link<Reconnect<T>>, u64);
 
 /// The decision hook.
 pub(crate) trait Decide: MaybeSend {
@@ -263,7 +277,8 @@ impl<T: Transport> Builder<Reconnect<T>> {
     /// # assert_eq!(network.now().as_secs(), 10);
     /// ```
     pub fn open_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.policy().open_timeout = timeout.into();
+        let timeout = timeout.into();
+        self.native_mut().opening = timeout.map(|timeout| (timeout, attempt::expire as _));
         self
     }
 
@@ -399,6 +414,7 @@ impl<T: Transport> Builder<Reconnect<T>> {
         let provider: Box<dyn Provide<T>> = Box::new(Provider(prepare));
         let provider = Owned::new("the provider", provider);
         let hooks = &self.native_mut().hooks;
+        hooks.ask.with(|slot| *slot = Some(asking::ask));
         drop(hooks.provide.with(|slot| slot.replace(provider)));
         self
     }

@@ -182,8 +182,6 @@ pub(crate) struct Policy {
     pub(crate) max: Duration,
     pub(crate) min_uptime: Duration,
     pub(crate) max_attempts: Option<u32>,
-    /// How long the first connection may take, all attempts together.
-    pub(crate) open_timeout: Option<Duration>,
     /// In bytes; `None` refuses what is sent while there is no connection.
     pub(crate) queue_limit: Option<usize>,
 }
@@ -195,7 +193,6 @@ impl Default for Policy {
             max: Duration::from_secs(30),
             min_uptime: Duration::from_secs(5),
             max_attempts: None,
-            open_timeout: None,
             queue_limit: Some(1 << 20),
         }
     }
@@ -207,11 +204,15 @@ impl Policy {
     pub(crate) fn delay(&self, retries: u32, random: u64) -> Duration {
         let factor = 2u32.saturating_pow(retries);
         let bound = self.base.saturating_mul(factor).min(self.max);
-        // 32 bits of chance, so that the product has room.
-        let nanoseconds = bound.as_nanos() * u128::from(random >> 32) / u128::from(u32::MAX);
-        const SECOND: u128 = 1_000_000_000;
-        let part = (nanoseconds % SECOND) as u32;
-        Duration::new((nanoseconds / SECOND) as u64, part)
+        // A number of 2^32 parts of the whole, in which no product is over 64 bits: a page
+        // pays for numbers of 128 bits.
+        let parts = (random >> 32) + 1;
+        let seconds = bound.as_secs();
+        let (high, low) = (seconds >> 32, seconds & 0xffff_ffff);
+        let whole = high * parts + (low * parts >> 32);
+        let rest = low * parts & 0xffff_ffff;
+        let rest = (rest * 1_000_000_000 + u64::from(bound.subsec_nanos()) * parts) >> 32;
+        Duration::from_secs(whole).saturating_add(Duration::from_nanos(rest))
     }
 }
 

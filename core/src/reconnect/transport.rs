@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
-use super::attempt::{self, Asking};
+use super::asking::Asking;
+use super::attempt;
 use super::next::NextAttempt;
-use super::options::{Hooks, ReconnectOptions};
+use super::options::{Hooks, Opening, ReconnectOptions};
 use super::policy::{Loss, Policy};
 use super::queue::Queue;
 use super::status::{Course, Status};
@@ -50,6 +51,8 @@ type Timer<T> = <HostOf<T> as Host>::Timer;
 pub struct Reconnect<T: Transport> {
     pub(crate) host: HostOf<T>,
     pub(crate) policy: Policy,
+    /// How long the first connection may take, all attempts together.
+    opening: Option<Opening<T>>,
     pub(crate) hooks: Arc<Hooks<T>>,
     /// What each connection is asked for.
     subprotocols: Vec<String>,
@@ -224,7 +227,7 @@ impl<T: Transport> Reconnect<T> {
         }
         // Timers and futures are dropped here, outside the lock.
         drop(before);
-        drop(self.asking.with(Option::take));
+        self.stop_asking();
         if let Some(link) = link {
             self.host.soon(move || {
                 if let Some(mut turn) = link.turn() {
@@ -232,6 +235,19 @@ impl<T: Transport> Reconnect<T> {
                 }
             });
         }
+    }
+
+    /// Drops the future that was asked, outside the lock of the state.
+    pub(super) fn stop_asking(&self) {
+        drop(self.asking.with(Option::take));
+    }
+
+    /// The same, if it was asked for the attempt with this number.
+    pub(super) fn stop_asking_for(&self, serial: u64) {
+        let asking = self
+            .asking
+            .with(|slot| slot.take_if(|asking| asking.0 == serial));
+        drop(asking);
     }
 
     /// Lets go of the link and of the program's functions, at the end.
@@ -265,15 +281,17 @@ impl<T: Transport> Transport for Reconnect<T> {
         let ReconnectOptions {
             inner,
             mut policy,
+            opening,
             hooks,
         } = request.native;
         let limit = request.options.send_limit;
         // So a connection that was just made takes the whole queue.
         policy.queue_limit = policy.queue_limit.map(|bytes| bytes.min(limit));
-        let is_asked_for = hooks.provide.with(|provide| provide.is_some());
+        let is_asked_for = hooks.ask.with(|ask| ask.is_some());
         let mut reconnect = Reconnect {
             host: host::<T>(),
             policy,
+            opening,
             hooks,
             subprotocols: request.subprotocols,
             options: request.options,
@@ -317,9 +335,9 @@ impl<T: Transport> Transport for Reconnect<T> {
                 _ => None,
             }
         };
-        if let Some(timeout) = self.policy.open_timeout {
+        if let Some((timeout, expire)) = self.opening {
             let late = link.clone();
-            let expire = move || attempt::expire(&late, timeout);
+            let expire = move || expire(&late, timeout);
             // Without a timer it is not given up, as without the option.
             self.state().opening = self.host.after(timeout, expire).ok().map(Wait::new);
         }

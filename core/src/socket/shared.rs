@@ -140,9 +140,10 @@ impl<T: Transport> Shared<T> {
 
     pub(crate) fn set_latency(&self, latency: Duration) {
         // One that is too short to be measured is not none.
-        let microseconds = u32::try_from(latency.as_micros())
-            .unwrap_or(u32::MAX)
-            .max(1);
+        // Not by `as_micros`, because a page pays for numbers of 128 bits.
+        let seconds = latency.as_secs().saturating_mul(1_000_000);
+        let microseconds = seconds.saturating_add(latency.subsec_micros().into());
+        let microseconds = u32::try_from(microseconds).unwrap_or(u32::MAX).max(1);
         self.latency.store(microseconds, Ordering::Relaxed);
     }
 

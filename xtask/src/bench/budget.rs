@@ -31,19 +31,19 @@ const BUDGETS: &[Budget] = &[
     Budget {
         id: "isosocket-close",
         name: "handlers_close_and_errors",
-        most: 21_850,
+        most: 21_800,
         goal: 16_500,
     },
     Budget {
         id: "isosocket-stream",
         name: "stream",
-        most: 24_000,
+        most: 23_450,
         goal: 19_000,
     },
     Budget {
         id: "isosocket-reconnecting",
         name: "reconnecting_with_a_heartbeat",
-        most: 47_150,
+        most: 36_750,
         goal: 25_000,
     },
 ];

@@ -1,0 +1,127 @@
+//! Asking the program what an attempt uses. All of it runs on the thread that takes turns.
+//!
+//! Invariant: only [`Builder::each_attempt`](crate::Builder::each_attempt) names [`ask`]. So
+//! a program without such a function has none of this code.
+
+use std::fmt;
+use std::mem;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::attempt::{connect, end_by, fail, fail_as};
+use super::options::NextFuture;
+use super::transport::{Phase, Reconnect, Wait};
+use crate::base::guard::Owned;
+use crate::socket::shared::Shared;
+use crate::{ErrorEvent, ErrorKind, Host, Link, Timeout, Transport};
+
+/// What an attempt uses is asked for: for which attempt, and the future of the program's
+/// function. It is taken out while it is polled.
+pub(crate) struct Asking<T: Transport>(pub(super) u64, Owned<Pin<Box<dyn NextFuture<T>>>>);
+
+impl<T: Transport> fmt::Debug for Asking<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Asking").field(&self.0).finish()
+    }
+}
+
+/// Asks what the attempt with this number uses.
+pub(super) fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
+    let reconnect = link.transport();
+    let hooks = &reconnect.hooks;
+    let Some(mut provide) = hooks.provide.with(Option::take) else {
+        return fail(link, serial, "there is no provider to ask");
+    };
+    if let Some(timeout) = reconnect.options.connect_timeout {
+        let late = link.clone();
+        let expire = move || {
+            let kind = ErrorKind::TimedOut(Timeout::Connect);
+            let cause = "what the attempt uses was not provided in time";
+            fail_as(&late, serial, ErrorEvent::with_kind(kind, cause));
+        };
+        match reconnect.host.after(timeout, expire) {
+            Ok(timer) => {
+                let mut state = reconnect.state();
+                if reconnect.is_current(serial) {
+                    state.phase = Phase::Asking(Some(Wait::new(timer)));
+                }
+            }
+            Err(error) => return fail(link, serial, error),
+        }
+    }
+    let mut next = reconnect.next_attempt(link.0.url.to_string());
+    {
+        let mut state = reconnect.state();
+        next.number = state.attempt;
+        next.loss = state.loss.take();
+    }
+    let future = provide.call(|provide| provide.call(next));
+    hooks.provide.with(|slot| *slot = Some(provide));
+    match future {
+        Some(future) => {
+            let future = Owned::new("the provider's future", future);
+            poll(link, Asking(serial, future));
+        }
+        None => fail(link, serial, "the provider panicked"),
+    }
+}
+
+/// Goes on asking.
+fn poll<T: Transport>(link: &Link<Reconnect<T>>, mut asking: Asking<T>) {
+    let reconnect = link.transport();
+    let serial = asking.0;
+    if !reconnect.is_current(serial) {
+        return;
+    }
+    let waker = Waker::from(Arc::new(Again {
+        socket: Arc::downgrade(&link.0),
+        serial,
+        queued: AtomicBool::new(false),
+    }));
+    let context = &mut Context::from_waker(&waker);
+    let polled = asking.1.call(|future| future.as_mut().poll(context));
+    match polled {
+        Some(Poll::Pending) => {
+            let mut asking = Some(asking);
+            reconnect.asking.with(|slot| mem::swap(slot, &mut asking));
+            drop(asking);
+            // Who ended the attempt meanwhile has found nothing to drop.
+            if !reconnect.is_current(serial) {
+                reconnect.stop_asking();
+            }
+        }
+        Some(Poll::Ready(Ok(mut next))) => match next.failure.take() {
+            Some(error) => fail(link, serial, error),
+            None => connect(link, serial, reconnect.line_of(next)),
+        },
+        Some(Poll::Ready(Err(error))) => end_by(link, serial, error),
+        None => fail(link, serial, "the provider's future panicked"),
+    }
+}
+
+/// Wakes a provider's future. Weak: wakers may be kept for ever.
+struct Again<T: Transport> {
+    socket: Weak<Shared<Reconnect<T>>>,
+    serial: u64,
+    queued: AtomicBool,
+}
+
+impl<T: Transport> Wake for Again<T> {
+    fn wake(self: Arc<Self>) {
+        let Some(link) = self.socket.upgrade().map(Link) else {
+            return;
+        };
+        if self.queued.swap(true, Ordering::AcqRel) || !link.transport().is_current(self.serial) {
+            return;
+        }
+        let again = link.clone();
+        link.transport().host.soon(move || {
+            let asking = again.transport().asking.with(Option::take);
+            if let Some(asking) = asking {
+                poll(&again, asking);
+            }
+        });
+    }
+}
