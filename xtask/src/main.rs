@@ -4,18 +4,15 @@
 //! Invariant: a subcommand either does all it says and exits 0, or says what
 //! is wrong and exits with something else.
 
-mod bench;
-mod browser;
 mod commands;
 mod page;
-mod run;
 mod suite;
 mod tidy;
-mod tools;
 
 use std::process::ExitCode;
 
-use commands::{apps, autobahn, demo, parity, release, servers, simulate, threads};
+use commands::{apps, autobahn, bench, demo, parity, release, servers, simulate, threads};
+use xtask_kit::{browser, run, tools};
 
 const USAGE: &str = "\
 Usage: cargo xtask COMMAND
@@ -90,12 +87,12 @@ fn main() -> ExitCode {
         }
         Some("test-all") => suite::main(&rest),
         Some("parity") => parity::main(&rest),
-        Some("bench") => bench::main(&rest),
+        Some("bench") => bench::main("bench", &rest),
         Some("demo") => demo::main(&rest),
         Some("apps") => apps::main(&rest),
         Some("autobahn") => autobahn::main(&rest),
         Some("servers") => servers::main(&rest),
-        Some("size") => bench::budget::main(&rest),
+        Some("size") => bench::main("size", &rest),
         Some("simulate") => simulate::main(&rest),
         Some("threads") => threads::main(&rest),
         Some("release") => release::main(&rest),

@@ -1,9 +1,10 @@
 //! The commands that build or run one thing each. A row of test-all may be one of them.
 //!
-//! A command uses `run`, `tools` and `browser`; none uses another but for the demo's pages.
+//! A command uses the kit; none uses another but for the demo's pages.
 
 pub mod apps;
 pub mod autobahn;
+pub mod bench;
 pub mod demo;
 pub mod parity;
 pub mod release;

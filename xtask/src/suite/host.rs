@@ -89,12 +89,12 @@ impl Host {
         }
     }
 
-    /// Tests, natively, with the examples in the docs.
+    /// Tests, natively.
     pub const fn native(id: &'static str, name: &'static str, arguments: &'static str) -> Self {
         let kind = Kind::Tests {
             arguments,
             wasm: false,
-            docs: true,
+            docs: false,
             only: None,
         };
         Self::new(id, name, kind)
@@ -159,18 +159,18 @@ impl Host {
         self
     }
 
-    /// Only the tests of one package, and no docs: what another row has built.
+    /// The examples in the packages' docs as well.
+    pub const fn docs(mut self) -> Self {
+        if let Kind::Tests { docs, .. } = &mut self.kind {
+            *docs = true;
+        }
+        self
+    }
+
+    /// Only the tests of one package of those that are built.
     pub const fn only(mut self, package: &'static str) -> Self {
-        if let Kind::Tests {
-            arguments, wasm, ..
-        } = self.kind
-        {
-            self.kind = Kind::Tests {
-                arguments,
-                wasm,
-                docs: false,
-                only: Some(package),
-            };
+        if let Kind::Tests { only, .. } = &mut self.kind {
+            *only = Some(package);
         }
         self
     }

@@ -4,7 +4,7 @@
 //! the same arguments are built once. The order is that of the builds.
 
 use super::host::{Env, Host, Kind, Set};
-use crate::commands::{autobahn, servers, threads};
+use crate::commands::{autobahn, bench, servers, threads};
 use crate::tools::{
     AXE, BUN, CHROMIUM, DENO, FIREFOX, NODE, NODE_20, ON_DISPLAY, OPENSSL, Tool, WASM_BINDGEN,
     WASM_TARGET, WEBKIT,
@@ -18,6 +18,7 @@ pub const SUITE: &str = "-p isosocket-tests --target wasm32-unknown-unknown";
 
 pub static HOSTS: &[Host] = &[
     Host::native("native", "native", NATIVE)
+        .docs()
         .set(Set::Quick)
         .suite(true),
     // The same suite, each case inside `isosocket::run`.
@@ -76,6 +77,7 @@ pub static HOSTS: &[Host] = &[
         "-p isosocket-core -p isosocket -p isosocket-programs \
          --features isosocket-core/mock,isosocket/mock",
     )
+    .docs()
     .set(Set::Quick)
     .needs(&[&WASM_TARGET])
     .builds(&["check -p isosocket --features mock --target wasm32-unknown-unknown"]),
@@ -152,8 +154,12 @@ pub static HOSTS: &[Host] = &[
         "-p isosocket-native --features native-tls,webpki-roots \
          --lib --test native --test faults_closing",
     )
-    .only("isosocket-native")
     .needs(&[&OPENSSL]),
+    Host::native(
+        "tools",
+        "native, our own tools",
+        "-p xtask -p xtask-kit -p isosocket-parity -p isosocket-peer",
+    ),
     Host::command("servers", "native, servers not ours", "servers")
         .builds(&["build -p isosocket-native --example deflate_echo"])
         .needs(servers::NEEDS),
@@ -175,7 +181,7 @@ pub static HOSTS: &[Host] = &[
     .builds(&["xtask threads build"])
     .needs(threads::FOR_CHROMIUM)
     .engine(threads::FOR_CHROMIUM),
-    Host::command("size", "wasm, sizes of pages", "size").needs(crate::bench::budget::NEEDS),
+    Host::command("size", "wasm, sizes of pages", "size").needs(bench::FOR_SIZE),
     Host::command("autobahn", "native, Autobahn Testsuite", "autobahn")
         .set(Set::More)
         .builds(&["build --release -p isosocket --example autobahn"])

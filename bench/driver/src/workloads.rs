@@ -2,7 +2,7 @@
 //!
 //! Invariant: an entry says all that is asked of every client.
 
-use crate::bench::plan::{Kind, Workload};
+use crate::plan::{Kind, Workload};
 
 const PACKED: &str = "Messages a second, time in ratio to raw TCP without compression, and bytes \
     of a message on the wire, header included. The server does not inflate: the time is the \

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::bench::circumstances::Circumstances;
-use crate::bench::plan::{Client, FLOOR, Kind, Step};
+use crate::circumstances::Circumstances;
+use crate::plan::{Client, FLOOR, Kind, Step};
 
 /// Everything that was measured.
 #[derive(Debug)]
@@ -203,7 +203,7 @@ pub fn circumstances_to_json(circumstances: &Circumstances) -> Value {
 #[cfg(test)]
 mod tests {
     use super::{Outcome, StepResults, median};
-    use crate::bench::plan::{Client, NATIVE, Step};
+    use crate::plan::{Client, NATIVE, Step};
 
     #[test]
     fn the_median_is_in_the_middle() {

@@ -9,11 +9,11 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::bench::plan::{self, Client, NATIVE, Step};
-use crate::bench::results::{Outcome, Results, StepResults};
-use crate::bench::server::Server;
-use crate::bench::{Options, circumstances, plot, save, size, table};
-use crate::run::{Invocation, progress, workspace};
+use crate::plan::{self, Client, NATIVE, Step};
+use crate::results::{Outcome, Results, StepResults};
+use crate::server::Server;
+use crate::{Options, circumstances, plot, save, size, table};
+use xtask_kit::run::{Invocation, progress, workspace};
 
 const PACKAGE: &str = "isosocket-bench";
 /// Peers that have no minimal program whose size is measured.

@@ -5,12 +5,9 @@
 
 use std::fs;
 
-use super::page_size::{self, Programs};
-use crate::run::workspace;
-use crate::tools::{NODE_ANY, Tool, WASM_BINDGEN, WASM_OPT, WASM_TARGET};
-
-/// What the row in test-all needs.
-pub const NEEDS: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &WASM_OPT, &NODE_ANY];
+use crate::page_size::{self, Programs};
+use xtask_kit::run::workspace;
+use xtask_kit::tools::{WASM_BINDGEN, WASM_OPT, WASM_TARGET};
 
 /// A page's program: its feature of the package `web-echo`, its name, the most bytes it
 /// may add to a program that does nothing (brotli), and the goal.

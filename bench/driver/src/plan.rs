@@ -2,8 +2,8 @@
 //!
 //! Invariant: the plan knows no client but the floor; all get the same.
 
-use crate::bench::Options;
-pub use crate::bench::workloads::{NATIVE, WEB};
+use crate::Options;
+pub use crate::workloads::{NATIVE, WEB};
 
 /// The client that all others are compared with.
 pub const FLOOR: &str = "raw";
@@ -168,7 +168,7 @@ pub struct Client {
 #[cfg(test)]
 mod tests {
     use super::{Client, NATIVE, SIZE, WEB, check, clients, steps};
-    use crate::bench::Options;
+    use crate::Options;
 
     fn only(names: &[&str]) -> Options {
         Options {

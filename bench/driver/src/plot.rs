@@ -5,9 +5,9 @@
 
 use std::fmt::Write;
 
-use crate::bench::plan::{FLOOR, Kind};
-use crate::bench::results::{Results, StepResults};
-use crate::bench::table::{number, value, workloads};
+use crate::plan::{FLOOR, Kind};
+use crate::results::{Results, StepResults};
+use crate::table::{number, value, workloads};
 
 const WIDTH: f64 = 760.0;
 const LABELS: f64 = 190.0;
@@ -71,7 +71,7 @@ fn unit(kind: Kind) -> &'static str {
 }
 
 fn bars<'a>(results: &'a Results, step: &StepResults) -> Vec<Bar<'a>> {
-    let bar = |(index, client): (usize, &'a crate::bench::plan::Client)| {
+    let bar = |(index, client): (usize, &'a crate::plan::Client)| {
         let (length, figure) = match step.step.kind() {
             Kind::Crowd => {
                 let bytes = step.outcomes[index].crowd?.bytes_each;

@@ -14,10 +14,9 @@ pub fn root() -> PathBuf {
     // still works on the checkout it was called in.
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    manifest
-        .parent()
-        .expect("xtask lies in a folder of the workspace")
-        .to_path_buf()
+    let is_root = |folder: &&Path| folder.join("xtask/kit").is_dir();
+    let root = manifest.ancestors().find(is_root);
+    root.expect("our tools lie in the repository").to_path_buf()
 }
 
 /// Logs, results, screenshots: `target/xtask`, created if need be.

@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use crate::bench::circumstances::{self, Circumstances};
-use crate::bench::page_size::{self, PageSize, Programs};
-use crate::bench::plan::{self, Client, Step, WEB};
-use crate::bench::results::{Outcome, Results, StepResults, circumstances_to_json};
-use crate::bench::server::Server;
-use crate::bench::{Options, TARGET, cargo, plot, save, table};
-use crate::browser::http::{self, Site};
-use crate::browser::marionette::FirefoxDriver;
-use crate::browser::webdriver::{Browser, wait_until};
-use crate::run::{progress, workspace};
-use crate::tools::{
+use crate::circumstances::{self, Circumstances};
+use crate::page_size::{self, PageSize, Programs};
+use crate::plan::{self, Client, Step, WEB};
+use crate::results::{Outcome, Results, StepResults, circumstances_to_json};
+use crate::server::Server;
+use crate::{Options, TARGET, cargo, plot, save, table};
+use xtask_kit::browser::http::{self, Site};
+use xtask_kit::browser::marionette::FirefoxDriver;
+use xtask_kit::browser::webdriver::{Browser, wait_until};
+use xtask_kit::run::{progress, workspace};
+use xtask_kit::tools::{
     CHROMIUM, FIREFOX, NODE_ANY, Tool, WASM_BINDGEN, WASM_OPT, WASM_TARGET, WASM_TRIPLE,
 };
 
@@ -361,7 +361,7 @@ fn to_json(circumstances: &Circumstances, reports: &[Report], sizes: &[PageSize]
 #[cfg(test)]
 mod tests {
     use super::entries;
-    use crate::bench::plan::{FLOOR, Kind, WEB};
+    use crate::plan::{FLOOR, Kind, WEB};
     use serde_json::json;
 
     #[test]

@@ -7,10 +7,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::bench::plan::{self, Client};
-use crate::bench::results::Size;
-use crate::bench::{Options, TARGET, cargo};
-use crate::run::{progress, workspace};
+use crate::plan::{self, Client};
+use crate::results::Size;
+use crate::{Options, TARGET, cargo};
+use xtask_kit::run::{progress, workspace};
 
 /// The clients as packages, which are features of the minimal program.
 pub const CLIENTS: &[&str] = &[

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::bench::{TARGET, cargo};
-use crate::run::process::{Invocation, Job};
-use crate::run::{progress, workspace};
+use crate::{TARGET, cargo};
+use xtask_kit::run::process::{Invocation, Job};
+use xtask_kit::run::{progress, workspace};
 
 pub const PACKAGE: &str = "isosocket-bench-server";
 

@@ -6,8 +6,8 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use crate::bench::{Options, cargo};
-use crate::run::Invocation;
+use crate::{Options, cargo};
+use xtask_kit::run::Invocation;
 
 /// What is recorded about every run: name and value.
 pub type Circumstances = Vec<(&'static str, String)>;

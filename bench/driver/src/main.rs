@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is printed was measured in this very run, by one command.
 
-pub mod budget;
+mod budget;
 mod circumstances;
 mod native;
 mod page_size;
@@ -17,8 +17,9 @@ mod workloads;
 
 use std::fs;
 use std::path::Path;
+use std::process::ExitCode;
 
-use crate::run::Invocation;
+use xtask_kit::run::Invocation;
 
 /// The benchmarks' own workspace, and where it is built.
 const MANIFEST: &str = "bench/Cargo.toml";
@@ -35,14 +36,25 @@ pub struct Options {
     pub install: bool,
 }
 
-pub fn main(arguments: &[String]) -> Result<bool, String> {
-    match arguments.split_first() {
-        Some((half, rest)) if half == "native" => native::main(&parse(rest)?),
-        Some((half, rest)) if half == "web" => web::main(&parse(rest)?),
-        Some((other, _)) => Err(format!(
-            "there is no bench `{other}`; there are `native` and `web`"
-        )),
-        None => Err("bench what? There are `native` and `web`".to_owned()),
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(reason) => {
+            eprintln!("bench: {}", reason.trim_end());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<bool, String> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["bench", "native", ..] => native::main(&parse(&arguments[2..])?),
+        ["bench", "web", ..] => web::main(&parse(&arguments[2..])?),
+        ["size", ..] => budget::main(&arguments[1..]),
+        _ => Err("bench what? There are `native` and `web`".to_owned()),
     }
 }
 

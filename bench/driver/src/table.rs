@@ -4,9 +4,9 @@
 
 use std::fmt::Write;
 
-use crate::bench::circumstances::Circumstances;
-use crate::bench::plan::{FLOOR, Kind, Workload};
-use crate::bench::results::{Results, StepResults};
+use crate::circumstances::Circumstances;
+use crate::plan::{FLOOR, Kind, Workload};
+use crate::results::{Results, StepResults};
 
 pub fn render(results: &Results) -> String {
     let mut page = head("Benchmarks, native", &results.circumstances);

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::bench::plan::{self, Client};
-use crate::bench::{Options, TARGET, cargo};
-use crate::run::Invocation;
-use crate::run::{progress, workspace};
-use crate::tools::{NODE_ANY, WASM_TRIPLE};
+use crate::plan::{self, Client};
+use crate::{Options, TARGET, cargo};
+use xtask_kit::run::Invocation;
+use xtask_kit::run::{progress, workspace};
+use xtask_kit::tools::{NODE_ANY, WASM_TRIPLE};
 
 const PACKAGE: &str = "isosocket-bench-web-echo";
 const LIMIT: Duration = Duration::from_secs(10 * 60);
