@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, Transport};
+use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, Traffic, Transport};
 
 use crate::driver::Dialling;
 use crate::driver::current;
@@ -17,6 +17,7 @@ use crate::handle::{Follow, Handle};
 use crate::options::NativeOptions;
 use crate::options::target::Target;
 use crate::response::Response;
+use crate::system;
 
 /// A native connection: the transport behind `isosocket::WebSocket`.
 #[derive(Debug)]
@@ -73,6 +74,9 @@ impl Native {
 impl Transport for Native {
     type Options = NativeOptions;
     type Host = NativeHost;
+
+    // Under the lock of the send queue, which is held anyway.
+    const COUNTS_SENT: bool = true;
 
     fn host() -> NativeHost {
         NativeHost::default()
@@ -183,5 +187,13 @@ impl Transport for Native {
 
     fn last_life(&self) -> Option<Duration> {
         self.handle.last_life()
+    }
+
+    fn sent(&self) -> Traffic {
+        self.handle.sent()
+    }
+
+    fn now(&self) -> Duration {
+        system::now().duration_since(system::clock_base())
     }
 }

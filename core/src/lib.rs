@@ -68,5 +68,8 @@ pub use socket::host::Host;
 pub use socket::link::{Link, Turn};
 pub use socket::machine::ReadyState;
 pub use socket::request::{Options, Request};
+pub use socket::stats::Stats;
+#[doc(hidden)]
+pub use socket::stats::Traffic;
 pub use socket::transport::Transport;
 pub use socket::unsupported::{Unsupported, run_unsupported};

@@ -151,8 +151,8 @@ pub use isosocket_core::mock;
 pub use isosocket_core::{
     Binary, Bind, Binding, CloseError, CloseEvent, Closed, Data, ErrorEvent, ErrorKind, Event,
     EventKind, Heartbeat, IntoUrl, Loss, MaybeSend, Message, MessageRef, NewError, NotText,
-    OpenError, ReadyState, Retry, SendError, SendReady, Socket, Status, Statuses, SyntaxError,
-    Text, Timeout, TlsFailure, UnknownEvent,
+    OpenError, ReadyState, Retry, SendError, SendReady, Socket, Stats, Status, Statuses,
+    SyntaxError, Text, Timeout, TlsFailure, UnknownEvent,
 };
 #[cfg(feature = "json")]
 pub use isosocket_core::{JsonError, JsonEvents, SendJsonError};

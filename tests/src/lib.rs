@@ -406,6 +406,7 @@ list! {
         M alive::a_silent_peer_is_lost over SILENCE;
         M alive::any_message_is_a_sign_of_life;
         M alive::a_heartbeat_without_a_message_works_or_is_refused;
+        M alive::counters_tell_what_went_over_the_wire;
     }
     S118 {
         M kinds::what_we_know_ourselves_has_a_kind over OUR_OWN;

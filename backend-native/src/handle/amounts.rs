@@ -4,13 +4,17 @@
 //! so that neither needs an atomic read-modify-write. The counters may wrap:
 //! only their differences count.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use isosocket_core::Traffic;
 
 use crate::engine::send::{Taken, padding};
 
 #[derive(Debug, Default)]
 pub(super) struct Amounts {
-    queued_payload: AtomicUsize,
+    /// How many messages were queued or written.
+    queued_messages: AtomicU64,
+    queued_payload: AtomicU64,
     queued_padding: AtomicUsize,
     taken_payload: AtomicUsize,
     taken_padding: AtomicUsize,
@@ -24,7 +28,8 @@ pub(super) struct Amounts {
 impl Amounts {
     /// A message was queued. Called under the queue's lock.
     pub(super) fn add(&self, payload: usize) {
-        grow(&self.queued_payload, payload);
+        count(&self.queued_messages, 1);
+        count(&self.queued_payload, payload as u64);
         grow(&self.queued_padding, padding(payload));
     }
 
@@ -47,7 +52,16 @@ impl Amounts {
         // In this order, so that the difference is never negative.
         let taken = self.taken_payload.load(Ordering::Acquire);
         let queued = self.queued_payload.load(Ordering::Acquire);
-        queued.wrapping_sub(taken)
+        // The low bits are enough for the difference.
+        (queued as usize).wrapping_sub(taken)
+    }
+
+    /// All messages that were queued or written, and their payload.
+    pub(super) fn sent(&self) -> Traffic {
+        Traffic {
+            messages: self.queued_messages.load(Ordering::Relaxed),
+            bytes: self.queued_payload.load(Ordering::Relaxed),
+        }
     }
 
     /// What is visible, with what small messages count for beyond their payload.
@@ -76,6 +90,12 @@ impl Amounts {
     pub(super) fn release_held(&self) {
         self.held.store(0, Ordering::Relaxed);
     }
+}
+
+/// The same, for a counter that does not wrap on small targets either.
+fn count(counter: &AtomicU64, by: u64) {
+    let before = counter.load(Ordering::Relaxed);
+    counter.store(before.wrapping_add(by), Ordering::Release);
 }
 
 /// Only one thread at a time changes a counter.

@@ -19,6 +19,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use isosocket_core::Traffic;
+
 use self::amounts::Amounts;
 use self::life::Life;
 pub(crate) use self::packer::Packer;
@@ -422,6 +424,11 @@ impl Handle {
         if let Some(life) = self.life() {
             life.set_latency(latency);
         }
+    }
+
+    /// All messages that were queued or written.
+    pub(crate) fn sent(&self) -> Traffic {
+        self.amounts.sent()
     }
 
     /// The payload bytes that a program sees as buffered (S48, S49).

@@ -179,7 +179,8 @@ impl<T: Transport> Pulse<T> {
                 }
                 if let Some(message) = &self.message {
                     // If there is no room, the network takes nothing, and time goes by.
-                    let _ = shared.carrier.send_heartbeat(message.as_message());
+                    let sent = shared.carrier.send_heartbeat(message.as_message());
+                    shared.count_if_sent(&sent, || message.len());
                 }
                 self.set_timer(&shared, timeout);
             }

@@ -13,7 +13,7 @@ use super::Mock;
 use super::script::{Placed, Progress, Script, Sent, Step};
 use super::world::{MockTimer, World};
 use crate::socket::request::without_secrets;
-use crate::{CloseEvent, ErrorEvent, ErrorKind, Link, Options, Report, Timeout, Turn};
+use crate::{CloseEvent, ErrorEvent, ErrorKind, Link, Options, Report, Timeout, Traffic, Turn};
 
 /// How many bytes a stream may leave lying before the peer is not read from.
 const RECEIVE_LIMIT: usize = 4 << 20;
@@ -44,6 +44,8 @@ pub(super) struct Inner {
     pub(super) buffered: usize,
     /// What the messages count for that the network has not taken.
     pub(super) queued_weight: usize,
+    /// All messages that the client has sent.
+    pub(super) sent: Traffic,
     /// Somebody waits until no more than this is buffered.
     pub(super) mark: Option<usize>,
     /// The connect timeout's timer, later the close timeout's.
@@ -89,6 +91,7 @@ impl Connection {
             inbox: VecDeque::new(),
             buffered: 0,
             queued_weight: 0,
+            sent: Traffic::default(),
             mark: None,
             deadline: None,
             expired: false,

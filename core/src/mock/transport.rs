@@ -10,7 +10,7 @@ use super::script::Sent;
 use super::url::normalize;
 use super::world::{MockHost, World};
 use crate::message::weight;
-use crate::{Link, MessageRef, NewError, Refusal, Request, Transport};
+use crate::{Link, MessageRef, NewError, Refusal, Request, Traffic, Transport};
 
 /// A connection to a scripted peer: the transport of tests.
 ///
@@ -27,6 +27,7 @@ impl Transport for Mock {
     type Host = MockHost;
 
     const MOCKABLE: bool = false;
+    const COUNTS_SENT: bool = true;
 
     fn host() -> MockHost {
         MockHost::current()
@@ -69,6 +70,7 @@ impl Transport for Mock {
             inner.buffered = inner.buffered.saturating_add(length);
             let message = message.to_message();
             inner.outgoing.push_back(Sent::Message(message));
+            inner.sent.add(length);
         }
         self.connection.wake(&self.world);
         Ok(())
@@ -126,6 +128,14 @@ impl Transport for Mock {
         // While nothing is read the peer's silence proves nothing.
         let is_paused = self.connection.lock().paused;
         is_paused.then(|| self.world.with(|state| state.now))
+    }
+
+    fn sent(&self) -> Traffic {
+        self.connection.lock().sent
+    }
+
+    fn now(&self) -> Duration {
+        self.world.with(|state| state.now)
     }
 
     fn detach(&self) {

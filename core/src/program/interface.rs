@@ -4,6 +4,8 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::time::Duration;
 
+#[cfg(feature = "stats")]
+use crate::Stats;
 use crate::{Bind, CloseError, CloseEvent, Closed, Data, Events, ReadyState, SendError};
 use crate::{SendReady, Sender, Transport, WebSocket};
 
@@ -140,6 +142,18 @@ pub trait Socket: Bind + Clone + Debug + Eq + Hash + Send + Sync {
     /// ```
     fn latency(&self) -> Option<Duration>;
 
+    /// What was sent and received so far: see [`WebSocket::stats`].
+    ///
+    /// ```
+    /// use isosocket::Socket;
+    ///
+    /// fn print(socket: &impl Socket) {
+    ///     println!("{:?}", socket.stats());
+    /// }
+    /// ```
+    #[cfg(feature = "stats")]
+    fn stats(&self) -> Stats;
+
     /// The URL, as the WHATWG parser serializes it.
     ///
     /// ```
@@ -270,6 +284,11 @@ impl<T: Transport> Socket for WebSocket<T> {
 
     fn latency(&self) -> Option<Duration> {
         WebSocket::latency(self)
+    }
+
+    #[cfg(feature = "stats")]
+    fn stats(&self) -> Stats {
+        WebSocket::stats(self)
     }
 
     fn url(&self) -> &str {

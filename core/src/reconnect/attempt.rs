@@ -417,6 +417,7 @@ pub(crate) fn retry<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
             return;
         }
         let attempt = state.attempt;
+        state.queue.tally.add_retry();
         if reconnect.url.is_none() {
             if let Status::Waiting { loss, .. } = state.course.status() {
                 state.loss = Some(loss.clone());

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use crate::Data;
 use crate::message::weight;
 use crate::socket::carrier::Carrier;
+use crate::socket::stats::Tally;
 use crate::{Message, MessageRef, Refusal, Transport};
 
 /// Messages in their order, bounded in bytes.
@@ -14,6 +15,8 @@ pub(crate) struct Queue {
     bytes: usize,
     /// What they count for, as a short message occupies memory as well.
     weight: usize,
+    /// What connections were given, from here or past it.
+    pub(crate) tally: Tally,
 }
 
 impl Queue {
@@ -51,6 +54,7 @@ impl Queue {
             if carrier.send(message.as_message()).is_err() {
                 return;
             }
+            self.tally.add_sent(|| message.len());
             self.bytes -= message.len();
             self.weight -= message.weight();
             self.messages.pop_front();

@@ -21,7 +21,7 @@ use crate::socket::carrier::{HostOf, host, supported};
 use crate::socket::inner::InnerConnection;
 use crate::{
     CloseEvent, ErrorEvent, Host, Link, MessageRef, NewError, Options, Refusal, Report, Request,
-    SharedCell, Transport, Turn, WebSocket,
+    SharedCell, Traffic, Transport, Turn, WebSocket,
 };
 
 type Timer<T> = <HostOf<T> as Host>::Timer;
@@ -268,6 +268,7 @@ impl<T: Transport> Transport for Reconnect<T> {
 
     const QUEUES: bool = true;
     const MOCKABLE: bool = false;
+    const COUNTS_SENT: bool = true;
 
     fn host() -> T::Host {
         T::host()
@@ -357,7 +358,12 @@ impl<T: Transport> Transport for Reconnect<T> {
                 queue.flush(line.carrier());
                 if queue.is_empty() {
                     match line.carrier().send(message) {
-                        Ok(()) => return Ok(()),
+                        Ok(()) => {
+                            // Without the feature this costs a page no byte.
+                            #[cfg(feature = "stats")]
+                            queue.tally.add_sent(|| message.as_bytes().len());
+                            return Ok(());
+                        }
                         Err(Refusal::Full) => return Err(Refusal::Full),
                         // It is ending: this is for the next one.
                         Err(Refusal::Closing | Refusal::Connecting) => {}
@@ -444,13 +450,30 @@ impl<T: Transport> Transport for Reconnect<T> {
         };
         queue.flush(line.carrier());
         match queue.is_empty() {
-            true => line.carrier().send_heartbeat(message),
+            true => {
+                let sent = line.carrier().send_heartbeat(message);
+                #[cfg(feature = "stats")]
+                queue.tally.note(&sent, || message.as_bytes().len());
+                sent
+            }
             false => Err(Refusal::Full),
         }
     }
 
     fn last_life(&self) -> Option<Duration> {
         self.state().phase.line()?.carrier().last_life()
+    }
+
+    fn sent(&self) -> Traffic {
+        self.state().queue.tally.sent()
+    }
+
+    fn attempts(&self) -> u32 {
+        self.state().queue.tally.attempts()
+    }
+
+    fn now(&self) -> Duration {
+        self.host.now()
     }
 
     fn lose(turn: &mut Turn<Self>, error: ErrorEvent) {

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 #[cfg(feature = "mock")]
 use crate::mock::{Mock, Stand};
+#[cfg(feature = "stats")]
+use crate::socket::stats::Traffic;
 use crate::{ErrorEvent, Link, MessageRef, NewError, Refusal, Request, Transport, WebSocket};
 
 /// The transport of one socket, or its replacement.
@@ -85,6 +87,30 @@ impl<T: Transport> Carrier<T> {
 
     pub(crate) fn latency(&self) -> Option<Duration> {
         on_either!(self, carrier => carrier.latency())
+    }
+
+    /// Whether it counts what is sent by itself.
+    #[inline(always)]
+    pub(crate) fn counts_sent(&self) -> bool {
+        match self {
+            Carrier::Real(_) => T::COUNTS_SENT,
+            #[cfg(feature = "mock")]
+            Carrier::Mock(_) => Mock::COUNTS_SENT,
+        }
+    }
+
+    #[cfg(feature = "stats")]
+    pub(crate) fn sent(&self) -> Traffic {
+        on_either!(self, carrier => carrier.sent())
+    }
+
+    #[cfg(feature = "stats")]
+    pub(crate) fn attempts(&self) -> u32 {
+        on_either!(self, carrier => carrier.attempts())
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        on_either!(self, carrier => carrier.now())
     }
 
     pub(crate) fn abort(&self) {

@@ -126,6 +126,10 @@ impl<T: Transport> Turn<T> {
         self.check_mail();
         // A message never changes the state, so there is nothing to swap.
         if let (_, Decision::DeliverMessage) = step(self.socket.ready_state(), Input::Message) {
+            self.socket.shared.counts.add_received(|| match event {
+                Event::Message(message) => message.len(),
+                _ => 0,
+            });
             self.deliver(event);
         } else if let Some(relay) = self.relay() {
             if let Event::Message(message) = mem::replace(event, Event::Open) {
@@ -146,6 +150,7 @@ impl<T: Transport> Turn<T> {
             // A backend has `message` for it.
             Report::Message(message) => {
                 if shared.step(Input::Message) == Decision::DeliverMessage {
+                    shared.counts.add_received(|| message.len());
                     self.tell(Event::Message(message));
                 }
             }
@@ -181,6 +186,7 @@ impl<T: Transport> Turn<T> {
         // S23: `protocol` is set before anybody can see the state Open.
         if shared.state() == ReadyState::Connecting {
             shared.accepted.set((protocol, extensions));
+            shared.counts.set_opened(|| shared.carrier.now());
         }
         shared.step(Input::Established) == Decision::DeliverOpen
     }

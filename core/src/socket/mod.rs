@@ -8,6 +8,7 @@ pub(crate) mod link;
 pub(crate) mod machine;
 pub(crate) mod request;
 pub(crate) mod shared;
+pub(crate) mod stats;
 pub(crate) mod transport;
 pub(crate) mod unsupported;
 
@@ -108,6 +109,7 @@ impl<T: Transport> WebSocket<T> {
             ReadyState::Connecting | ReadyState::Open => {
                 match shared.carrier.send(data.as_message()) {
                     Ok(()) => {
+                        shared.count_sent(|| data.as_message().as_bytes().len());
                         if shared.refused.load(Ordering::Relaxed) != 0 {
                             shared.refused.store(0, Ordering::Relaxed);
                         }

@@ -14,6 +14,7 @@ use crate::socket::accepted::Accepted;
 use crate::socket::carrier::Carrier;
 use crate::socket::machine::{Decision, Input, step};
 use crate::socket::request::Shown;
+use crate::socket::stats::Counts;
 use crate::wake::Waiters;
 use crate::{CloseEvent, ErrorEvent, Link, Options, ReadyState, SharedCell, Transport, WebSocket};
 
@@ -65,6 +66,7 @@ pub(crate) struct Shared<T: Transport> {
     /// The round trip that a heartbeat with messages measured, in microseconds, up to
     /// 71 minutes. 0: none.
     latency: AtomicU32,
+    pub(crate) counts: Counts,
     /// The number of handles. Links and streams also hold the `Arc`, and do not count.
     pub(crate) handles: AtomicUsize,
     /// A turn is under way. It has a handle of its own.
@@ -100,6 +102,7 @@ impl<T: Transport> Shared<T> {
             refused: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
             latency: AtomicU32::new(0),
+            counts: Counts::default(),
             handles: AtomicUsize::new(1),
             in_turn: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
@@ -145,6 +148,22 @@ impl<T: Transport> Shared<T> {
         let microseconds = seconds.saturating_add(latency.subsec_micros().into());
         let microseconds = u32::try_from(microseconds).unwrap_or(u32::MAX).max(1);
         self.latency.store(microseconds, Ordering::Relaxed);
+    }
+
+    /// A message was given to the carrier.
+    #[inline(always)]
+    pub(crate) fn count_sent(&self, bytes: impl FnOnce() -> usize) {
+        if !self.carrier.counts_sent() {
+            self.counts.add_sent(bytes);
+        }
+    }
+
+    /// The same, if it was taken.
+    #[inline(always)]
+    pub(crate) fn count_if_sent<E>(&self, sent: &Result<(), E>, bytes: impl FnOnce() -> usize) {
+        if !self.carrier.counts_sent() {
+            self.counts.note_sent(sent, bytes);
+        }
     }
 
     pub(crate) fn limits(&self) -> &Limits {

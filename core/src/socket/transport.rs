@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, Turn, WebSocket};
+use crate::{
+    ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, Traffic, Turn, WebSocket,
+};
 
 /// One connection of a backend, owned by the socket that uses it.
 ///
@@ -149,6 +151,11 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// nothing is loaded that decides by it.
     const TELLS_REFUSALS: bool = true;
 
+    /// Whether it counts what is sent by itself, for [`sent`](Transport::sent). Otherwise
+    /// core counts.
+    #[doc(hidden)]
+    const COUNTS_SENT: bool = false;
+
     /// Where its sockets live.
     type Host: Host;
 
@@ -237,6 +244,26 @@ pub trait Transport: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     fn last_life(&self) -> Option<Duration> {
         None
+    }
+
+    // What `WebSocket::stats` shows.
+
+    /// What connections have taken so far.
+    #[doc(hidden)]
+    fn sent(&self) -> Traffic {
+        Traffic::default()
+    }
+
+    /// How many attempts to connect there were.
+    #[doc(hidden)]
+    fn attempts(&self) -> u32 {
+        1
+    }
+
+    /// The time on the clock of the host.
+    #[doc(hidden)]
+    fn now(&self) -> Duration {
+        Self::host().now()
     }
 
     /// Core holds the connection for dead.

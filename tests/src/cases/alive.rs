@@ -1,4 +1,4 @@
-//! S115: heartbeats and idle timeouts, over real connections. What depends on exact times
+//! S115: heartbeats, idle timeouts and counters, over real connections. What depends on exact times
 //! is tested in core, in simulated time.
 
 use std::time::Duration;
@@ -99,4 +99,42 @@ pub async fn a_heartbeat_without_a_message_works_or_is_refused() -> Seen {
         }
         (created, has_pings) => Err(format!("pings: {has_pings}, {:?}", created.map(drop))),
     }
+}
+
+/// R50: what the peer's record shows is what was counted.
+pub async fn counters_tell_what_went_over_the_wire() -> Seen {
+    let mut probe = Probe::path("/echo")?;
+    probe.opened().await?;
+    let mut sent = 0;
+    for size in [0, 5, 70_000] {
+        let message = "ä".repeat(size);
+        sent += message.len() as u64;
+        probe.socket.send(message).map_err(|e| e.to_string())?;
+        probe.message().await?;
+    }
+    let stats = probe.socket.stats();
+    ensure_eq!((stats.messages_sent, stats.bytes_sent), (3, sent), "sent");
+    ensure_eq!(
+        (stats.messages_received, stats.bytes_received),
+        (3, sent),
+        "received"
+    );
+    ensure_eq!(
+        (stats.attempts, stats.open_for.is_some()),
+        (1, true),
+        "attempts, open"
+    );
+    probe.socket.close();
+    probe.finish().await?;
+    let record = probe.record().await?;
+    ensure_eq!(record.messages().len(), 3, "messages on the wire");
+    ensure_eq!(
+        probe.socket.stats().open_for,
+        None,
+        "how long it is open once closed"
+    );
+    Ok(format!(
+        "{} messages, {} bytes",
+        stats.messages_sent, stats.bytes_sent
+    ))
 }

@@ -13,6 +13,7 @@ const RULES: &str = "facade/guide/reconnecting.md";
 const TESTS: &[&str] = &[
     "core/tests/reconnect/",
     "core/tests/heartbeat.rs",
+    "core/tests/stats.rs",
     "tests/src/cases/reconnecting.rs",
     "backend-native/tests/reconnecting.rs",
 ];
