@@ -275,6 +275,22 @@ mod native {
         builder.tls_config(Arc::new(config))
     }
 
+    /// An attempt whose request has one more header.
+    #[cfg(feature = "native")]
+    pub fn with_header(
+        next: isosocket::NextAttempt,
+        name: &str,
+        value: &str,
+    ) -> isosocket::NextAttempt {
+        isosocket::native::AttemptExt::header(next, name, value)
+    }
+
+    /// Without a backend there is no such option.
+    #[cfg(not(feature = "native"))]
+    pub fn with_header(next: isosocket::NextAttempt, _: &str, _: &str) -> isosocket::NextAttempt {
+        next
+    }
+
     /// How this run opens sockets: natively there is one way.
     pub fn chosen<B>(builder: B) -> B {
         builder
@@ -547,6 +563,11 @@ mod web {
         #[cfg(feature = "web")]
         let builder = isosocket::web::BuilderExt::allow_unlimited_memory(builder);
         builder
+    }
+
+    /// Pages choose no headers.
+    pub fn with_header(next: isosocket::NextAttempt, _: &str, _: &str) -> isosocket::NextAttempt {
+        next
     }
 
     /// A browser has its own roots, and the suite's CA is not among them.

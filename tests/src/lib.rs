@@ -168,6 +168,7 @@ list! {
         M handshake::no_reply_in_time_fails over SLOW_REPLIES;
         M handshake::no_tls_in_time_fails;
         M handshake::the_connect_timeout_ends_with_the_handshake;
+        M day::a_server_that_says_nothing_is_left over SILENCES;
     }
     S38 { M handshake::no_referer_is_sent; }
     S39 { U handshake::origin; }
@@ -175,6 +176,7 @@ list! {
         M handshake::after_failures_a_socket_connects;
         M handshake::twenty_five_in_parallel_work;
         M reconnecting::after_a_loss_it_connects_again over ENDINGS;
+        M day::a_server_that_restarts_gets_what_was_kept;
     }
     S41 { U handshake::two_to_the_same_host; }
 
@@ -407,10 +409,20 @@ list! {
         M alive::any_message_is_a_sign_of_life;
         M alive::a_heartbeat_without_a_message_works_or_is_refused;
         M alive::counters_tell_what_went_over_the_wire;
+        M day::a_cable_that_is_soon_back_loses_nothing;
+        M day::a_cable_that_is_pulled_for_good_is_noticed;
+        M day::another_network_takes_over;
+        M day::a_slow_network_is_not_a_dead_one;
+    }
+    S117 {
+        M day::each_attempt_uses_what_the_program_supplies;
+        M day::an_expired_token_is_replaced;
     }
     S118 {
         M kinds::what_we_know_ourselves_has_a_kind over OUR_OWN;
         N kinds::what_the_peer_did_has_a_kind over THE_PEERS;
+        M day::a_refusal_for_ever_ends;
+        M day::an_overloaded_server_says_when_to_come_back;
     }
 }
 
@@ -426,7 +438,6 @@ pub const NOT_SHOWN: &[(&str, &str)] = &[
     ("S113", NATIVE),
     ("S114", NATIVE),
     ("S116", NOT_YET),
-    ("S117", NOT_YET),
 ];
 
 const NATIVE: &str = "it is about the process, which the native backend's own tests control";

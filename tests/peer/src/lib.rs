@@ -13,6 +13,7 @@ use std::time::Duration;
 
 mod frame;
 mod names;
+mod proxy;
 mod record;
 mod reply;
 mod request;

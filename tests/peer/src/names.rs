@@ -16,17 +16,21 @@ isosocket-peer: a scripted WebSocket server. Behaviours:
 /refuse/STATUS  /redirect/STATUS/PATH  /garbage  /no-reply  /drop  /drop/rst
 /silent  /slow-reader  /slow-reader/BYTES/MS  /stalled/MS
 /script?do=STEP;STEP;..
-Services: /record?id=ID  /report?from=NAME  /ports
+Services: /record?id=ID  /report?from=NAME  /ports  /proxy/new  /proxy/PORT/COMMAND
 ";
 
 /// The script that a request asks for.
-pub(crate) fn script(request: &Request) -> Result<String, String> {
+///
+/// `before` is how many connections came before it with the same id.
+pub(crate) fn script(request: &Request, before: usize) -> Result<String, String> {
     // A name's arguments go into the script as they are, still encoded.
     let path = request.path().replace(':', "%3A").replace(';', "%3B");
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     Ok(match segments[..] {
         ["script"] => request
-            .parameter("do")
+            .parameters("do")
+            .take(before + 1)
+            .last()
             .ok_or("no script in `do`")?
             .to_owned(),
         [] | [""] | ["echo", ..] => "echo".into(),

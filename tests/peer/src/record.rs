@@ -68,6 +68,7 @@ pub(crate) struct Recorder {
     store: Arc<Store>,
     entry: Arc<Mutex<Entry>>,
     start: Instant,
+    before: usize,
 }
 
 impl Recorder {
@@ -81,8 +82,10 @@ impl Recorder {
             ..Entry::default()
         };
         let (store, entry) = (store.clone(), Arc::new(Mutex::new(entry)));
+        let mut before = 0;
         if let Some(id) = request.parameter("id").filter(|_| keep) {
             let mut entries = lock(&store.entries);
+            before = entries.iter().filter(|(known, _)| known == id).count();
             if entries.len() >= MAX_CONNECTIONS {
                 entries.remove(0);
             }
@@ -93,7 +96,13 @@ impl Recorder {
             store,
             entry,
             start: Instant::now(),
+            before,
         }
+    }
+
+    /// How many connections with the same id came before this one.
+    pub(crate) fn before(&self) -> usize {
+        self.before
     }
 
     pub(crate) fn entry(&self) -> MutexGuard<'_, Entry> {

@@ -75,11 +75,15 @@ impl Request {
 
     /// A parameter of the query, not percent-decoded.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        let mut all = self
-            .query
-            .split('&')
-            .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        all.find(|(known, _)| *known == name)
+        self.parameters(name).next()
+    }
+
+    /// All parameters of that name, in their order.
+    pub(crate) fn parameters(&self, name: &str) -> impl Iterator<Item = &str> {
+        let pairs = self.query.split('&');
+        pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .filter(move |(known, _)| *known == name)
             .map(|(_, value)| value)
     }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustls::{ServerConfig, ServerConnection};
 use socket2::{Domain, Socket, Type};
 
+use crate::proxy::Proxies;
 use crate::record::{Store, lock};
 use crate::request::{MAX_HEAD, Request};
 use crate::tls::Ca;
@@ -34,6 +35,7 @@ pub(crate) struct Server {
 pub(crate) struct Shared {
     pub(crate) ports: Ports,
     pub(crate) store: Arc<Store>,
+    pub(crate) proxies: Proxies,
     pub(crate) on_report: Option<ReportHandler>,
     errors: Mutex<Vec<String>>,
     life: Mutex<Life>,
@@ -105,6 +107,7 @@ impl Server {
         let shared = Arc::new(Shared {
             ports,
             store: Arc::default(),
+            proxies: Proxies::default(),
             on_report,
             errors: Mutex::default(),
             life: Mutex::default(),
@@ -131,6 +134,7 @@ impl Server {
     }
 
     pub(crate) fn stop(&mut self) {
+        self.shared.proxies.end();
         let mut life = lock(&self.shared.life);
         life.stopped = true;
         for socket in life.sockets.drain(..).filter_map(|socket| socket.upgrade()) {

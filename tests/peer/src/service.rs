@@ -26,7 +26,13 @@ pub(crate) fn serve(wire: Wire, request: Request, shared: &Arc<Shared>) {
     let text = match request.path() {
         "/record" => Some(record(&request, shared)),
         "/ports" => Some(shared.ports.to_json()),
-        _ => None,
+        path => path.strip_prefix("/proxy/").map(|asked| {
+            let answer = shared.proxies.answer(asked, shared.ports.plain);
+            answer.unwrap_or_else(|error| {
+                shared.error(&format!("{error} ({})", request.line));
+                error
+            })
+        }),
     };
     let upgrade = request.is_upgrade();
     let keep = upgrade && text.is_none() && request.path() != "/report";
@@ -50,7 +56,7 @@ pub(crate) fn serve(wire: Wire, request: Request, shared: &Arc<Shared>) {
         let from = String::from_utf8_lossy(&from);
         return report(Session::new(wire, request, recorder), &from, shared);
     }
-    match names::script(&request).and_then(|script| script::parse(&script)) {
+    match names::script(&request, recorder.before()).and_then(|script| script::parse(&script)) {
         Ok(steps) => Session::new(wire, request, recorder).run(&steps),
         Err(error) => {
             shared.error(&format!("{error} ({})", request.line));

@@ -5,6 +5,7 @@ pub mod alive;
 pub mod always;
 pub mod backpressure;
 pub mod closing;
+pub mod day;
 pub mod dropping;
 pub mod faults;
 pub mod handshake;
