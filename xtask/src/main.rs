@@ -5,7 +5,6 @@
 //! is wrong and exits with something else.
 
 mod commands;
-mod page;
 mod suite;
 mod tidy;
 

@@ -40,6 +40,10 @@ pub fn judge(
     if let Some(problem) = problem {
         row.blame(problem);
     }
+    // No set of features builds with one.
+    if let Some(warning) = log.lines().find(|line| line.starts_with("warning: ")) {
+        row.blame(format!("a build prints a {warning}"));
+    }
 }
 
 /// Blames the rows that ought to have reported for reports that no host's name
@@ -120,6 +124,13 @@ mod tests {
         assert_eq!(row.verdict, Verdict::Pass);
         assert_eq!(row.tests, ["S103::a", "S1::b"]);
         assert_eq!(row.cases.len(), 1);
+    }
+
+    #[test]
+    fn a_warning_of_a_build_fails_the_row() {
+        let row = judged("deno", &format!("warning: unused import\n{LOG}"), &[LINE]);
+        assert_eq!(row.verdict, Verdict::Fail);
+        assert_eq!(row.note, "a build prints a warning: unused import");
     }
 
     #[test]

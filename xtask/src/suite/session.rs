@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use super::build::{self, Binary};
 use super::host::{Env, Host, Kind};
 use super::peer;
+use crate::browser;
 use crate::browser::marionette::FirefoxDriver;
 use crate::commands::demo;
 use crate::run::{Invocation, progress, workspace};
 use crate::tools::{self, Tool};
-use crate::{browser, page};
 
 /// A row's cases take no longer than this together. They take a minute or two, on a busy
 /// machine several.
@@ -123,7 +123,9 @@ impl Session {
             }),
             Kind::Page => once(&self.builds, "the demo's pages", || {
                 let wasm_bindgen = self.provide(&tools::WASM_BINDGEN)?;
-                demo::build(&wasm_bindgen, &log).map(|_| Vec::new())
+                let folder = demo::build(&wasm_bindgen, &log)?;
+                isosocket_page_tests::add_page_without_websocket(&folder)?;
+                Ok(Vec::new())
             }),
             Kind::Command(_) => Ok(Vec::new()),
         }
@@ -224,7 +226,8 @@ impl Session {
         };
         let axe = self.provide(&tools::AXE)?;
         let filter = self.filter.as_deref();
-        page::run(engine, demo::folder()?, &axe, &self.peer, filter, &log)
+        let site = format!("http://{}/", demo::start(demo::folder()?, &self.peer, 0)?);
+        isosocket_page_tests::run(engine, &site, &self.peer.address, &axe, filter, &log)
     }
 
     /// The host's name and version, if they are known.

@@ -3,6 +3,7 @@
 //!
 //! Invariant: progress goes to standard error, results to standard output.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{IsTerminal, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -21,6 +22,9 @@ const WIDTH: usize = 110;
 /// What is running now: its title, and since when.
 static RUNNING: Mutex<Vec<(String, Instant)>> = Mutex::new(Vec::new());
 
+/// What was said to begin.
+static ANNOUNCED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
 /// When the line on a terminal was drawn last.
 static DRAWN: Mutex<Option<Instant>> = Mutex::new(None);
 
@@ -37,7 +41,8 @@ pub fn run(title: &str, command: &Invocation, log: &Path, limit: Duration) -> Re
         Some(about) => format!("{title} (about {})", rough(about)),
         None => title.to_owned(),
     };
-    if !live {
+    // A row may have many commands.
+    if !live && lock(&ANNOUNCED).insert(shown.clone()) {
         eprintln!("{shown} ..");
     }
     let mut job = command.spawn(log)?;

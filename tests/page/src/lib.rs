@@ -1,22 +1,23 @@
 //! The demo's pages, used in a real browser as a person uses them.
 //!
-//! Invariant: a case loads its page again and depends on no other case.
+//! Invariant: a case loads its page again and depends on no other case. Who built and
+//! serves the pages is not known here.
 
 mod languages;
 mod leaks;
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::browser::Engine;
-use crate::browser::webdriver::{Browser, wait_until};
-use crate::commands::demo;
-use crate::run::workspace;
-use crate::suite::peer;
+use xtask_kit::browser::Engine;
+use xtask_kit::browser::webdriver::{Browser, wait_until};
+use xtask_kit::run::workspace;
+
+pub use languages::add_page_without_websocket;
 
 /// The window on a desk and on a phone, in CSS pixels.
 const DESKTOP: (u32, u32) = (1280, 800);
@@ -82,26 +83,25 @@ struct Place {
     devtools: bool,
 }
 
-/// Serves the built demo, runs the cases in a browser, and writes to the log
-/// what libtest would: a line for each case and a result line.
+/// Runs the cases in a browser, with the pages at `site` (`http://HOST:PORT/`) and the
+/// scripted peer at `peer` (`HOST:PORT`). Writes to the log what libtest would: a line for
+/// each case and a result line.
 ///
 /// # Errors
 /// If the cases could not be run, or did not end; failed cases are only counted.
 pub fn run(
     engine: Engine,
-    folder: PathBuf,
+    site: &str,
+    peer: &str,
     axe: &Path,
-    peer: &peer::Running,
     filter: Option<&str>,
     log: &Path,
 ) -> Result<(), String> {
     let axe = fs::read_to_string(axe).map_err(|error| format!("cannot read axe-core: {error}"))?;
-    languages::add_page_without_websocket(&folder)?;
-    let site = format!("http://{}/", demo::start(folder, peer, 0)?);
     let place = Place {
         page: format!("{site}?lang=en"),
-        site,
-        refusing: format!("ws://{}/refuse/403", peer.address),
+        site: site.to_owned(),
+        refusing: format!("ws://{peer}/refuse/403"),
         axe,
         devtools: matches!(engine, Engine::Chromium(_)),
     };

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::{DESKTOP, PHONE, Place, READY_LIMIT, expect, load_at, picture, state};
-use crate::browser::webdriver::{Browser, ENTER, SHIFT, SPACE, TAB, wait_until};
+use xtask_kit::browser::webdriver::{Browser, ENTER, SHIFT, SPACE, TAB, wait_until};
 
 /// What one page must say, and where it is.
 struct Page {
@@ -263,7 +263,7 @@ pub(super) fn unsupported(browser: &Browser, place: &Place) -> Result<(), String
 }
 
 /// Writes the page that takes `WebSocket` away before the program starts.
-pub(super) fn add_page_without_websocket(folder: &Path) -> Result<(), String> {
+pub fn add_page_without_websocket(folder: &Path) -> Result<(), String> {
     let write = || {
         let page = fs::read_to_string(folder.join("index.html"))?;
         let start = "<script type=\"module\">";

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{DESKTOP, Place, load};
-use crate::browser::webdriver::{Browser, wait_until};
+use xtask_kit::browser::webdriver::{Browser, wait_until};
 
 /// Sockets before anything is counted: by then all caches are filled.
 const BEFORE: u32 = 100;
