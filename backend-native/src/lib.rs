@@ -5,6 +5,7 @@
 //! constructor never blocks. Programs use the crate `isosocket`, which
 //! re-exports what they need as `isosocket::native`.
 
+mod base64;
 mod driver;
 mod engine;
 mod failure;
@@ -23,6 +24,7 @@ pub mod simulation {
     pub use crate::system::simulated::{News, System, elapsed, install, uninstall};
 }
 mod transport;
+mod url;
 mod wire;
 
 pub use driver::blocking::{EventsExt, RecvError};

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use isosocket_core::{ErrorKind, Link, Timeout};
-use url::Host;
 
 use super::connection::{Connection, Next, Seat};
 use super::mailbox::Action;
@@ -20,6 +19,7 @@ use crate::net::dial::{ATTEMPT_DELAY, Attempt, Dial};
 use crate::net::prepare::{Preparation, prepare};
 use crate::options::steps::{ConnectStep, Steps};
 use crate::system;
+use crate::url::Host;
 
 #[derive(Debug)]
 pub(crate) struct Dialling {
@@ -71,12 +71,7 @@ impl Dialling {
         }
         let secure = target.is_secure();
         let (host, port) = self.endpoint();
-        let address = match host {
-            Host::Ipv4(address) => Some((address, port).into()),
-            Host::Ipv6(address) => Some((address, port).into()),
-            Host::Domain(_) => None,
-        };
-        match address {
+        match host.address().map(|address| (address, port).into()) {
             Some(address) if !secure => {
                 self.steps.done(ConnectStep::Name);
                 self.dial.set_addresses(vec![address]);
@@ -144,7 +139,7 @@ impl Dialling {
     }
 
     /// Where TCP goes: to the proxy, or to the server.
-    fn endpoint(&self) -> (Host<&str>, u16) {
+    fn endpoint(&self) -> (&Host, u16) {
         let Setup { target, native, .. } = &self.setup;
         match &native.proxy {
             Some(proxy) => (proxy.host(), proxy.port()),

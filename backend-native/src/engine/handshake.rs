@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use isosocket_core::Report;
+use sha1_smol::Sha1;
 use thiserror::Error;
-use tungstenite::handshake::derive_accept_key;
 
+use crate::base64;
 use crate::engine::head::{Head, HeadError, HeadReader, excerpt};
 use crate::options::headers::Headers;
 use crate::options::target::Target;
@@ -64,7 +65,7 @@ impl Handshake {
         deflate: Deflate,
         key: [u8; 16],
     ) -> (Self, Vec<u8>) {
-        let key = data_encoding::BASE64.encode(&key);
+        let key = base64::encode(&key);
         let mut request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n",
@@ -92,7 +93,7 @@ impl Handshake {
         headers.iter().for_each(|(name, value)| add(name, value));
         request += "\r\n";
         let handshake = Handshake {
-            accept: derive_accept_key(key.as_bytes()),
+            accept: accept_of(&key),
             subprotocols,
             deflate,
             head: HeadReader::default(),
@@ -166,6 +167,13 @@ impl Handshake {
             None => Err(HandshakeError::NoSubprotocol),
         }
     }
+}
+
+/// What the server's answer to a key is (RFC 6455, section 4.2.2, step 5.4).
+fn accept_of(key: &str) -> String {
+    let mut hash = Sha1::from(key);
+    hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    base64::encode(&hash.digest().bytes())
 }
 
 /// The headers of a good reply, without those that always say the same.

@@ -89,7 +89,7 @@ pub(crate) enum Progress {
 impl Opening {
     /// Asks `proxy` for a tunnel to the server.
     pub(crate) fn tunnel(proxy: Proxy, setup: Setup) -> Self {
-        let (host, port) = (setup.target.host().to_owned(), setup.target.port());
+        let (host, port) = (setup.target.host().clone(), setup.target.port());
         let tunnel = Tunnel::new(proxy, host, port);
         let setup = Box::new(setup);
         Opening::Tunnel(Box::new(TunnelStage { tunnel, setup }))

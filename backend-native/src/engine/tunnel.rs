@@ -8,10 +8,11 @@ use std::fmt;
 use std::mem;
 
 use thiserror::Error;
-use url::Host;
 
 use super::head::{HeadError, HeadReader};
+use crate::base64;
 use crate::options::proxy::{Kind, Proxy};
+use crate::url::Host;
 
 /// Why a proxy did not make the connection.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub(crate) enum ProxyError {
 pub(crate) struct Tunnel {
     proxy: Proxy,
     /// The server: what the proxy is asked for.
-    host: Host<String>,
+    host: Host,
     port: u16,
     step: Step,
     /// The reply to CONNECT.
@@ -67,7 +68,7 @@ enum Step {
 }
 
 impl Tunnel {
-    pub(crate) fn new(proxy: Proxy, host: Host<String>, port: u16) -> Self {
+    pub(crate) fn new(proxy: Proxy, host: Host, port: u16) -> Self {
         let mut tunnel = Tunnel {
             step: match proxy.kind {
                 Kind::Http => Step::Connect,
@@ -87,7 +88,7 @@ impl Tunnel {
                 let mut head = format!("CONNECT {server} HTTP/1.1\r\nHost: {server}\r\n");
                 if let Some((user, password)) = credentials {
                     let login = format!("{user}:{password}");
-                    let login = data_encoding::BASE64.encode(login.as_bytes());
+                    let login = base64::encode(login.as_bytes());
                     head += &format!("Proxy-Authorization: Basic {login}\r\n");
                 }
                 (head + "\r\n").into_bytes()
@@ -212,7 +213,7 @@ impl Tunnel {
 
 /// Version 4, CONNECT, port, address, user. A name stands behind that, and the
 /// address is then an invalid one.
-fn ask_socks4(host: &Host<String>, port: u16, user: &str) -> Vec<u8> {
+fn ask_socks4(host: &Host, port: u16, user: &str) -> Vec<u8> {
     let address = match host {
         Host::Ipv4(address) => address.octets(),
         Host::Domain(_) | Host::Ipv6(_) => [0, 0, 0, 1],

@@ -10,11 +10,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use isosocket_core::{ErrorKind, TlsFailure, drop_guarded, guard};
-use url::Host;
 
 use super::resolve::{Lookup, lookup};
 use super::tls::{TlsChoice, default};
 use crate::failure::{kind_of, of_lookup, tag};
+use crate::url::Host;
 
 type Answer = Box<dyn FnOnce(io::Result<Vec<SocketAddr>>) + Send>;
 
@@ -22,19 +22,15 @@ type Answer = Box<dyn FnOnce(io::Result<Vec<SocketAddr>>) + Send>;
 /// one to load. Calls `answer` once both are done, or one has failed. `tls` is
 /// `None` for a connection without TLS.
 pub(crate) fn prepare(
-    host: Host<&str>,
+    host: &Host,
     port: u16,
     tls: Option<&TlsChoice>,
     answer: impl FnOnce(io::Result<Vec<SocketAddr>>) + Send + 'static,
 ) -> Preparation {
     let loads = matches!(tls, Some(TlsChoice::Default));
-    let (name, addresses) = match host {
-        Host::Domain(name) => (Some(name), None),
-        Host::Ipv4(address) => (None, Some(vec![(address, port).into()])),
-        Host::Ipv6(address) => (None, Some(vec![(address, port).into()])),
-    };
+    let address = host.address().map(|address| (address, port).into());
     let parts = Shared(Arc::new(Mutex::new(Some(Parts {
-        addresses,
+        addresses: address.map(|address| vec![address]),
         tls: !loads,
         answer: Box::new(answer),
     }))));
@@ -47,15 +43,18 @@ pub(crate) fn prepare(
             });
         });
     }
-    let lookup = name.map(|name| {
-        let parts = parts.clone();
-        lookup(name, port, move |found| {
-            parts.update(|parts| {
-                parts.addresses = Some(found.map_err(of_lookup)?);
-                Ok(())
-            });
-        })
-    });
+    let lookup = match host {
+        Host::Domain(name) => {
+            let parts = parts.clone();
+            Some(lookup(name, port, move |found| {
+                parts.update(|parts| {
+                    parts.addresses = Some(found.map_err(of_lookup)?);
+                    Ok(())
+                });
+            }))
+        }
+        Host::Ipv4(_) | Host::Ipv6(_) => None,
+    };
     parts.update(|_| Ok(()));
     Preparation { parts, lookup }
 }
@@ -141,7 +140,7 @@ mod tests {
     #[test]
     fn an_address_without_tls_is_answered_at_once() {
         let (sender, answers) = channel();
-        let host = Host::Ipv6([0, 0, 0, 0, 0, 0, 0, 1].into());
+        let host = &Host::parse("[::1]").unwrap();
         let _prepared = prepare(host, 80, None, move |found| drop(sender.send(found)));
         let found = answers.try_recv().unwrap().unwrap();
         assert_eq!(found, ["[::1]:80".parse().unwrap()]);
@@ -151,7 +150,7 @@ mod tests {
     fn a_secure_connection_waits_for_its_name_and_for_tls() {
         let (sender, answers) = channel();
         let answer = move |found| drop(sender.send(found));
-        let host = Host::Domain("localhost");
+        let host = &Host::parse("localhost").unwrap();
         let _prepared = prepare(host, 443, Some(&TlsChoice::Default), answer);
         match answers.recv().unwrap() {
             Ok(found) => assert!(found.iter().all(|address| address.port() == 443)),
@@ -164,7 +163,7 @@ mod tests {
     fn what_is_given_up_is_dropped_at_once() {
         let (sender, answers) = channel::<io::Result<Vec<SocketAddr>>>();
         let answer = move |found| drop(sender.send(found));
-        let host = Host::Domain("host.invalid");
+        let host = &Host::parse("host.invalid").unwrap();
         drop(prepare(host, 443, Some(&TlsChoice::Default), answer));
         // Either it was answered before, or its sender is gone.
         assert!(answers.iter().count() <= 1);

@@ -8,9 +8,9 @@ use std::io;
 use isosocket_core::{IntoUrl, NewError};
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
-use url::{Host, Url};
 
 use super::no_proxy::is_exempt;
+use crate::url::{Host, Url};
 
 /// A proxy, by its URL.
 ///
@@ -27,7 +27,7 @@ use super::no_proxy::is_exempt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     pub(crate) kind: Kind,
-    host: Host<String>,
+    host: Host,
     port: u16,
     /// User and password.
     pub(crate) credentials: Option<(String, String)>,
@@ -68,7 +68,7 @@ impl Proxy {
         if !url.contains("://") {
             return Err("the URL has no scheme, such as http:".into());
         }
-        let url = Url::parse(url).map_err(|error| error.to_string())?;
+        let url = Url::parse(url, |_| None).map_err(|error| error.to_string())?;
         let (kind, default) = match url.scheme() {
             "http" => (Kind::Http, 80),
             "socks" | "socks5" | "socks5h" => (Kind::Socks5, 1080),
@@ -82,14 +82,8 @@ impl Proxy {
             }
             other => return Err(format!("the scheme {other:?} is not supported")),
         };
-        let host = match url.host() {
-            Some(Host::Domain("")) | None => return Err("the URL has no host".into()),
-            // The parser takes an address for a name in schemes it does not know.
-            Some(Host::Domain(name)) => Host::parse(name).map_err(|e| e.to_string())?,
-            Some(address) => address.to_owned(),
-        };
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let (user, password) = (decode(url.username()), decode(url.password().unwrap_or("")));
+        let (user, password) = (decode(url.user()), decode(url.password()));
         if user.len() > 255 || password.len() > 255 {
             return Err("user or password is longer than 255 bytes".into());
         }
@@ -97,21 +91,17 @@ impl Proxy {
         if kind == Kind::Socks4 && (user.contains('\0') || !password.is_empty()) {
             return Err("SOCKS4 takes a user only, without a password".into());
         }
-        let named = !user.is_empty() || url.password().is_some();
+        let named = !user.is_empty() || !password.is_empty();
         Ok(Proxy {
             kind,
-            host,
+            host: url.host().clone(),
             port: url.port().unwrap_or(default),
             credentials: named.then_some((user, password)),
         })
     }
 
-    pub(crate) fn host(&self) -> Host<&str> {
-        match &self.host {
-            Host::Domain(name) => Host::Domain(name),
-            Host::Ipv4(address) => Host::Ipv4(*address),
-            Host::Ipv6(address) => Host::Ipv6(*address),
-        }
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -119,7 +109,7 @@ impl Proxy {
     }
 
     /// Whether it can be asked for this server; the error says why not.
-    pub(super) fn check_server(&self, server: Host<&str>) -> Result<(), String> {
+    pub(super) fn check_server(&self, server: &Host) -> Result<(), String> {
         match (self.kind, server) {
             (Kind::Socks4, Host::Ipv6(_)) => {
                 Err("SOCKS4 cannot reach an IPv6 address; use a name or SOCKS5".to_owned())
@@ -140,7 +130,7 @@ impl Proxy {
 /// upper case.
 pub(crate) fn from_environment(
     secure: bool,
-    host: Host<&str>,
+    host: &Host,
     port: u16,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Proxy>, NewError> {
@@ -150,7 +140,7 @@ pub(crate) fn from_environment(
     };
     let either = |lower_case, upper_case| lower(lower_case).or_else(|| lower(upper_case));
     let exempt = either("no_proxy", "NO_PROXY");
-    if exempt.is_some_and(|(_, list)| is_exempt(&list, &host, port)) {
+    if exempt.is_some_and(|(_, list)| is_exempt(&list, host, port)) {
         return Ok(None);
     }
     let own = match secure {
@@ -172,7 +162,7 @@ pub(crate) fn from_environment(
 #[derive(Debug, Error)]
 #[error("the proxy {host}:{port} cannot be reached")]
 pub(crate) struct Unreachable {
-    host: Host<String>,
+    host: Host,
     port: u16,
     source: io::Error,
 }
@@ -192,17 +182,12 @@ mod tests {
     fn the_environment_names_a_proxy() {
         let ask = |secure, host: &str, variables: &[(&str, &str)]| {
             let host = Host::parse(host).unwrap();
-            let host = match &host {
-                Host::Domain(name) => Host::Domain(name.as_str()),
-                Host::Ipv4(address) => Host::Ipv4(*address),
-                Host::Ipv6(address) => Host::Ipv6(*address),
-            };
             let find = |name: &str| {
                 let mut all = variables.iter();
                 all.find(|(key, _)| *key == name)
                     .map(|(_, value)| (*value).to_owned())
             };
-            from_environment(secure, host, 80, find)
+            from_environment(secure, &host, 80, find)
                 .unwrap()
                 .map(|proxy| proxy.port)
         };
@@ -234,7 +219,7 @@ mod tests {
             ("socks4://u:p@h", "without a password"),
         ] {
             let bad = |name: &str| (name == "HTTPS_PROXY").then(|| value.to_owned());
-            let error = from_environment(true, Host::Domain("h"), 80, bad).unwrap_err();
+            let error = from_environment(true, &Host::Domain("h".into()), 80, bad).unwrap_err();
             let error = error.to_string();
             assert!(
                 error.contains("HTTPS_PROXY: ") && error.contains(says),
@@ -284,13 +269,14 @@ mod tests {
     #[test]
     fn socks4_has_no_way_to_an_ipv6_address() {
         let proxy = |url: &str| Proxy::new(url).unwrap();
-        let address = || Host::Ipv6([0, 0, 0, 0, 0, 0, 0, 1].into());
-        let error = proxy("socks4a://h").check_server(address()).unwrap_err();
+        let address = Host::parse("[::1]").unwrap();
+        let error = proxy("socks4a://h").check_server(&address).unwrap_err();
         assert!(error.contains("SOCKS4"), "{error}");
         let variable = |name: &str| (name == "ALL_PROXY").then(|| "socks4://h".to_owned());
-        let error = from_environment(true, address(), 80, variable).unwrap_err();
+        let error = from_environment(true, &address, 80, variable).unwrap_err();
         assert!(error.to_string().contains("ALL_PROXY: SOCKS4"), "{error}");
-        assert!(proxy("socks4a://h").check_server(Host::Domain("h")).is_ok());
-        assert!(proxy("socks5://h").check_server(address()).is_ok());
+        let name = Host::parse("h").unwrap();
+        assert!(proxy("socks4a://h").check_server(&name).is_ok());
+        assert!(proxy("socks5://h").check_server(&address).is_ok());
     }
 }

@@ -4,7 +4,9 @@ use std::fmt;
 
 use isosocket_core::SyntaxError;
 use percent_encoding::percent_decode_str;
-use url::{Host, Url};
+
+use crate::base64;
+use crate::url::{Host, Url, UrlError};
 
 /// Ports that Fetch blocks (WHATWG Fetch, "bad port"; S13).
 const BLOCKED_PORTS: &[u16] = &[
@@ -24,24 +26,15 @@ pub(crate) struct Target {
 /// Without the login and the query, which may be secret.
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.url.path();
-        write!(
-            f,
-            "Target({}://{}{path})",
-            self.url.scheme(),
-            self.authority()
-        )
+        write!(f, "Target({:?})", self.url)
     }
 }
 
 impl Target {
     /// Parses by the WHATWG URL standard (S1). Core has seen to scheme and fragment.
     pub(crate) fn parse(url: &str) -> Result<Self, SyntaxError> {
-        let url = Url::parse(url).map_err(|error| SyntaxError::Url(error.to_string()))?;
-        if url.host().is_none() {
-            return Err(SyntaxError::Url("empty host".to_owned()));
-        }
-        Ok(Target { url })
+        let url = Url::parse(url, |scheme| Some(if scheme == "wss" { 443 } else { 80 }));
+        url.map(|url| Target { url }).map_err(refusal)
     }
 
     /// The serialized URL.
@@ -53,12 +46,12 @@ impl Target {
         self.url.scheme() == "wss"
     }
 
-    pub(crate) fn host(&self) -> Host<&str> {
-        self.url.host().expect("parse refuses a URL without a host")
+    pub(crate) fn host(&self) -> &Host {
+        self.url.host()
     }
 
     pub(crate) fn port(&self) -> u16 {
-        self.url.port_or_known_default().unwrap_or(80)
+        self.url.port().unwrap_or(80)
     }
 
     pub(crate) fn is_blocked(&self) -> bool {
@@ -67,29 +60,33 @@ impl Target {
 
     /// What the request line asks for: path and query.
     pub(crate) fn resource(&self) -> &str {
-        &self.url[url::Position::BeforePath..url::Position::AfterQuery]
+        self.url.resource()
     }
 
     /// The `Host` header: with the port where it is not the default.
     pub(crate) fn authority(&self) -> &str {
-        &self.url[url::Position::BeforeHost..url::Position::AfterPort]
+        self.url.authority()
     }
 
     /// User info as Basic authentication (S12, RFC 7617).
     pub(crate) fn authorization(&self) -> Option<String> {
-        let (user, password) = (self.url.username(), self.url.password());
-        if user.is_empty() && password.is_none() {
+        let (user, password) = (self.url.user(), self.url.password());
+        if user.is_empty() && password.is_empty() {
             return None;
         }
         let mut credentials: Vec<u8> = percent_decode_str(user).collect();
         credentials.push(b':');
-        credentials.extend(percent_decode_str(password.unwrap_or_default()));
-        Some(format!("Basic {}", base64(&credentials)))
+        credentials.extend(percent_decode_str(password));
+        Some(format!("Basic {}", base64::encode(&credentials)))
     }
 }
 
-fn base64(bytes: &[u8]) -> String {
-    data_encoding::BASE64.encode(bytes)
+fn refusal(error: UrlError) -> SyntaxError {
+    match error {
+        #[cfg(not(feature = "idna"))]
+        UrlError::NotAscii(host) => SyntaxError::InternationalHost(host),
+        other => SyntaxError::Url(other.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -117,13 +114,6 @@ mod tests {
                 "[::1]:9001",
                 "/?%C3%A9",
                 9001,
-            ),
-            (
-                "ws://bücher.example/",
-                "ws://xn--bcher-kva.example/",
-                "xn--bcher-kva.example",
-                "/",
-                80,
             ),
             (
                 "ws://0x7f.1/%zz",
@@ -154,6 +144,18 @@ mod tests {
         ] {
             assert!(Target::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    /// S11.
+    #[test]
+    fn an_international_host_needs_the_feature() {
+        let host =
+            Target::parse("wss://bücher.example/").map(|target| target.authority().to_owned());
+        let expected = match cfg!(feature = "idna") {
+            true => Ok("xn--bcher-kva.example".to_owned()),
+            false => Err(SyntaxError::InternationalHost("bücher.example".to_owned())),
+        };
+        assert_eq!(host, expected);
     }
 
     #[test]

@@ -58,6 +58,16 @@ pub enum SyntaxError {
     /// The WHATWG URL parser refused it.
     #[error("invalid URL: {0}")]
     Url(String),
+    /// The host, which is given here, has characters beyond ASCII. A native program needs
+    /// the feature `idna` for such a host, or the host's ASCII form. Browsers know such
+    /// hosts, so that this variant does not exist on the web. A portable program asks
+    /// [`international_host`](SyntaxError::international_host).
+    #[cfg(feature = "native")]
+    #[error(
+        "the host \"{0}\" is not ASCII: enable isosocket's feature `idna`, or write the host's \
+         ASCII form, such as xn--bcher-kva.example"
+    )]
+    InternationalHost(String),
     /// The URL has no scheme. Browsers would resolve it against the page; a portable
     /// program has none.
     #[error("relative URL: a scheme such as wss: is needed")]
@@ -74,6 +84,31 @@ pub enum SyntaxError {
     /// A subprotocol is requested twice.
     #[error("the subprotocol \"{0}\" is requested twice")]
     DuplicateSubprotocol(String),
+}
+
+impl SyntaxError {
+    /// The host, if nothing is wrong with it but that it is not ASCII, and this program
+    /// was built without the feature `idna`. Always `None` on the web.
+    ///
+    /// ```
+    /// use isosocket::{NewError, WebSocket};
+    ///
+    /// # let network = isosocket::mock::Network::new();
+    /// match WebSocket::new("wss://b\u{fc}cher.example/") {
+    ///     Err(NewError::Syntax(error)) if error.international_host().is_some() => {
+    ///         println!("write the address with xn--")
+    ///     }
+    ///     Err(error) => println!("{error}"),
+    ///     Ok(socket) => drop(socket),
+    /// }
+    /// ```
+    pub fn international_host(&self) -> Option<&str> {
+        match self {
+            #[cfg(feature = "native")]
+            SyntaxError::InternationalHost(host) => Some(host),
+            _ => None,
+        }
+    }
 }
 
 /// Why [`WebSocket::open`](crate::WebSocket::open) gave no open socket.

@@ -22,7 +22,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard};
 
 use crate::system::TcpStream;
-use url::Host;
+use crate::url::Host;
 
 /// How many bytes one call reads that bring no plain text, about.
 const BUDGET: usize = 128 << 10;
@@ -64,7 +64,7 @@ impl fmt::Debug for TlsChoice {
 pub(crate) struct Tls(Mutex<Box<dyn Session>>);
 
 impl Tls {
-    pub(crate) fn new(choice: TlsChoice, host: Host<&str>) -> io::Result<Self> {
+    pub(crate) fn new(choice: TlsChoice, host: &Host) -> io::Result<Self> {
         Ok(Tls(Mutex::new(session(choice, host)?)))
     }
 
@@ -97,7 +97,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-fn session(choice: TlsChoice, host: Host<&str>) -> io::Result<Box<dyn Session>> {
+fn session(choice: TlsChoice, host: &Host) -> io::Result<Box<dyn Session>> {
     match choice {
         TlsChoice::Default => session(default::load()?, host),
         #[cfg(any(feature = "tls", feature = "webpki-roots"))]

@@ -8,19 +8,16 @@ use std::mem;
 
 use crate::failure::{kind_of, of_tls};
 use crate::system::TcpStream;
+use crate::url::Host;
 use isosocket_core::ErrorKind;
 use native_tls::{HandshakeError, MidHandshakeTlsStream, TlsConnector, TlsStream};
-use url::Host;
 
 /// The most that is read from TCP, or given to the library, at a time.
 const PIECE: usize = 16 << 10;
 
-pub(super) fn session(
-    connector: TlsConnector,
-    host: Host<&str>,
-) -> io::Result<Box<dyn super::Session>> {
+pub(super) fn session(connector: TlsConnector, host: &Host) -> io::Result<Box<dyn super::Session>> {
     let name = match host {
-        Host::Domain(name) => name.to_owned(),
+        Host::Domain(name) => name.clone(),
         Host::Ipv4(address) => address.to_string(),
         Host::Ipv6(address) => address.to_string(),
     };

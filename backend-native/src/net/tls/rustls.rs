@@ -11,13 +11,15 @@ use crate::system::TcpStream;
 #[cfg(feature = "tls")]
 use isosocket_core::logging;
 use isosocket_core::{ErrorKind, TlsFailure};
-use rustls::pki_types::ServerName;
+use rustls::crypto::{CryptoProvider, KeyProvider};
+use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::sign::SigningKey;
 use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
 use thiserror::Error;
-use url::Host;
 
 use super::quiet::Quiet;
 use crate::failure::{Tagged, of_tls};
+use crate::url::Host;
 
 /// The most plain text that rustls is given at a time, so that the buffered
 /// amount stays exact and memory bounded.
@@ -47,13 +49,31 @@ fn trusting(roots: RootCertStore) -> Option<Arc<ClientConfig>> {
     if roots.is_empty() {
         return None;
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let provider = CryptoProvider {
+        key_provider: &NoKeys,
+        ..rustls::crypto::ring::default_provider()
+    };
+    let config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .expect("ring supports the default versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
     Some(Arc::new(config))
+}
+
+/// A configuration of ours has no key of its own. So a program does not load what signs.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(
+        &self,
+        _: PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+        Err(rustls::Error::General(
+            "there are no client certificates".into(),
+        ))
+    }
 }
 
 #[cfg(feature = "tls")]
@@ -82,16 +102,16 @@ const HTTP_1_1: &[u8] = b"http/1.1";
 
 pub(super) fn session(
     config: Arc<ClientConfig>,
-    host: Host<&str>,
+    host: &Host,
 ) -> io::Result<Box<dyn super::Session>> {
     Ok(Box::new(new_session(config, host)?))
 }
 
-fn new_session(config: Arc<ClientConfig>, host: Host<&str>) -> io::Result<Session> {
+fn new_session(config: Arc<ClientConfig>, host: &Host) -> io::Result<Session> {
     let name = match host {
-        Host::Domain(name) => ServerName::try_from(name.to_owned()).map_err(of_tls)?,
-        Host::Ipv4(address) => IpAddr::from(address).into(),
-        Host::Ipv6(address) => IpAddr::from(address).into(),
+        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(of_tls)?,
+        Host::Ipv4(address) => IpAddr::from(*address).into(),
+        Host::Ipv6(address) => IpAddr::from(*address).into(),
     };
     let config = offering_http_1_1(config);
     let connection = ClientConnection::new(config, name).map_err(of_tls)?;
@@ -229,7 +249,7 @@ mod tests {
         let certificate = params.self_signed(&key).unwrap().der().clone();
         let mut roots = RootCertStore::empty();
         roots.add(certificate.clone()).unwrap();
-        let key = rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut server = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -304,7 +324,7 @@ mod tests {
         tcp.connect(&address.into()).unwrap();
         tcp.set_nonblocking(true).unwrap();
         let tcp = TcpStream::from_std(tcp.into());
-        let mut session = new_session(client, Host::Domain("localhost")).unwrap();
+        let mut session = new_session(client, &Host::Domain("localhost".into())).unwrap();
         let mut buffer = [0; 16];
         let mut interrupted = 0;
         let mut read = |session: &mut Session| match session.read(&tcp, &mut buffer) {
