@@ -185,8 +185,8 @@ impl Transport for Native {
         self.handle.latency()
     }
 
-    fn last_life(&self) -> Option<Duration> {
-        self.handle.last_life()
+    fn last_life(&self, is_test: bool) -> Option<Duration> {
+        self.handle.last_life(is_test)
     }
 
     fn sent(&self) -> Traffic {

@@ -41,6 +41,8 @@ pub use event::kind::{ErrorKind, Timeout, TlsFailure};
 pub use event::report::{Refusal, Report};
 pub use event::{CloseEvent, ErrorEvent, Event, EventKind};
 pub use heartbeat::Heartbeat;
+#[doc(hidden)]
+pub use heartbeat::test_timeout;
 pub use message::binary::Binary;
 pub use message::data::Data;
 pub use message::not_text::NotText;
@@ -63,8 +65,8 @@ pub use reconnect::retry_after;
 pub use reconnect::{Loss, NextAttempt, Reconnect, ReconnectOptions, Retry, Status, Statuses};
 pub use socket::WebSocket;
 #[doc(hidden)]
-pub use socket::carrier::supported;
-pub use socket::host::Host;
+pub use socket::carrier::{supported, wake_up};
+pub use socket::host::{Host, HostEvent, HostListener, Subscription};
 pub use socket::link::{Link, Turn};
 pub use socket::machine::ReadyState;
 pub use socket::request::{Options, Request};

@@ -395,8 +395,8 @@ pub type SocketSender<S> = isosocket_core::Sender<<S as Socket>::Transport>;
 pub mod transport {
     #[doc(no_inline)]
     pub use isosocket_core::{
-        Builder, Events, Host, Link, Next, Open, Options, Reconnect, Refusal, Report, Request,
-        Sender, SharedCell, Transport, Turn, WebSocket,
+        Builder, Events, Host, HostEvent, HostListener, Link, Next, Open, Options, Reconnect,
+        Refusal, Report, Request, Sender, SharedCell, Subscription, Transport, Turn, WebSocket,
     };
 }
 
@@ -409,6 +409,48 @@ pub mod transport {
 /// ```
 pub fn supported() -> bool {
     isosocket_core::supported::<Backend>()
+}
+
+/// Says that the program woke up, or that the network is back: for toolkits, phones and
+/// operating systems that tell a program so.
+///
+/// A [`Reconnecting`] socket that waits for its next attempt makes it now, and its backoff
+/// begins again. Sockets with a heartbeat test their connection: if the peer does not
+/// answer within 1.5 s (or three times the last [`latency`](WebSocket::latency), or the
+/// heartbeat's own timeout), the connection is lost. Other sockets do nothing.
+///
+/// isosocket notices by itself when a machine has slept, when a process was stopped, and
+/// when a page is shown, restored or online again. So call this only if you know more. It
+/// does nothing inside the call, and it may be called at any time, on any thread.
+///
+/// Guide: [waking up](guide::reconnecting#waking-up).
+///
+/// ```
+/// # let network = isosocket::mock::Network::new();
+/// # network.peer("ws://peer/").refuse("no network");
+/// # network.peer("ws://peer/").accept();
+/// use isosocket::Reconnecting;
+///
+/// let socket = Reconnecting::new("ws://peer/")?;
+/// # network.run();
+/// # assert!(matches!(socket.status(), isosocket::Status::Waiting { .. }));
+/// // In the handler by which a phone says that the app is in front again:
+/// isosocket::wake_up();
+/// # network.run();
+/// # assert_eq!((socket.status(), network.now()), (isosocket::Status::Open, Default::default()));
+/// # Ok::<(), isosocket::NewError>(())
+/// ```
+///
+/// ## Platform-specific
+/// - **Native:** reaches all sockets of the process.
+/// - **Web:** reaches the sockets of this thread.
+/// - **Tests:** on a thread with a `mock::Network`, reaches the sockets of this network.
+#[doc(alias = "online")]
+#[doc(alias = "resume")]
+#[doc(alias = "suspend")]
+#[doc(alias = "visibilitychange")]
+pub fn wake_up() {
+    isosocket_core::wake_up::<Backend>();
 }
 
 /// Runs a portable program's future, so that one `main` serves every target.

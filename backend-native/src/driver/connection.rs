@@ -96,6 +96,15 @@ impl Connection {
         }
     }
 
+    /// The machine or the program woke up.
+    pub(super) fn wake_up(self, context: &mut Context) -> Next {
+        match self {
+            Connection::Open(open) => open.test(context),
+            // It has a timeout.
+            unestablished => Next::Wait(unestablished),
+        }
+    }
+
     /// The deadline has passed at `now`.
     pub(super) fn expire(self, context: &mut Context, now: Instant) -> Next {
         match self {

@@ -140,7 +140,7 @@ mod unix {
     use std::time::{Duration, Instant};
 
     use super::super::mailbox::{Call, Command};
-    use super::super::{current, shared};
+    use super::super::{current, shared, waking};
     use super::*;
 
     thread_local! {
@@ -181,9 +181,10 @@ mod unix {
     extern "C" fn before() {
         guard("preparing a fork", || {
             hold_visits();
-            let locks: [Box<dyn Any>; 2] = [
+            let locks: [Box<dyn Any>; 3] = [
                 Box::new(shared::mailbox().lock_for_fork()),
                 Box::new(sockets()),
+                Box::new(waking::lock_for_fork()),
             ];
             let _ = HELD.try_with(|held| held.borrow_mut().extend(locks));
         });

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use isosocket_core::{Host, MaybeSend, NewError};
+use isosocket_core::{Host, HostListener, MaybeSend, NewError, Subscription};
 
 use super::local;
 use super::mailbox::{Call, CallKey, Command, Mailbox};
+use super::waking;
 use crate::{random, system};
 
 /// The event loop of the thread that made it, for calls without a socket.
@@ -54,6 +55,24 @@ impl Host for NativeHost {
 
     fn random(&self) -> u64 {
         u64::from_ne_bytes(random::bytes())
+    }
+
+    fn listen(&self, listener: HostListener) -> Subscription {
+        let key = self.0.listen(listener);
+        Subscription::new(Place(self.0.clone(), key))
+    }
+
+    fn wake_up() {
+        waking::wake_up_all();
+    }
+}
+
+/// A listener's place.
+struct Place(Arc<Mailbox>, u64);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.forget_listener(self.1);
     }
 }
 

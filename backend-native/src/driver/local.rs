@@ -21,7 +21,7 @@ use mio::Registry;
 use super::current::{self, Driving};
 use super::mailbox::Mailbox;
 use super::reactor::{self, Reactor};
-use super::{fork, shared};
+use super::{fork, shared, waking};
 use crate::system;
 
 /// The part of a loop that its thread finds again in a nested call.
@@ -39,6 +39,7 @@ impl Local {
         fork::watch();
         let (poll, waker) = reactor::poll()?;
         let mailbox = Arc::new(Mailbox::local(waker));
+        waking::register(&mailbox);
         // It belongs to the thread that made it until another one drives it.
         mailbox.set_owner();
         let reactor = Mutex::new(Reactor::new(poll, mailbox.clone()));

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::system::Waker;
-use isosocket_core::{Link, drop_guarded, guard, logging};
+use isosocket_core::{HostListener, Link, drop_guarded, guard, logging};
 
 use super::connection::Connection;
 use super::current;
@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Turn(Link<Native>),
     /// Call something.
     Call(Call),
+    /// The machine or the program woke up.
+    WakeUp,
     /// End the thread by a panic, to see that nothing hangs.
     #[cfg(test)]
     Panic,
@@ -46,7 +48,7 @@ impl Command {
             Command::Adopt(connection) => connection.handle().is_inherited(),
             Command::Act(handle, _) => handle.is_inherited(),
             Command::Turn(link) => link.transport().is_inherited(),
-            Command::Call(_) => false,
+            Command::Call(_) | Command::WakeUp => false,
             #[cfg(test)]
             Command::Panic => false,
         }
@@ -108,6 +110,8 @@ pub(crate) struct Mailbox {
     kind: Kind,
     /// There may be commands, or something else that the loop must not sleep over.
     mail: AtomicBool,
+    /// There are listeners to the host.
+    has_listeners: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -131,6 +135,8 @@ struct State {
     /// Sockets that were made and not started: the shared thread waits for them.
     reserved: usize,
     calls: BTreeMap<CallKey, Call>,
+    /// Who is called when the machine or the program wakes up.
+    listeners: BTreeMap<u64, HostListener>,
     /// Handles whose amounts the program sees unchanged until it yields (S49).
     held: Vec<Arc<Handle>>,
     /// The loop is gone, and the shared thread has taken over.
@@ -151,12 +157,14 @@ impl Mailbox {
         Mailbox {
             kind,
             mail: AtomicBool::new(false),
+            has_listeners: AtomicBool::new(false),
             state: Mutex::new(State {
                 commands: VecDeque::new(),
                 waker,
                 notified: false,
                 reserved: 0,
                 calls: BTreeMap::new(),
+                listeners: BTreeMap::new(),
                 held: Vec::new(),
                 gone: false,
             }),
@@ -216,8 +224,7 @@ impl Mailbox {
 
     /// Has the loop call something at this time, unless it is cancelled before.
     pub(crate) fn call_at(&self, when: Instant, call: Call) -> io::Result<CallKey> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let key = (when, NUMBER.fetch_add(1, Ordering::Relaxed));
+        let key = (when, next_number());
         let waker = self.with_served(|mailbox, state| {
             mailbox.ensure_running(state)?;
             state.calls.insert(key, call);
@@ -243,6 +250,50 @@ impl Mailbox {
         });
         wake(waker);
         drop(call);
+    }
+
+    /// Has the loop call a listener for what happens to the host.
+    pub(super) fn listen(&self, listener: HostListener) -> u64 {
+        let key = next_number();
+        self.with_served(|mailbox, state| {
+            state.listeners.insert(key, listener);
+            mailbox.has_listeners.store(true, Ordering::Relaxed);
+        });
+        key
+    }
+
+    /// Forgets a listener.
+    pub(super) fn forget_listener(&self, key: u64) {
+        let listener = self.with_served(|mailbox, state| {
+            let listener = state.listeners.remove(&key);
+            let some = !state.listeners.is_empty();
+            mailbox.has_listeners.store(some, Ordering::Relaxed);
+            listener
+        });
+        drop(listener);
+    }
+
+    pub(super) fn has_listeners(&self) -> bool {
+        self.has_listeners.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn listeners(&self) -> Vec<HostListener> {
+        self.state().listeners.values().cloned().collect()
+    }
+
+    /// The machine or the program woke up. A loop that does not run has nothing to do.
+    pub(super) fn wake_up(&self) {
+        let waker = {
+            let mut state = self.state();
+            let is_told = matches!(state.commands.back(), Some(Command::WakeUp));
+            if state.gone || state.waker.is_none() || is_told {
+                return;
+            }
+            state.commands.push_back(Command::WakeUp);
+            self.mail.store(true, Ordering::SeqCst);
+            self.notify(&mut state)
+        };
+        wake(waker);
     }
 
     /// Releases the handle's amounts at the beginning of the loop's next turn.
@@ -400,6 +451,7 @@ impl Mailbox {
         }
         let held = std::mem::take(&mut state.held);
         let calls = std::mem::take(&mut state.calls);
+        let listeners = std::mem::take(&mut state.listeners);
         let reserved = std::mem::take(&mut state.reserved);
         // The connections come first. Their handles still name their places in
         // this loop, and an action for one of them would find another connection
@@ -409,6 +461,11 @@ impl Mailbox {
         commands.append(&mut state.commands);
         let mut failed = None;
         let mut waker = None;
+        if !listeners.is_empty() {
+            let shared = shared::mailbox();
+            shared.state().listeners.extend(listeners);
+            shared.has_listeners.store(true, Ordering::Relaxed);
+        }
         if !commands.is_empty() || !calls.is_empty() || reserved > 0 {
             let shared = shared::mailbox();
             // Under both locks, so that nothing gets in between.
@@ -463,6 +520,12 @@ impl fmt::Debug for Mailbox {
             Kind::Local { .. } => "Local",
         })
     }
+}
+
+/// Tells calls and listeners apart, in all loops: they may move from one to another.
+fn next_number() -> u64 {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Outside the lock, which is the first thing that the woken thread wants.

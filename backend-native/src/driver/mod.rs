@@ -22,5 +22,6 @@ mod shared;
 mod timers;
 #[cfg(all(unix, feature = "tokio"))]
 mod tokio;
+mod waking;
 
 pub(crate) use self::dialling::Dialling;

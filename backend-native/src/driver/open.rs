@@ -173,8 +173,19 @@ impl Open {
         }
     }
 
+    /// The machine or the program woke up: is the peer still there?
+    pub(super) fn test(mut self: Box<Self>, context: &mut Context) -> Next {
+        // While nothing is read, no answer would be seen.
+        if !self.session.keeps_alive() || self.reading == Reading::Paused {
+            return Next::Wait(Connection::Open(self));
+        }
+        let (latency, now) = (self.seat.handle.latency(), system::now());
+        let ((), queued) = self.with_facts(|session, facts| session.test(latency, now, facts));
+        self.after(context, Life::Alive, queued)
+    }
+
     pub(super) fn expire(mut self: Box<Self>, context: &mut Context, now: Instant) -> Next {
-        if let Some(when) = self.seat.handle.last_write() {
+        if let Some(when) = self.seat.handle.last_write(self.session.is_testing()) {
             self.session.accepted(when);
         }
         let written = self.seat.handle.written();
@@ -344,6 +355,7 @@ impl Open {
     }
 
     pub(super) fn adopt(mut self: Box<Self>, context: &mut Context, key: usize) -> Next {
+        context.keeps_alive |= self.session.keeps_alive();
         self.seat.sit(key);
         self = self.move_stream(|tcp| context.register(tcp, key));
         self.resume_after_move(context)
@@ -399,8 +411,9 @@ impl Established {
             mut open,
             established,
         } = self;
-        let arena = &mut context.arena;
         let mut unused = 0;
+        context.keeps_alive |= open.session.keeps_alive();
+        let arena = &mut context.arena;
         let (life, queued) = open.with_facts(|session, facts| {
             facts.report(established);
             let (used, life) = session.receive(rest, system::now(), arena, facts);

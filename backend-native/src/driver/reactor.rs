@@ -10,7 +10,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use isosocket_core::{guard, logging};
+use isosocket_core::{HostEvent, guard, logging};
 use slab::Slab;
 
 use super::connection::{Connection, Next};
@@ -18,6 +18,7 @@ use super::current::{Driving, InTurn};
 use super::fork;
 use super::mailbox::{Command, Mailbox};
 use super::timers::Timers;
+use super::waking::{self, Wait, Watch};
 use crate::handle::Handle;
 use crate::system::{self, Events, Interest, Poll, TcpStream, Token, Waker};
 use crate::wire::decoder::Arena;
@@ -31,6 +32,8 @@ pub(super) const BUDGET: usize = 1 << 20;
 pub(super) const LOCAL_BUDGET: usize = BUFFER;
 /// The waker's token: no slab has so many entries.
 const WAKER: Token = Token(usize::MAX);
+/// The token of the alarm that rings when the machine woke up.
+const ALARM: Token = Token(usize::MAX - 1);
 /// How many events are taken from the system at a time.
 const EVENTS: usize = 256;
 
@@ -40,6 +43,8 @@ pub(super) struct Context {
     pub(super) arena: Arena,
     /// The program runs on this very thread, between two turns.
     pub(super) is_local: bool,
+    /// A connection here has keep-alive, or had, since there last was none.
+    pub(super) keeps_alive: bool,
     poll: Poll,
     /// Which slot a mio token belongs to.
     tokens: Slab<usize>,
@@ -117,6 +122,7 @@ pub(super) struct Reactor {
     held: Vec<Arc<Handle>>,
     /// The last turn took as many events as it can. There may be more.
     full: bool,
+    watch: Watch,
     generation: u32,
 }
 
@@ -136,6 +142,7 @@ impl Reactor {
                 buffer: Buffer::new(),
                 arena: Arena::default(),
                 is_local,
+                keeps_alive: false,
                 poll,
                 tokens: Slab::new(),
             },
@@ -147,6 +154,7 @@ impl Reactor {
             commands: VecDeque::new(),
             held: Vec::new(),
             full: false,
+            watch: Watch::default(),
             generation: fork::generation(),
         }
     }
@@ -174,7 +182,9 @@ impl Reactor {
         }
         // In this order: a wake-up from here on keeps the turn from waiting.
         let performed = self.perform_commands();
+        let watches = self.watch_host();
         let (mut timeout, judged) = self.timeout(timeout);
+        let deadline = watches.then(|| self.own_deadline()).flatten();
         if forked || (performed && self.slots.is_empty()) {
             // Somebody may have been woken, or nothing may be left to wait for.
             timeout = Some(Duration::ZERO);
@@ -182,6 +192,7 @@ impl Reactor {
         drop(visits);
         let polled = self.context.poll.poll(&mut self.events, timeout);
         let _visits = fork::Visits::begin(shared);
+        let woke_up = watches && self.look_at_host(deadline, judged, polled.is_err());
         match polled {
             Ok(()) => {
                 self.full = self.events.iter().count() >= EVENTS;
@@ -199,9 +210,41 @@ impl Reactor {
                 self.visit(key, Connection::go_on);
             }
         }
-        if let Some(judged) = judged {
-            self.expire(judged);
+        match judged {
+            // The next turn tests the peers before it judges them.
+            _ if woke_up => waking::wake_up_all(),
+            Some(judged) => self.expire(judged),
+            None => {}
         }
+        self.watch.rest();
+    }
+
+    /// Watches the host if a socket wants it. Returns whether it does.
+    fn watch_host(&mut self) -> bool {
+        let is_wanted = self.context.keeps_alive || self.mailbox.has_listeners();
+        match is_wanted {
+            true => self.watch.begin(&self.context.poll, ALARM),
+            false if self.watch.is_on() => self.watch = Watch::default(),
+            false => {}
+        }
+        is_wanted
+    }
+
+    /// Whether the machine or the process woke up in the wait that is over.
+    fn look_at_host(
+        &mut self,
+        deadline: Option<Instant>,
+        began: Option<Instant>,
+        interrupted: bool,
+    ) -> bool {
+        let wait = Wait {
+            deadline,
+            began,
+            // In the program's own loop it may be one of the program's signals.
+            interrupted: interrupted && !self.context.is_local,
+            alarmed: self.events.iter().any(|event| event.token() == ALARM),
+        };
+        self.watch.look(wait, system::now(), system::slept)
     }
 
     /// When the next turn is due, if nothing happens before.
@@ -209,6 +252,11 @@ impl Reactor {
         if self.full || !self.queued.is_empty() || self.mailbox.has_mail() {
             return Some(system::now());
         }
+        self.own_deadline()
+    }
+
+    /// When a connection or a call is due next.
+    fn own_deadline(&mut self) -> Option<Instant> {
         let first = self.first_deadline();
         [first, self.mailbox.first_call()]
             .into_iter()
@@ -273,8 +321,20 @@ impl Reactor {
                 guard("a turn", || drop(link.turn()));
             }
             Command::Call(call) => call.run(),
+            Command::WakeUp => self.wake_up(),
             #[cfg(test)]
             Command::Panic => panic!("on purpose: the thread ends"),
+        }
+    }
+
+    /// The machine or the program woke up: tests connections, and tells those who listen.
+    fn wake_up(&mut self) {
+        let keys: Vec<usize> = self.slots.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            self.visit(key, Connection::wake_up);
+        }
+        for listener in self.mailbox.listeners() {
+            guard("a listener to the host", || listener(HostEvent::WokeUp));
         }
     }
 
@@ -329,6 +389,7 @@ impl Reactor {
             Next::End => {
                 self.slots.remove(key);
                 if self.slots.is_empty() {
+                    self.context.keeps_alive = false;
                     self.slots.shrink_to_fit();
                     self.queued.shrink_to(64);
                 }
@@ -436,6 +497,8 @@ impl Reactor {
         let inherited = std::mem::take(&mut self.slots);
         self.queued.clear();
         self.timers = Timers::default();
+        self.watch = Watch::default();
+        self.context.keeps_alive = false;
         self.context.tokens = Slab::new();
         let waker = match poll() {
             Ok((poll, waker)) => {

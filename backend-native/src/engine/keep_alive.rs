@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use isosocket_core::test_timeout;
+
 /// When to ping, and how long to wait for a sign of life after that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct KeepAliveTimes {
@@ -35,6 +37,8 @@ pub(crate) struct KeepAlive {
     pinged: Option<Instant>,
     /// When the ping was sent whose pong has not come yet.
     awaited: Option<Instant>,
+    /// The peer is being tested: how long it may stay silent after the ping.
+    test: Option<Duration>,
 }
 
 impl KeepAlive {
@@ -44,6 +48,7 @@ impl KeepAlive {
             last_life: now,
             pinged: None,
             awaited: None,
+            test: None,
         }
     }
 
@@ -58,6 +63,23 @@ impl KeepAlive {
     pub(crate) fn heard(&mut self, now: Instant) {
         self.alive(now);
         self.pinged = None;
+        self.test = None;
+    }
+
+    /// Tests the peer, because the machine or the program woke up (S116). Returns whether
+    /// a ping is to be sent: not if it is being tested already.
+    pub(crate) fn test(&mut self, now: Instant, latency: Option<Duration>) -> bool {
+        if self.is_testing() {
+            return false;
+        }
+        self.test = Some(test_timeout(self.times.timeout, latency));
+        self.pinged = Some(now);
+        self.awaited = Some(now);
+        true
+    }
+
+    pub(crate) fn is_testing(&self) -> bool {
+        self.test.is_some()
     }
 
     /// A pong arrived: how long that took, if it answers a ping of ours.
@@ -70,7 +92,10 @@ impl KeepAlive {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         match self.pinged {
             None => self.last_life.checked_add(self.times.interval),
-            Some(pinged) => self.last_life.max(pinged).checked_add(self.times.timeout),
+            Some(pinged) => {
+                let timeout = self.test.unwrap_or(self.times.timeout);
+                self.last_life.max(pinged).checked_add(timeout)
+            }
         }
     }
 
@@ -143,6 +168,25 @@ mod tests {
             let late = start + (second + 9) * SECOND;
             assert_eq!(keep_alive.judge(late), Verdict::Wait);
         }
+    }
+
+    #[test]
+    fn a_tested_peer_has_little_time() {
+        let start = Instant::now();
+        let latency = Some(Duration::from_millis(700));
+        let limit = Duration::from_millis(2100);
+        let mut keep_alive = KeepAlive::new(TIMES, start);
+        assert!(keep_alive.test(start + SECOND, latency));
+        // Woken again: the ping is out already.
+        assert!(!keep_alive.test(start + 2 * SECOND, latency));
+        assert_eq!(keep_alive.deadline(), Some(start + SECOND + limit));
+        assert_eq!(keep_alive.judge(start + SECOND + limit), Verdict::Dead);
+        let mut keep_alive = KeepAlive::new(TIMES, start);
+        assert_eq!(keep_alive.judge(start + 30 * SECOND), Verdict::Ping);
+        assert!(keep_alive.test(start + 31 * SECOND, latency));
+        keep_alive.heard(start + 32 * SECOND);
+        assert_eq!(keep_alive.deadline(), Some(start + 62 * SECOND));
+        assert!(!keep_alive.is_testing());
     }
 
     #[test]

@@ -222,6 +222,21 @@ impl Session {
         }
     }
 
+    /// Tests the peer, if keep-alive runs (S116). `latency` is the last round trip.
+    pub(crate) fn test(&mut self, latency: Option<Duration>, now: Instant, facts: &mut impl Facts) {
+        if let (State::Open, Some(keep_alive)) = (self.state(), &mut self.keep_alive) {
+            if keep_alive.test(now, latency) {
+                facts.queue(ControlFrame::Ping);
+            }
+        }
+    }
+
+    /// Whether the peer is being tested.
+    pub(crate) fn is_testing(&self) -> bool {
+        let keep_alive = self.keep_alive.as_ref();
+        keep_alive.is_some_and(|keep_alive| keep_alive.is_testing())
+    }
+
     /// The [`deadline`](Self::deadline) has passed, and what had arrived before
     /// it was received (S106). `progress` says whether the network has accepted
     /// bytes since the deadline was set.

@@ -255,10 +255,13 @@ impl Handle {
         let Some(mut writer) = self.try_writer() else {
             return Flushed::Busy;
         };
-        self.full.store(false, Ordering::Relaxed);
-        let mut budget = budget;
+        let was_full = self.full.swap(false, Ordering::Relaxed);
+        let (mut budget, before) = (budget, self.written());
         let flushed = self.write_pending(&mut writer, &mut budget);
         drop(writer);
+        if let Some(life) = self.life().filter(|_| was_full && self.written() != before) {
+            life.note_progress();
+        }
         let flushed = match flushed {
             Ok(flushed) => flushed,
             Err(error) => {
@@ -391,8 +394,8 @@ impl Handle {
     }
 
     /// When the network last took bytes, if that is noted.
-    pub(crate) fn last_write(&self) -> Option<Instant> {
-        self.life()?.last_write()
+    pub(crate) fn last_write(&self, is_test: bool) -> Option<Instant> {
+        self.life()?.last_write(is_test)
     }
 
     /// Bytes have arrived, or are read again.
@@ -411,8 +414,8 @@ impl Handle {
     }
 
     /// When there was a last sign of life, if that is noted (S107).
-    pub(crate) fn last_life(&self) -> Option<Duration> {
-        self.life()?.last()
+    pub(crate) fn last_life(&self, is_test: bool) -> Option<Duration> {
+        self.life()?.last(is_test)
     }
 
     /// The last round trip of a ping.

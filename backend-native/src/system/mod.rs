@@ -8,10 +8,14 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 #[cfg(not(isosocket_simulation))]
+mod asleep;
+#[cfg(not(isosocket_simulation))]
 mod real;
 #[cfg(isosocket_simulation)]
 pub(crate) mod simulated;
 
+#[cfg(not(isosocket_simulation))]
+pub(crate) use asleep::{Alarm, slept};
 #[cfg(not(isosocket_simulation))]
 pub(crate) use real::*;
 #[cfg(isosocket_simulation)]

@@ -282,6 +282,24 @@ impl Registry {
     }
 }
 
+/// The simulated machine never sleeps.
+pub(crate) fn slept() -> Option<Duration> {
+    None
+}
+
+/// So it needs no alarm.
+pub(crate) enum Alarm {}
+
+impl Alarm {
+    pub(crate) fn new(_: &Registry, _: Token) -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn reset(&self) {
+        match *self {}
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Poll(Registry);
 

@@ -96,7 +96,11 @@ impl Server {
 
     pub fn builder(&self) -> Builder {
         use isosocket::native::BuilderExt;
-        WebSocket::builder(format!("ws://127.0.0.1:{}/", self.port())).tcp_send_buffer(16 << 10)
+        WebSocket::builder(self.url()).tcp_send_buffer(16 << 10)
+    }
+
+    pub fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}/", self.port())
     }
 
     pub fn tls_builder(&self) -> Builder {

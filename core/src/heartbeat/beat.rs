@@ -4,9 +4,18 @@
 
 use std::time::Duration;
 
-/// A timer that is later than this was held up: by a hidden page, by a machine that
-/// slept, by a process that was stopped. The peer is then asked again.
-const LATE: Duration = Duration::from_secs(2);
+use crate::HostEvent;
+
+/// How long a peer has to answer after its socket's host woke up, unless the heartbeat's
+/// own timeout is shorter, or its answers take long.
+const TEST: Duration = Duration::from_millis(1500);
+
+/// The timeout of a test after waking up.
+#[doc(hidden)]
+pub fn test_timeout(timeout: Duration, latency: Option<Duration>) -> Duration {
+    let slow = latency.unwrap_or_default().saturating_mul(3);
+    timeout.min(TEST.max(slow))
+}
 
 /// What makes a peer dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +27,17 @@ pub(crate) enum Rule {
     },
     /// It is silent for so long, without being asked.
     Silence(Duration),
+}
+
+impl Rule {
+    /// How long the peer has to answer after its socket's host woke up; `None` if it is
+    /// not asked.
+    pub(crate) fn test_timeout(&self, latency: Option<Duration>) -> Option<Duration> {
+        match self {
+            Rule::Ask { timeout, .. } => Some(test_timeout(*timeout, latency)),
+            Rule::Silence(_) => None,
+        }
+    }
 }
 
 /// What is to be done now.
@@ -47,6 +67,8 @@ pub(crate) struct Beat {
 struct Asked {
     when: Duration,
     timeout: Duration,
+    /// The socket's host woke up.
+    is_test: bool,
 }
 
 impl Beat {
@@ -83,13 +105,13 @@ impl Beat {
         match (self.rule, self.asked) {
             (Rule::Ask { interval, timeout }, None) => match self.next.checked_sub(now) {
                 Some(left) if !left.is_zero() => Verdict::Wait(left),
-                _ => self.ask(now, interval, timeout),
+                _ => self.ask(now, interval, timeout, false),
             },
             (Rule::Ask { interval, .. }, Some(asked)) => {
                 let since = self.last_life.max(asked.when);
                 match self.verdict(now, since.saturating_add(asked.timeout)) {
                     // It was asked, and nobody was there to see the answer.
-                    Some(Verdict::Ask(_)) => self.ask(now, interval, asked.timeout),
+                    Some(Verdict::Ask(_)) => self.ask(now, interval, asked.timeout, asked.is_test),
                     // The answer may come before, and then the next question is due.
                     Some(Verdict::Wait(left)) => Verdict::Wait(left.min(interval)),
                     Some(Verdict::Dead) | None => Verdict::Dead,
@@ -108,9 +130,39 @@ impl Beat {
         }
     }
 
-    fn ask(&mut self, now: Duration, interval: Duration, timeout: Duration) -> Verdict {
+    /// Asks the peer at once. With `limit` this is a test: so long it has to answer, if the
+    /// timeout is not shorter. Nothing is asked while a question is out that is as strict.
+    pub(crate) fn ask_now(&mut self, now: Duration, limit: Option<Duration>) -> Verdict {
+        let is_out = self.asked.is_some_and(|it| it.is_test || limit.is_none());
+        match self.rule {
+            Rule::Ask { interval, timeout } if !is_out => {
+                self.was_late = false;
+                let timeout = limit.unwrap_or(timeout);
+                self.ask(now, interval, timeout, limit.is_some())
+            }
+            _ => self.judge(now),
+        }
+    }
+
+    /// While the peer is being tested, how long it has to answer.
+    pub(crate) fn test(&self) -> Option<Duration> {
+        let asked = self.asked.filter(|asked| asked.is_test);
+        asked.map(|asked| asked.timeout)
+    }
+
+    fn ask(
+        &mut self,
+        now: Duration,
+        interval: Duration,
+        timeout: Duration,
+        is_test: bool,
+    ) -> Verdict {
         self.next = now.saturating_add(interval);
-        self.asked = Some(Asked { when: now, timeout });
+        self.asked = Some(Asked {
+            when: now,
+            timeout,
+            is_test,
+        });
         Verdict::Ask(timeout.min(interval))
     }
 
@@ -118,7 +170,8 @@ impl Beat {
     fn verdict(&mut self, now: Duration, deadline: Duration) -> Option<Verdict> {
         match now.checked_sub(deadline) {
             None => Some(Verdict::Wait(deadline - now)),
-            Some(late) if late > LATE && !self.was_late => {
+            // The timer was held up. The peer is asked again.
+            Some(late) if late > HostEvent::LATE && !self.was_late => {
                 self.was_late = true;
                 Some(Verdict::Ask(Duration::ZERO))
             }
@@ -196,6 +249,34 @@ mod tests {
         beat.heard(s(121));
         assert_eq!(beat.judge(s(180)), Verdict::Ask(s(10)));
         assert_eq!(beat.judge(s(240)), Verdict::Ask(s(10)));
+    }
+
+    #[test]
+    fn after_waking_up_it_has_little_time() {
+        let (mut beat, _) = Beat::new(RULE, s(0));
+        assert_eq!(beat.ask_now(s(5), Some(s(2))), Verdict::Ask(s(2)));
+        assert_eq!(beat.test(), Some(s(2)));
+        // Woken again: the question is out already.
+        assert_eq!(beat.ask_now(s(6), Some(s(2))), Verdict::Wait(s(1)));
+        assert_eq!(beat.ask_now(s(6), None), Verdict::Wait(s(1)));
+        assert_eq!(beat.judge(s(7)), Verdict::Dead);
+        let (mut beat, _) = Beat::new(RULE, s(0));
+        assert_eq!(beat.judge(s(30)), Verdict::Ask(s(10)));
+        assert_eq!(beat.ask_now(s(31), None), Verdict::Wait(s(9)));
+        assert_eq!(beat.ask_now(s(31), Some(s(2))), Verdict::Ask(s(2)));
+        beat.heard(s(32));
+        assert_eq!(beat.test(), None);
+        assert_eq!(beat.judge(s(33)), Verdict::Wait(s(28)));
+    }
+
+    #[test]
+    fn a_test_takes_a_slow_peer_and_a_short_timeout_into_account() {
+        let ms = Duration::from_millis;
+        assert_eq!(test_timeout(s(15), None), ms(1500));
+        assert_eq!(test_timeout(s(15), Some(ms(20))), ms(1500));
+        assert_eq!(test_timeout(s(15), Some(s(1))), s(3));
+        assert_eq!(test_timeout(s(15), Some(s(9))), s(15));
+        assert_eq!(test_timeout(s(1), None), s(1));
     }
 
     #[test]

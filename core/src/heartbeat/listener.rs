@@ -17,8 +17,8 @@ use crate::delivery::Listener;
 use crate::socket::carrier::{HostOf, host};
 use crate::socket::shared::Shared;
 use crate::{
-    Data, ErrorEvent, ErrorKind, Event, Host, Link, Message, ReadyState, Timeout, Transport, Turn,
-    WebSocket,
+    Data, ErrorEvent, ErrorKind, Event, Host, HostEvent, Link, Message, ReadyState, Subscription,
+    Timeout, Transport, Turn, WebSocket,
 };
 
 /// How often a peer that seems dead is looked at again before that is believed: what has
@@ -100,6 +100,7 @@ struct Running<T: Transport> {
     rounds: u32,
     /// Dropping it cancels the call.
     timer: Option<<HostOf<T> as Host>::Timer>,
+    _waking: Subscription,
 }
 
 impl<T: Transport> Pulse<T> {
@@ -109,6 +110,7 @@ impl<T: Transport> Pulse<T> {
         let host = host::<T>();
         let (beat, delay) = Beat::new(self.rule, host.now());
         let running = Running {
+            _waking: self.listen(&host, &socket.shared),
             host,
             beat,
             sent: None,
@@ -118,6 +120,22 @@ impl<T: Transport> Pulse<T> {
         let before = self.running.lock().replace(running);
         drop(before);
         self.set_timer(&socket.shared, delay);
+    }
+
+    /// Listens to the socket's host, if there is something to ask.
+    fn listen(self: &Arc<Self>, host: &HostOf<T>, shared: &Arc<Shared<T>>) -> Subscription {
+        if let Rule::Silence(_) = self.rule {
+            return Subscription::default();
+        }
+        let (pulse, socket) = (Arc::downgrade(self), Arc::downgrade(shared));
+        host.listen(Arc::new(move |event| {
+            visit(&pulse, &socket, |pulse, turn| pulse.look(turn, Some(event)));
+        }))
+    }
+
+    /// While the peer is being tested, how long it has to answer.
+    fn test(&self) -> Option<Duration> {
+        self.running.lock().as_ref()?.beat.test()
     }
 
     fn end(&self) {
@@ -132,7 +150,8 @@ impl<T: Transport> Pulse<T> {
             return;
         };
         // Without a timer there is no heartbeat, which is on the safe side.
-        let timer = host.after(delay, move || ring(&pulse, &socket)).ok();
+        let ring = move || visit(&pulse, &socket, |pulse, turn| pulse.look(turn, None));
+        let timer = host.after(delay, ring).ok();
         let before = match &mut *self.running.lock() {
             Some(running) => mem::replace(&mut running.timer, timer),
             None => timer,
@@ -140,13 +159,14 @@ impl<T: Transport> Pulse<T> {
         drop(before);
     }
 
-    /// Looks at the connection, in a turn.
-    fn look(self: &Arc<Self>, turn: &mut Turn<T>) {
+    /// Looks at the connection, in a turn: because it is time, or because something
+    /// happened to the host (S116).
+    fn look(self: &Arc<Self>, turn: &mut Turn<T>, event: Option<HostEvent>) {
         let shared = turn.link().0;
         if shared.state() != ReadyState::Open {
             return self.end();
         }
-        let life = shared.carrier.last_life();
+        let life = shared.carrier.last_life(self.test().is_some());
         let verdict = match &mut *self.running.lock() {
             None => return,
             Some(running) => {
@@ -154,7 +174,15 @@ impl<T: Transport> Pulse<T> {
                     running.beat.alive(when);
                 }
                 let now = running.host.now();
-                match running.beat.judge(now) {
+                let verdict = match event {
+                    None => running.beat.judge(now),
+                    Some(HostEvent::Offline) => running.beat.ask_now(now, None),
+                    Some(HostEvent::WokeUp) => {
+                        let limit = self.rule.test_timeout(shared.latency());
+                        running.beat.ask_now(now, limit)
+                    }
+                };
+                match verdict {
                     Verdict::Dead if running.rounds > 0 => {
                         running.rounds -= 1;
                         Verdict::Wait(Duration::ZERO)
@@ -185,38 +213,49 @@ impl<T: Transport> Pulse<T> {
                 self.set_timer(&shared, timeout);
             }
             Verdict::Dead => {
+                let dead = match (self.rule, self.test()) {
+                    (Rule::Silence(time), _) => Dead::Silent(time),
+                    (Rule::Ask { timeout, .. }, None) => Dead::NoAnswer(timeout),
+                    (_, Some(limit)) => Dead::NoAnswer(limit),
+                };
                 self.end();
                 let kind = ErrorKind::TimedOut(Timeout::Heartbeat);
-                T::lose(turn, ErrorEvent::with_kind(kind, Dead(self.rule)));
+                T::lose(turn, ErrorEvent::with_kind(kind, dead));
             }
         }
     }
 }
 
-/// The timer rings.
-fn ring<T: Transport>(pulse: &Weak<Pulse<T>>, socket: &Weak<Shared<T>>) {
+/// Calls `f` in a turn, if the socket is still there.
+fn visit<T: Transport>(
+    pulse: &Weak<Pulse<T>>,
+    socket: &Weak<Shared<T>>,
+    f: impl FnOnce(&Arc<Pulse<T>>, &mut Turn<T>),
+) {
     let (Some(pulse), Some(shared)) = (pulse.upgrade(), socket.upgrade()) else {
         return;
     };
     if let Some(mut turn) = Link(shared).into_turn() {
-        pulse.look(&mut turn);
+        f(&pulse, &mut turn);
     }
 }
 
 /// Why the connection is held for dead.
 #[derive(Debug)]
-struct Dead(Rule);
+enum Dead {
+    /// It was asked, and gave no answer for so long.
+    NoAnswer(Duration),
+    /// It was silent for so long.
+    Silent(Duration),
+}
 
 impl fmt::Display for Dead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Rule::Ask { timeout, .. } => {
-                write!(
-                    f,
-                    "the peer did not answer the heartbeat within {timeout:?}"
-                )
+        match self {
+            Dead::NoAnswer(time) => {
+                write!(f, "the peer did not answer the heartbeat within {time:?}")
             }
-            Rule::Silence(time) => write!(f, "the peer was silent for {time:?}"),
+            Dead::Silent(time) => write!(f, "the peer was silent for {time:?}"),
         }
     }
 }

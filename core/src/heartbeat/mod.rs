@@ -11,4 +11,5 @@ mod builder;
 mod listener;
 mod options;
 
+pub use beat::test_timeout;
 pub use options::Heartbeat;

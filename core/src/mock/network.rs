@@ -324,6 +324,12 @@ impl Network {
         self.world.set_random(Random::Fixed(number));
     }
 
+    /// How many listeners to the host there are.
+    #[cfg(test)]
+    pub(crate) fn listeners(&self) -> usize {
+        self.world.listeners()
+    }
+
     fn problems(&self) -> Vec<String> {
         self.world.with(|state| state.problems.clone())
     }

@@ -7,7 +7,10 @@ use super::transport::Mock;
 use super::world::{MockHost, MockTimer, World};
 use crate::delivery::relay::Relay;
 use crate::socket::inner::{InnerConnection, OuterTurn};
-use crate::{Host, Link, MaybeSend, Message, NewError, Report, Request, Transport};
+use crate::{
+    Host, HostListener, Link, MaybeSend, Message, NewError, Report, Request, Subscription,
+    Transport,
+};
 
 /// A simulated connection in place of another transport's.
 #[derive(Debug)]
@@ -136,6 +139,20 @@ impl<H: Host> Host for MockableHost<H> {
         match self {
             MockableHost::Real(host) => host.now(),
             MockableHost::Mock(host) => host.now(),
+        }
+    }
+
+    fn listen(&self, listener: HostListener) -> Subscription {
+        match self {
+            MockableHost::Real(host) => host.listen(listener),
+            MockableHost::Mock(host) => host.listen(listener),
+        }
+    }
+
+    fn wake_up() {
+        match World::current() {
+            Some(_) => MockHost::wake_up(),
+            None => H::wake_up(),
         }
     }
 }

@@ -124,7 +124,7 @@ impl Transport for Mock {
         false
     }
 
-    fn last_life(&self) -> Option<Duration> {
+    fn last_life(&self, _: bool) -> Option<Duration> {
         // While nothing is read the peer's silence proves nothing.
         let is_paused = self.connection.lock().paused;
         is_paused.then(|| self.world.with(|state| state.now))

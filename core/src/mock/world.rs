@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::script::Script;
-use crate::{Host, MaybeSend, NewError, SharedCell};
+use crate::{Host, HostEvent, HostListener, MaybeSend, NewError, SharedCell, Subscription};
 
 thread_local! {
     static CURRENT: RefCell<Option<Arc<World>>> = const { RefCell::new(None) };
@@ -42,6 +42,8 @@ pub(crate) struct State {
     random: Random,
     /// How many connections there were.
     pub(crate) connections: usize,
+    /// Who is called when the program wakes up, in the order in which they came.
+    listeners: BTreeMap<u64, HostListener>,
 }
 
 /// Where random numbers come from: the same ones in each run.
@@ -130,6 +132,19 @@ impl World {
         self.with(|state| state.timers.len())
     }
 
+    /// Something happened to the host.
+    pub(crate) fn announce(&self, event: HostEvent) {
+        let listeners: Vec<_> = self.with(|state| state.listeners.values().cloned().collect());
+        for listener in listeners {
+            self.soon(move || listener(event));
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn listeners(&self) -> usize {
+        self.with(|state| state.listeners.len())
+    }
+
     /// Does what can be done now.
     pub(crate) fn run(&self) {
         while let Some(task) = self.with(|state| state.ready.pop_front()) {
@@ -209,6 +224,35 @@ impl Host for MockHost {
     fn now(&self) -> Duration {
         let now = |world: &Arc<World>| world.with(|state| state.now);
         self.0.as_ref().map_or(Duration::ZERO, now)
+    }
+
+    fn listen(&self, listener: HostListener) -> Subscription {
+        let Some(world) = &self.0 else {
+            return Subscription::default();
+        };
+        let number = world.with(|state| {
+            state.number += 1;
+            state.listeners.insert(state.number, listener);
+            state.number
+        });
+        Subscription::new(Place(world.clone(), number))
+    }
+
+    fn wake_up() {
+        if let Some(world) = World::current() {
+            world.announce(HostEvent::WokeUp);
+        }
+    }
+}
+
+/// A listener's place.
+struct Place(Arc<World>, u64);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let listener = self.0.with(|state| state.listeners.remove(&self.1));
+        // Outside the lock.
+        drop(listener);
     }
 }
 

@@ -53,9 +53,10 @@ pub(super) fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     }
     let mut next = reconnect.next_attempt(link.0.url.to_string());
     {
-        let mut state = reconnect.state();
+        let state = reconnect.state();
         next.number = state.attempt;
-        next.loss = state.loss.take();
+        // It stays: an attempt that is begun again asks once more.
+        next.loss = state.loss.clone();
     }
     let future = provide.call(|provide| provide.call(next));
     hooks.provide.with(|slot| *slot = Some(provide));

@@ -56,7 +56,7 @@ pub(super) fn connect<T: Transport>(
         if !reconnect.is_current(serial) {
             return;
         }
-        mem::replace(&mut state.phase, Phase::Connecting(line.clone()))
+        mem::replace(&mut state.phase, Phase::Connecting(line.clone(), None))
     };
     drop(before);
     line.start(Attempt::new(link.clone(), serial));
@@ -123,7 +123,7 @@ impl<T: Transport> Relay for Attempt<T> {
                 // It reconnects by itself.
                 let mut state = turn.transport().state();
                 if let Phase::Open(line, _) = &state.phase {
-                    state.phase = Phase::Connecting(line.clone());
+                    state.phase = Phase::Connecting(line.clone(), None);
                 }
                 drop(state);
                 turn.report(Report::Lost);
@@ -169,7 +169,7 @@ fn establish<T: Transport>(
     let opening = {
         let mut state = reconnect.state();
         let line = match &state.phase {
-            Phase::Connecting(line) if reconnect.is_current(serial) => line.clone(),
+            Phase::Connecting(line, _) if reconnect.is_current(serial) => line.clone(),
             _ => return,
         };
         // Before anything that is sent from now on.
@@ -258,7 +258,7 @@ fn lose_as<T: Transport>(
                 return end(turn, report);
             }
             Phase::Open(line, _) => (true, Some(line.clone())),
-            Phase::Connecting(line) => (false, Some(line.clone())),
+            Phase::Connecting(line, _) => (false, Some(line.clone())),
             _ => (false, None),
         };
         let loss = Loss {
@@ -334,7 +334,7 @@ fn lose_as<T: Transport>(
 }
 
 /// Whether a refusal's status and `Retry-After` may be known. A mock's may be.
-const fn tells_refusals<T: Transport>() -> bool {
+pub(super) const fn tells_refusals<T: Transport>() -> bool {
     T::TELLS_REFUSALS || cfg!(feature = "mock")
 }
 
@@ -370,7 +370,7 @@ pub(crate) fn expire<T: Transport>(link: &Link<Reconnect<T>>, timeout: Duration)
             Phase::Open(..) | Phase::Closing(_) | Phase::Ended(_) => return,
             // A hook that decides runs in a turn, and this one is another.
             Phase::Deciding { .. } => return,
-            Phase::Connecting(line) => Some(line.clone()),
+            Phase::Connecting(line, _) => Some(line.clone()),
             Phase::Asking(_) | Phase::Waiting(_) => None,
         };
         let last = match state.course.status() {
@@ -389,7 +389,7 @@ pub(crate) fn expire<T: Transport>(link: &Link<Reconnect<T>>, timeout: Duration)
         state.course.set(Status::GaveUp(loss));
         (error, mem::replace(&mut state.phase, Phase::Ended(line)))
     };
-    if let Phase::Connecting(line) = &before {
+    if let Phase::Connecting(line, _) = &before {
         line.carrier().abort();
     }
     // Timers and futures are dropped here, outside the lock.
@@ -452,7 +452,7 @@ pub(crate) fn give_up<T: Transport>(socket: &WebSocket<Reconnect<T>>, error: &Er
     };
     match &before {
         Phase::Open(line, _) => line.carrier().close(None),
-        Phase::Connecting(line) => line.carrier().abort(),
+        Phase::Connecting(line, _) => line.carrier().abort(),
         _ => {}
     }
     // Timers and futures are dropped here, outside the lock.

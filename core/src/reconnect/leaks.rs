@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::delivery::bind::ListenerOwner;
 use crate::mock::{Mock, Network};
-use crate::{Builder, Reconnect, Retry, Transport, Unsupported, WebSocket};
+use crate::{Builder, Heartbeat, Reconnect, Retry, Transport, Unsupported, WebSocket};
 
 const URL: &str = "ws://peer/";
 const SECOND: Duration = Duration::from_secs(1);
@@ -47,7 +47,10 @@ const MOMENTS: &[Moment] = &[
         |network| {
             network.peer(URL).accept();
         },
-        |builder| builder,
+        |builder| {
+            let heartbeat = Heartbeat::new(SECOND, SECOND);
+            builder.heartbeat(heartbeat.message("?"))
+        },
     ),
     (
         "given up",
@@ -88,6 +91,7 @@ fn a_reconnecting_socket_is_freed_at_each_moment() {
             drop(socket);
             network.run();
             assert_eq!(network.timers(), 0, "{moment}, {how}: timers");
+            assert_eq!(network.listeners(), 0, "{moment}, {how}: listeners");
             drop(stream);
             network.run();
             assert!(memory.upgrade().is_none(), "{moment}, {how}: memory");

@@ -21,6 +21,7 @@ mod queue;
 mod retry_after;
 mod status;
 mod transport;
+mod waking;
 
 pub use next::NextAttempt;
 pub use options::ReconnectOptions;

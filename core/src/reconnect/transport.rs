@@ -16,12 +16,13 @@ use super::options::{Hooks, Opening, ReconnectOptions};
 use super::policy::{Loss, Policy};
 use super::queue::Queue;
 use super::status::{Course, Status};
+use super::waking;
 use crate::base::maybe_send::Lock;
 use crate::socket::carrier::{HostOf, host, supported};
 use crate::socket::inner::InnerConnection;
 use crate::{
     CloseEvent, ErrorEvent, Host, Link, MessageRef, NewError, Options, Refusal, Report, Request,
-    SharedCell, Traffic, Transport, Turn, WebSocket,
+    SharedCell, Subscription, Traffic, Transport, Turn, WebSocket,
 };
 
 type Timer<T> = <HostOf<T> as Host>::Timer;
@@ -82,12 +83,15 @@ pub(crate) struct State<T: Transport> {
     pub(crate) loss: Option<Loss>,
     /// Until there was a first connection, the time that it may take.
     pub(crate) opening: Option<Wait<T>>,
+    /// Dropped at the end.
+    waking: Subscription,
 }
 
 #[derive(Debug)]
 pub(crate) enum Phase<T: Transport> {
-    /// There is a connection, which is not established.
-    Connecting(InnerConnection<T>),
+    /// There is a connection, which is not established. After waking up there is a timer:
+    /// so long it may still take.
+    Connecting(InnerConnection<T>, Option<Wait<T>>),
     /// There is one, and until it has held there is a timer.
     Open(InnerConnection<T>, Option<Wait<T>>),
     /// There is none; the URL is asked for, up to a time.
@@ -130,7 +134,7 @@ impl<T: Transport> Wait<T> {
 impl<T: Transport> Phase<T> {
     pub(crate) fn line(&self) -> Option<&InnerConnection<T>> {
         match self {
-            Phase::Connecting(line) | Phase::Open(line, _) | Phase::Closing(line) => Some(line),
+            Phase::Connecting(line, _) | Phase::Open(line, _) | Phase::Closing(line) => Some(line),
             Phase::Ended(line) => line.as_ref(),
             Phase::Asking(_) | Phase::Deciding { .. } | Phase::Waiting(_) => None,
         }
@@ -213,7 +217,7 @@ impl<T: Transport> Reconnect<T> {
                     return;
                 }
                 Phase::Closing(_) | Phase::Ended(_) => return,
-                Phase::Connecting(line) | Phase::Open(line, _) => Some(line.clone()),
+                Phase::Connecting(line, _) | Phase::Open(line, _) => Some(line.clone()),
                 Phase::Asking(_) | Phase::Waiting(_) => None,
             };
             self.next_serial();
@@ -222,7 +226,7 @@ impl<T: Transport> Reconnect<T> {
             let before = mem::replace(&mut state.phase, Phase::Ended(ended));
             (before, state.link.clone())
         };
-        if let Phase::Connecting(line) | Phase::Open(line, _) = &before {
+        if let Phase::Connecting(line, _) | Phase::Open(line, _) = &before {
             line.carrier().abort();
         }
         // Timers and futures are dropped here, outside the lock.
@@ -252,11 +256,12 @@ impl<T: Transport> Reconnect<T> {
 
     /// Lets go of the link and of the program's functions, at the end.
     pub(crate) fn release(&self) {
-        let (link, opening) = {
+        let parts = {
             let mut state = self.state();
-            (state.link.take(), state.opening.take())
+            let waking = mem::take(&mut state.waking);
+            (state.link.take(), state.opening.take(), waking)
         };
-        drop((link, opening));
+        drop(parts);
         drop(self.hooks.decide.with(Option::take));
         drop(self.hooks.provide.with(Option::take));
     }
@@ -308,6 +313,7 @@ impl<T: Transport> Transport for Reconnect<T> {
                 course: Course::default(),
                 loss: None,
                 opening: None,
+                waking: Subscription::default(),
             }),
             asking: SharedCell::new(None),
         };
@@ -323,16 +329,18 @@ impl<T: Transport> Transport for Reconnect<T> {
         };
         let (line, url) = InnerConnection::new(first)?;
         reconnect.url = Some(request.url);
-        reconnect.state().phase = Phase::Connecting(line);
+        reconnect.state().phase = Phase::Connecting(line, None);
         Ok((reconnect, url))
     }
 
     fn start(&self, link: Link<Self>) {
+        let waking = waking::listen(&link);
         let first = {
             let mut state = self.state();
             state.link = Some(link.clone());
+            state.waking = waking;
             match &state.phase {
-                Phase::Connecting(line) => Some(line.clone()),
+                Phase::Connecting(line, _) => Some(line.clone()),
                 _ => None,
             }
         };
@@ -371,7 +379,7 @@ impl<T: Transport> Transport for Reconnect<T> {
                 }
             }
             Phase::Closing(_) | Phase::Ended(_) => return Err(Refusal::Closing),
-            Phase::Connecting(_)
+            Phase::Connecting(..)
             | Phase::Asking(_)
             | Phase::Deciding { .. }
             | Phase::Waiting(_) => {}
@@ -460,8 +468,8 @@ impl<T: Transport> Transport for Reconnect<T> {
         }
     }
 
-    fn last_life(&self) -> Option<Duration> {
-        self.state().phase.line()?.carrier().last_life()
+    fn last_life(&self, is_test: bool) -> Option<Duration> {
+        self.state().phase.line()?.carrier().last_life(is_test)
     }
 
     fn sent(&self) -> Traffic {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::mock::{Mock, Stand};
 #[cfg(feature = "stats")]
 use crate::socket::stats::Traffic;
-use crate::{ErrorEvent, Link, MessageRef, NewError, Refusal, Request, Transport, WebSocket};
+use crate::{ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, Transport, WebSocket};
 
 /// The transport of one socket, or its replacement.
 pub(crate) enum Carrier<T: Transport> {
@@ -81,8 +81,9 @@ impl<T: Transport> Carrier<T> {
         on_either!(self, carrier => carrier.send_heartbeat(message))
     }
 
-    pub(crate) fn last_life(&self) -> Option<Duration> {
-        on_either!(self, carrier => carrier.last_life())
+    /// See [`Transport::last_life`].
+    pub(crate) fn last_life(&self, is_test: bool) -> Option<Duration> {
+        on_either!(self, carrier => carrier.last_life(is_test))
     }
 
     pub(crate) fn latency(&self) -> Option<Duration> {
@@ -195,4 +196,14 @@ pub(crate) fn host<T: Transport>() -> HostOf<T> {
     return crate::mock::MockableHost::new(T::host);
     #[cfg(not(feature = "mock"))]
     T::host()
+}
+
+/// The program says that it woke up: all sockets of transport `T` behave as after a wake-up
+/// that their host noticed. On a thread with a mock network, those in this network do.
+///
+/// ```
+/// isosocket_core::wake_up::<isosocket_core::Unsupported>(); // there are none
+/// ```
+pub fn wake_up<T: Transport>() {
+    HostOf::<T>::wake_up();
 }

@@ -1,8 +1,11 @@
-//! What a transport's host can do without a socket: calls later, and chance.
+//! What a transport's host can do without a socket: calls later, chance, and word of
+//! what happens to the machine.
 //!
 //! Core has no clock and no source of randomness; whoever needs them asks here.
 
+use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{MaybeSend, NewError};
@@ -36,6 +39,57 @@ pub trait Host: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// The time since some moment in the past. It never goes back.
     fn now(&self) -> Duration;
+
+    /// Calls `listener` for each [`HostEvent`], until the subscription is dropped: soon,
+    /// on the thread that takes turns, and outside every turn. A host that notices nothing
+    /// does nothing.
+    fn listen(&self, _listener: HostListener) -> Subscription {
+        Subscription::default()
+    }
+
+    /// The program says that it woke up. The listeners of all hosts of this type are
+    /// called that this thread can reach.
+    fn wake_up() {}
+}
+
+/// What happens to the machine, or to the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HostEvent {
+    /// It goes on after a time in which it may have missed something: the machine slept,
+    /// the process was stopped, the page was frozen, or the network was gone.
+    WokeUp,
+    /// The network is gone.
+    Offline,
+}
+
+impl HostEvent {
+    /// A host that gets to work so much later than it wanted was held up: by a machine
+    /// that slept, a process that was stopped, or a page that was hidden.
+    pub const LATE: Duration = Duration::from_secs(2);
+}
+
+/// Who is called for each [`HostEvent`].
+pub type HostListener = Arc<dyn Fn(HostEvent) + Send + Sync>;
+
+/// A listener's place at its [`Host`]. Dropping it, on whatever thread, removes the
+/// listener.
+#[derive(Default)]
+pub struct Subscription(
+    #[allow(dead_code, reason = "dropping it is its use")] Option<Box<dyn Any + Send + Sync>>,
+);
+
+impl Subscription {
+    /// A subscription that drops `place` when it is dropped.
+    pub fn new(place: impl Any + Send + Sync) -> Self {
+        Subscription(Some(Box::new(place)))
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Subscription")
+    }
 }
 
 /// The host of a target without a transport: nothing ever happens on it.

@@ -10,6 +10,7 @@ mod messages;
 mod provider;
 mod statuses;
 mod waiting;
+mod waking;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

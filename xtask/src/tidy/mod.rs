@@ -20,6 +20,7 @@ const TARGET_FILES: &[&str] = &[
     "tests/src/harness.rs",
     "core/src/base/maybe_send.rs",
     "core/src/base/catch.rs",
+    "backend-native/src/system/asleep.rs",
 ];
 
 /// The one more that may ask for a feature of the target: whether a wasm build

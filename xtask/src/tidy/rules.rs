@@ -16,6 +16,7 @@ const TESTS: &[&str] = &[
     "core/tests/stats.rs",
     "tests/src/cases/reconnecting.rs",
     "backend-native/tests/reconnecting.rs",
+    "backend-native/tests/waking.rs",
 ];
 
 pub(super) fn check(sources: &[Source], complaints: &mut Vec<String>) {
