@@ -29,7 +29,7 @@ const LOOK: u32 = 100;
 
 pub async fn a_peer_waits_for_a_stream_that_is_not_read() -> Seen {
     let id = fresh_id();
-    let script = format!("limit:60000;repeat:{COUNT};text:@n;binary:*{LENGTH};next;wait:close");
+    let script = format!("limit:240000;repeat:{COUNT};text:@n;binary:*{LENGTH};next;wait:close");
     let address = url(&with_id(&format!("/script?do={script}"), &id));
     let socket = harness::limited(WebSocket::builder(address), LIMIT)
         .close_timeout(Duration::from_secs(5))
@@ -43,10 +43,11 @@ pub async fn a_peer_waits_for_a_stream_that_is_not_read() -> Seen {
     let grown = harness::memory_in_use().saturating_sub(before);
     ensure!(sent < ON_ITS_WAY, "the peer sent {sent} bytes");
     ensure!(grown <= GROWTH, "the memory grew by {grown} bytes");
+    let payload = payload();
     for number in 0..COUNT {
-        for expected in [Message::from(number.to_string()), payload()] {
+        for expected in [&Message::from(number.to_string()), &payload] {
             match events.next().await {
-                Some(Event::Message(message)) if message == expected => {}
+                Some(Event::Message(message)) if message == *expected => {}
                 event => return Err(format!("at {number}: {:.80}", format!("{event:?}"))),
             }
         }
