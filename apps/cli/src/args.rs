@@ -1,7 +1,6 @@
 //! The arguments, and what `--help` says about them.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Parser;
 use clap_complete::Shell;
@@ -40,8 +39,8 @@ pub struct Args {
     pub count: Option<u64>,
 
     /// At the end of the input, close when no message has come for this many seconds
-    #[arg(short, long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
-    pub wait: Duration,
+    #[arg(short, long, value_name = "SECONDS", default_value = "1")]
+    pub wait: u64,
 
     /// At the end of the input, stay until the peer closes
     #[arg(long, conflicts_with = "wait")]
@@ -54,10 +53,6 @@ pub struct Args {
     /// Print how long each step of connecting took
     #[arg(short, long)]
     pub timings: bool,
-
-    /// Print messages and errors only
-    #[arg(short, long)]
-    pub quiet: bool,
 
     /// Connect again when the connection is lost; give up after N failures in a row, or
     /// never
@@ -89,9 +84,4 @@ pub struct Args {
 fn header(line: &str) -> Result<(String, String), String> {
     let (name, value) = line.split_once(':').ok_or("write it as \"Name: value\"")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().map_err(|_| "not a number".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

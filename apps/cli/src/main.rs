@@ -4,15 +4,14 @@
 mod args;
 mod report;
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use clap_complete::generate;
 use isosocket::native::{BuilderExt, ConnectStep, Deflate, Proxy};
 use isosocket::{Event, Heartbeat, Message, NewError, Reconnecting, Retry, SendError, Status};
 
@@ -25,26 +24,16 @@ enum News {
     Events,
     Step(ConnectStep, Duration),
     Status(Status),
-    /// All input was sent, or it cannot be.
-    InputEnded(Result<(), String>),
+    InputEnded,
 }
 
-fn main() -> ExitCode {
-    let args = Args::parse();
+fn main() {
+    // To the end of the program, because the thread that reads the input may last as long.
+    let args: &'static Args = Box::leak(Box::new(Args::parse()));
     if let Some(shell) = args.completions {
-        clap_complete::generate(shell, &mut Args::command(), "isosocket", &mut io::stdout());
-        return ExitCode::SUCCESS;
+        return generate(shell, &mut Args::command(), "isosocket", &mut io::stdout());
     }
-    let (news, mailbox) = channel();
-    let (code, reason) = match connect(&args, &news) {
-        Err(error) => (report::USAGE, format!("{error:#}")),
-        Ok(socket) => match converse(socket, args, news, mailbox) {
-            Ok(code) => return ExitCode::from(code),
-            Err(error) => (report::INPUT_OR_OUTPUT, error.to_string()),
-        },
-    };
-    eprintln!("isosocket: {reason}");
-    ExitCode::from(code)
+    std::process::exit(converse(args).into());
 }
 
 fn connect(args: &Args, news: &Sender<News>) -> Result<Reconnecting, NewError> {
@@ -57,8 +46,7 @@ fn connect(args: &Args, news: &Sender<News>) -> Result<Reconnecting, NewError> {
         .on_status(move |_, status| drop(statuses.send(News::Status(status.clone()))));
     builder = match args.reconnect {
         None => builder.retry(|_| Retry::GiveUp),
-        Some(0) => builder,
-        Some(attempts) => builder.max_attempts(attempts),
+        Some(attempts) => builder.max_attempts((attempts > 0).then_some(attempts)),
     };
     builder = match args.proxy.as_deref() {
         None => builder.proxy_from_environment(),
@@ -71,70 +59,54 @@ fn connect(args: &Args, news: &Sender<News>) -> Result<Reconnecting, NewError> {
     if args.no_compression {
         builder = builder.deflate(Deflate::off());
     }
-    if let Some(seconds) = args.keep_alive {
-        let interval = Duration::from_secs(seconds);
+    if let Some(interval) = args.keep_alive.map(Duration::from_secs) {
         builder = builder.heartbeat(Heartbeat::new(interval, interval));
     }
     builder.connect()
 }
 
 /// Sends the input and prints the events, until the end. Returns the exit code.
-fn converse(
-    socket: Reconnecting,
-    args: Args,
-    news: Sender<News>,
-    mailbox: Receiver<News>,
-) -> io::Result<u8> {
+fn converse(args: &'static Args) -> u8 {
+    let (news, mailbox) = channel();
+    let socket = connect(args, &news).unwrap_or_else(|error| fail(report::USAGE, &error));
     let mut events = socket.events();
-    let hook = news.clone();
+    let (hook, sender) = (news.clone(), socket.clone());
     events.set_wake_hook(move || drop(hook.send(News::Events)));
-    let (sender, args) = (socket.clone(), Arc::new(args));
-    let for_input = args.clone();
-    thread::spawn(move || {
-        isosocket::run(async move {
-            let sent = send_input(&sender, &for_input).await;
-            let _ = news.send(News::InputEnded(sent));
-        });
-    });
-    let mut report = Report::new(&args, socket.url().starts_with("wss:"));
-    let mut count = args.count;
-    // When to close: some time after the last message that follows the input.
-    let mut deadline: Option<Instant> = None;
+    let input = async move || {
+        let sent = send_input(&sender, args).await;
+        sent.unwrap_or_else(|reason| fail(report::INPUT_OR_OUTPUT, &reason));
+        drop(news.send(News::InputEnded));
+    };
+    std::thread::spawn(move || isosocket::run(async move { input().await }));
+    let mut report = Report::new(args, socket.url().starts_with("wss:"));
+    let mut left = args.count.unwrap_or(u64::MAX);
+    // How long to wait for the next message. It is limited from the end of the input on.
+    let mut patience = Duration::MAX;
     loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        let next = match left {
-            Some(left) => mailbox.recv_timeout(left),
-            None => mailbox.recv().map_err(RecvTimeoutError::from),
-        };
-        match next {
-            Ok(News::Step(step, time)) => report.step(step, time)?,
-            Ok(News::Status(status)) => report.status(&status)?,
-            Ok(News::InputEnded(Err(reason))) => {
-                return Err(io::Error::other(reason));
-            }
-            Ok(News::InputEnded(Ok(()))) if args.stay => {}
-            Ok(News::InputEnded(Ok(()))) => deadline = Some(Instant::now() + args.wait),
-            Err(_) => {
-                deadline = None;
-                socket.close();
-            }
+        match mailbox.recv_timeout(patience) {
+            Ok(News::Step(step, time)) => report.step(step, time),
+            Ok(News::Status(status)) => report.status(&status),
+            Ok(News::InputEnded) if args.stay => {}
+            Ok(News::InputEnded) => patience = Duration::from_secs(args.wait),
             Ok(News::Events) => {
                 while let Some(event) = events.try_next() {
                     match event {
-                        Event::Open => report.open(&socket)?,
+                        Event::Open => report.open(&socket),
                         Event::Message(message) => {
-                            report.message(&message)?;
-                            deadline = deadline.map(|_| Instant::now() + args.wait);
-                            count = count.map(|count| count.saturating_sub(1));
-                            if count == Some(0) {
+                            report.message(&message);
+                            left -= 1;
+                            if left == 0 {
                                 socket.close();
-                                deadline = None;
                             }
                         }
-                        Event::Error(error) => report.error(&error)?,
+                        Event::Error(error) => report.error(&error),
                         Event::Close(close) => return report.close(&close),
                     }
                 }
+            }
+            Err(_) => {
+                patience = Duration::MAX;
+                socket.close();
             }
         }
     }
@@ -142,42 +114,42 @@ fn converse(
 
 /// Sends what the arguments say, no faster than the network.
 async fn send_input(socket: &Reconnecting, args: &Args) -> Result<(), String> {
-    let mut input: Box<dyn BufRead> = match &args.file {
-        _ if !args.messages.is_empty() => Box::new(io::Cursor::new(args.messages.join("\n"))),
-        Some(path) => {
-            let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            Box::new(BufReader::new(file))
-        }
-        None => Box::new(io::stdin().lock()),
+    let open = |path| File::open(path).map_err(|error| format!("{path:?}: {error}"));
+    let mut lines: Box<dyn Iterator<Item = io::Result<String>>> = match &args.file {
+        _ if !args.messages.is_empty() => Box::new(args.messages.iter().cloned().map(Ok)),
+        None => Box::new(io::stdin().lines()),
+        Some(path) => Box::new(BufReader::new(open(path)?).lines()),
     };
     for number in 1.. {
-        let mut line = Vec::new();
-        let read = input.read_until(b'\n', &mut line);
+        let line = lines.next().transpose();
         // Also at the end of the input: it has ended when the socket is open.
         socket.send_ready().await;
-        if read.map_err(|error| format!("cannot read the input: {error}"))? == 0 {
+        let failed = |why: &dyn Display| format!("line {number} of the input: {why}");
+        let Some(line) = line.map_err(|error| failed(&error))? else {
             break;
-        }
-        while line.pop_if(|end| matches!(end, b'\n' | b'\r')).is_some() {}
-        let message = parse(line, args.hex).map_err(|what| format!("line {number}: {what}"))?;
-        match socket.send(message) {
-            Err(SendError::Full(_)) => return Err(format!("line {number}: too long")),
-            // Closing or closed, and the main thread is going to hear of it.
-            Err(_) => break,
-            Ok(()) => {}
+        };
+        let message = if args.hex {
+            bytes(&line)
+        } else {
+            Some(line.into())
+        };
+        let message = message.ok_or_else(|| failed(&"not pairs of hexadecimal digits"))?;
+        // When it is closing or closed, the main thread is going to hear of it.
+        if let Err(SendError::Full(_)) = socket.send(message) {
+            return Err(failed(&"too long"));
         }
     }
     Ok(())
 }
 
-fn parse(line: Vec<u8>, hex: bool) -> Result<Message, &'static str> {
-    let text = String::from_utf8(line).map_err(|_| "not UTF-8; use --hex for binary messages")?;
-    if !hex {
-        return Ok(text.into());
-    }
-    let digits: Vec<char> = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let byte = |pair: &[char]| u8::from_str_radix(&String::from_iter(pair), 16).ok();
-    let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
-    let bytes = bytes.filter(|_| digits.len().is_multiple_of(2));
-    Ok(bytes.ok_or("not pairs of hexadecimal digits")?.into())
+fn bytes(line: &str) -> Option<Message> {
+    let digits = line.replace(char::is_whitespace, "");
+    let byte = |at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
+    bytes.map(Message::from)
+}
+
+fn fail(code: u8, reason: &dyn Display) -> ! {
+    eprintln!("isosocket: {reason:#}");
+    std::process::exit(code.into())
 }

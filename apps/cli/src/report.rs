@@ -4,57 +4,54 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use isosocket::native::ConnectStep;
+use isosocket::native::{ConnectStep, ErrorEventExt};
 use isosocket::{CloseEvent, ErrorEvent, ErrorKind, Message, Socket, Status};
 use serde_json::{Value, json};
 
 use crate::args::Args;
+use crate::fail;
 
-pub const LOST: u8 = 1;
 pub const USAGE: u8 = 2;
-pub const OTHER_CODE: u8 = 8;
 pub const INPUT_OR_OUTPUT: u8 = 9;
 
-pub struct Report<'a> {
-    args: &'a Args,
-    /// Whether there is TLS.
-    secure: bool,
+pub struct Report {
+    args: &'static Args,
+    /// The step after those of TCP and of a proxy.
+    behind_tcp: Step,
     /// When the step before was done.
     before: Duration,
-    /// The exit code if the connection ends now, and what that step is called.
-    under_way: (u8, &'static str),
+    under_way: Step,
 }
 
-const NAME: (u8, &str) = (3, "name");
-const TCP: (u8, &str) = (4, "TCP");
-const PROXY: (u8, &str) = (5, "proxy");
-const TLS: (u8, &str) = (6, "TLS");
-const HANDSHAKE: (u8, &str) = (7, "handshake");
-const OPEN: (u8, &str) = (LOST, "open");
+/// The exit code if the connection ends in this step, and the step's name.
+type Step = (u8, &'static str);
 
-impl<'a> Report<'a> {
-    pub fn new(args: &'a Args, secure: bool) -> Self {
+const NAME: Step = (3, "name");
+const TCP: Step = (4, "TCP");
+const PROXY: Step = (5, "proxy");
+const TLS: Step = (6, "TLS");
+const HANDSHAKE: Step = (7, "handshake");
+const OPEN: Step = (1, "open");
+
+impl Report {
+    pub fn new(args: &'static Args, secure: bool) -> Self {
         Report {
             args,
-            secure,
+            behind_tcp: if secure { TLS } else { HANDSHAKE },
             before: Duration::ZERO,
             under_way: NAME,
         }
     }
 
-    pub fn step(&mut self, step: ConnectStep, time: Duration) -> io::Result<()> {
-        let behind_tcp = if self.secure { TLS } else { HANDSHAKE };
+    pub fn step(&mut self, step: ConnectStep, time: Duration) {
         let (name, next) = match step {
             ConnectStep::Name => ("name", TCP),
-            ConnectStep::Tcp(_) => ("TCP", behind_tcp),
-            ConnectStep::Tunnel => ("proxy", behind_tcp),
+            ConnectStep::Tcp(_) => ("TCP", self.behind_tcp),
+            ConnectStep::Tunnel => ("proxy", self.behind_tcp),
             ConnectStep::Tls => ("TLS", HANDSHAKE),
             _ => ("101", OPEN),
         };
         self.under_way = next;
-        if step == ConnectStep::Name {
-            self.before = Duration::ZERO;
-        }
         let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         let (took, total) = (ms(time.saturating_sub(self.before)), ms(time));
         self.before = time;
@@ -64,85 +61,84 @@ impl<'a> Report<'a> {
             json["address"] = address.to_string().into();
             text += &format!("  {address}");
         }
-        self.note(json, self.args.timings.then_some(text))
-    }
-
-    pub fn open(&mut self, socket: &impl Socket) -> io::Result<()> {
-        let (protocol, extensions) = (socket.protocol(), socket.extensions());
-        let mut text = "open".to_owned();
-        for (name, value) in [("subprotocol", protocol), ("extensions", extensions)] {
-            if !value.is_empty() {
-                text += &format!("; {name}: {value}");
-            }
+        if self.args.timings || self.args.json {
+            self.note(io::stderr(), &json, &text);
         }
-        let json = json!({"event": "open", "url": socket.url(), "protocol": protocol, "extensions": extensions});
-        self.note(json, Some(text))
     }
 
-    pub fn message(&mut self, message: &Message) -> io::Result<()> {
+    pub fn open(&self, socket: &impl Socket) {
+        let (url, protocol, added) = (socket.url(), socket.protocol(), socket.extensions());
+        let named = [("subprotocol", protocol), ("extensions", added)];
+        let named = named.iter().filter(|(_, value)| !value.is_empty());
+        let named: String = named.map(|(name, it)| format!("; {name}: {it}")).collect();
+        let json = json!({"event": "open", "url": url, "protocol": protocol, "extensions": added});
+        self.note(io::stderr(), &json, &format!("open{named}"));
+    }
+
+    pub fn message(&self, message: &Message) {
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let (kind, text) = match message.as_text() {
             Some(text) => ("text", text.to_owned()),
             None => ("hex", hex(message.as_bytes())),
         };
-        match self.args.json {
-            true => writeln!(io::stdout(), "{}", json!({"event": "message", kind: text})),
-            false => writeln!(io::stdout(), "{text}"),
+        let json = json!({"event": "message", kind: text});
+        self.note(io::stdout(), &json, &text);
+    }
+
+    pub fn status(&mut self, status: &Status) {
+        if let Status::Waiting { delay, loss, .. } = status {
+            // The next step is the first one of the next attempt.
+            (self.before, self.under_way) = (Duration::ZERO, NAME);
+            let (why, delay) = (format!("{loss:#}"), delay.as_millis());
+            let json = json!({"event": "waiting", "failures": loss.attempt, "delay_ms": delay, "loss": why});
+            self.note_with_response(loss.error.as_ref(), json, format!("{status:#}"));
         }
     }
 
-    pub fn status(&mut self, status: &Status) -> io::Result<()> {
-        let Status::Waiting {
-            attempt,
-            delay,
-            loss,
-        } = status
-        else {
-            return Ok(());
-        };
-        self.under_way = NAME;
-        let json = json!({"event": "waiting", "attempt": attempt, "delay_ms": delay.as_millis(), "loss": format!("{loss:#}")});
-        self.note(json, Some(format!("{status:#}")))
-    }
-
-    pub fn error(&mut self, error: &ErrorEvent) -> io::Result<()> {
-        let mut causes = Vec::new();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            causes.push(error.to_string());
-            cause = error.source();
-        }
+    pub fn error(&mut self, error: &ErrorEvent) {
         if matches!(error.kind(), ErrorKind::Proxy | ErrorKind::ProxyRefused(_)) {
             self.under_way = PROXY;
         }
+        let causes = std::iter::successors(error.source(), |&cause| cause.source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
         let step = self.under_way.1;
         let text = format!("error ({step}): {}", causes.join(": "));
         let json = json!({"event": "error", "step": step, "causes": causes});
-        match self.args.json {
-            true => self.note(json, None),
-            // Also if everything else is to be quiet.
-            false => writeln!(io::stderr(), "{text}"),
-        }
+        self.note_with_response(Some(error), json, text);
     }
 
     /// The last event. Returns the exit code.
-    pub fn close(&mut self, close: &CloseEvent) -> io::Result<u8> {
+    pub fn close(&self, close: &CloseEvent) -> u8 {
         let (code, reason, clean) = (close.code, &close.reason, close.was_clean);
         let json = json!({"event": "close", "code": code, "reason": reason, "clean": clean});
-        self.note(json, Some(close.to_string()))?;
-        Ok(match code {
+        self.note(io::stderr(), &json, &close.to_string());
+        match code {
             1000 | 1001 | 1005 if clean => 0,
-            _ if clean => OTHER_CODE,
+            _ if clean => 8,
             _ => self.under_way.0,
-        })
+        }
     }
 
-    /// What is no message: as JSON, or as text unless it is not wanted.
-    fn note(&self, json: Value, text: Option<String>) -> io::Result<()> {
-        match text {
-            _ if self.args.json => writeln!(io::stdout(), "{json}"),
-            Some(text) if !self.args.quiet => writeln!(io::stderr(), "{text}"),
-            _ => Ok(()),
+    /// With the server's answer, if it refused: its headers and the start of its body.
+    fn note_with_response(&self, error: Option<&ErrorEvent>, mut json: Value, mut text: String) {
+        if let Some(response) = error.and_then(ErrorEventExt::response) {
+            let headers: Vec<_> = response.headers().collect();
+            let body = String::from_utf8_lossy(response.body());
+            let line = |(name, value): &(&str, &str)| format!("\n  {name}: {value}");
+            text.extend(headers.iter().map(line));
+            text.extend(body.lines().map(|line| format!("\n  | {line}")));
+            json["response"] =
+                json!({"status": response.status(), "headers": headers, "body": body});
         }
+        self.note(io::stderr(), &json, &text);
+    }
+
+    /// As JSON, or as text to this place.
+    fn note(&self, mut to: impl Write, json: &Value, text: &str) {
+        let written = match self.args.json {
+            true => writeln!(io::stdout(), "{json}"),
+            false => writeln!(to, "{text}"),
+        };
+        written.unwrap_or_else(|error| fail(INPUT_OR_OUTPUT, &error));
     }
 }

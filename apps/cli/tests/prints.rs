@@ -86,7 +86,7 @@ fn messages_may_be_arguments_files_and_binary() {
     let (code, _, stderr) = run(&["--hex", "-m", "0", &url]);
     assert_eq!(code, 9);
     assert!(
-        stderr.contains("line 1: not pairs of hexadecimal digits"),
+        stderr.contains("line 1 of the input: not pairs of hexadecimal digits"),
         "{stderr}"
     );
     let (code, _, stderr) = run(&["-f", "no/such/file", &url]);
@@ -231,6 +231,44 @@ fn the_exit_code_and_the_error_say_at_which_step_it_failed() {
 }
 
 #[test]
+fn a_refusal_is_shown_with_its_headers_and_the_start_of_its_body() {
+    let url = peer()
+        .url("/script?do=reply:401:WWW-Authenticate=Bearer%20realm=x:body=no%20token%0Aask%20Ann");
+    let (code, stdout, stderr) = run(&[&*url]);
+    assert_eq!((code, &*stdout), (7, ""));
+    let lines: Vec<_> = stderr.lines().collect();
+    assert_eq!(
+        lines[0],
+        "error (handshake): the server answered with status 401"
+    );
+    for line in [
+        "  WWW-Authenticate: Bearer realm=x",
+        "  | no token",
+        "  | ask Ann",
+    ] {
+        assert!(lines.contains(&line), "{stderr}");
+    }
+    assert_eq!(lines.last(), Some(&"closed with code 1006 (not clean)"));
+    // Also if it is going to try again.
+    for arguments in [&[&*url][..], &["--reconnect=2", &url.replace("401", "503")]] {
+        let (code, events) = events(arguments);
+        assert_eq!(code, 7);
+        let refused: Vec<_> = events
+            .iter()
+            .filter(|event| event["response"].is_object())
+            .collect();
+        assert_eq!(refused.len(), arguments.len(), "{events:?}");
+        for event in refused {
+            let response = &event["response"];
+            assert!(response["status"].as_u64() >= Some(401));
+            assert_eq!(response["body"], "no token\nask Ann");
+            let headers = response["headers"].as_array().unwrap();
+            assert!(headers.contains(&json!(["WWW-Authenticate", "Bearer realm=x"])));
+        }
+    }
+}
+
+#[test]
 fn a_lost_connection_is_made_again_and_failures_are_counted() {
     let url = format!("ws://127.0.0.1:{}/", peer().ports().refused);
     let (code, events) = events(&["--reconnect=2", &url]);
@@ -245,7 +283,7 @@ fn a_lost_connection_is_made_again_and_failures_are_counted() {
         .iter()
         .find(|event| event["event"] == "waiting")
         .unwrap();
-    assert_eq!(waiting["attempt"], 2);
+    assert_eq!(waiting["failures"], 1);
     // For ever, until the third message.
     let (code, stdout, stderr) =
         run(&["-r", "-n", "3", &peer().url("/script?do=text:x;close:1012")]);
