@@ -4,13 +4,14 @@
 //! Invariant: a subcommand either does all it says and exits 0, or says what
 //! is wrong and exits with something else.
 
+mod apps;
 mod commands;
 mod suite;
 mod tidy;
 
 use std::process::ExitCode;
 
-use commands::{apps, autobahn, bench, demo, parity, release, servers, simulate, threads};
+use commands::{autobahn, bench, demo, parity, release, servers, simulate, threads};
 use xtask_kit::{browser, run, tools};
 
 const USAGE: &str = "\
@@ -35,8 +36,11 @@ Usage: cargo xtask COMMAND
   demo [--port N] [--no-open]
         Build the example for the browser; serve it and an echo server on loopback.
 
-  apps [APP ..]
-        Build, run and test the programs in `apps`: all, or the named ones.
+  apps [--install] [--lints] [APP ..]
+        Build, run and test the programs in `apps`: all, or the named ones. Those with a
+        window run on a display that nobody sees, those for pages in Chromium.
+        --install        install what they need
+        --lints          also run clippy on them, for desktops and for pages
 
   bench native [--quick] [--only WORKLOAD|CLIENT,..]
         Compare isosocket with other clients; tables and pictures in

@@ -1,7 +1,6 @@
 //! A chat with egui. Desktop: `chat-egui [URL] [--name NAME]`; page: `?url=..&name=..`.
 //!
-//! The server is one that sends each message to everybody, such as an echo server with a
-//! single guest: `cargo xtask demo` starts one.
+//! The server is one that sends each message to everybody, such as `apps/hub`.
 
 mod chat;
 #[cfg(all(test, not(target_family = "wasm")))]
@@ -10,7 +9,7 @@ mod tests;
 use chat::{Chat, Script};
 use eframe::egui::Ui;
 
-const URL: &str = "ws://127.0.0.1:8080/echo";
+const URL: &str = "ws://127.0.0.1:9000/";
 
 /// The program as eframe wants it.
 struct App {

@@ -2,7 +2,6 @@
 //!
 //! A command uses the kit; none uses another but for the demo's pages.
 
-pub mod apps;
 pub mod autobahn;
 pub mod bench;
 pub mod demo;

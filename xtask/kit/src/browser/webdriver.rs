@@ -175,6 +175,15 @@ impl Browser {
         .map_err(|error| format!("{error}; #{id} says `{last}`"))
     }
 
+    /// What the page has printed to the console since the last call. Only Chromium tells,
+    /// if its capabilities ask for it.
+    pub fn console(&self) -> Result<Vec<String>, String> {
+        let answer = self.post("se/log", &json!({ "type": "browser" }))?;
+        let entries = answer.as_array().into_iter().flatten();
+        let messages = entries.filter_map(|entry| entry["message"].as_str());
+        Ok(messages.map(printed).collect())
+    }
+
     /// What the window shows, as the bytes of a PNG file.
     pub fn screenshot(&self) -> Result<Vec<u8>, String> {
         let answer = self.get("screenshot")?;
@@ -288,6 +297,14 @@ fn complete_body(received: &[u8]) -> Option<&[u8]> {
     body.get(..http::content_length(head)?)
 }
 
+/// What was printed, of an entry of the console. Before it are the file and the line. A
+/// single string is quoted.
+fn printed(entry: &str) -> String {
+    let quoted = entry.find('"').map(|start| &entry[start..]);
+    let text = quoted.and_then(|text| serde_json::from_str(text).ok());
+    text.unwrap_or_else(|| entry.to_owned())
+}
+
 /// Decodes base64 with padding.
 fn base64(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
@@ -314,7 +331,14 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{base64, complete_body};
+    use super::{base64, complete_body, printed};
+
+    #[test]
+    fn what_a_page_prints_is_read() {
+        let entry = r#"http://127.0.0.1:1/a.js 212:16 "a \"b\"; c""#;
+        assert_eq!(printed(entry), "a \"b\"; c");
+        assert_eq!(printed("http://a/ 1:2 Uncaught"), "http://a/ 1:2 Uncaught");
+    }
 
     #[test]
     fn base64_is_decoded() {

@@ -77,16 +77,27 @@ pub(super) fn itself(path: &Path) -> Option<Invocation> {
 
 /// The browser that comes with WebKitGTK's driver, in the folder of its libraries.
 pub(super) fn mini_browser() -> Option<PathBuf> {
-    let folders = |folder: &Path| -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).collect()
-    };
     on_path("MiniBrowser").or_else(|| {
-        let of_architectures = folders(Path::new("/usr/lib"));
-        let all = of_architectures.iter().flat_map(|folder| folders(folder));
+        let of_architectures = subfolders(Path::new("/usr/lib"));
+        let all = of_architectures
+            .iter()
+            .flat_map(|folder| subfolders(folder));
         all.filter(|folder| folder.to_string_lossy().contains("/webkit"))
             .find_map(|folder| executable(&folder, "MiniBrowser"))
     })
+}
+
+/// Whether a library is where the loaders of Debian, Fedora and Arch look for it.
+pub(super) fn is_library(name: &str) -> bool {
+    let roots = ["/usr/lib", "/usr/lib64", "/usr/local/lib"].map(Path::new);
+    let has = |folder: &Path| folder.join(name).exists();
+    let below = |root: &Path| subfolders(root).iter().any(|folder| has(folder));
+    roots.into_iter().any(|root| has(root) || below(root))
+}
+
+fn subfolders(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).collect()
 }
 
 /// What a program said about its version, cut after the version itself, and

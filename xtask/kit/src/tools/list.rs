@@ -5,7 +5,8 @@
 use std::path::PathBuf;
 
 use super::find::{
-    self, NIGHTLY_NAME, from_npm, from_pypi, installed, itself, mini_browser, node, on_path,
+    self, NIGHTLY_NAME, from_npm, from_pypi, installed, is_library, itself, mini_browser, node,
+    on_path,
 };
 use super::{ON_DISPLAY, PROBE_LIMIT, Source, Tool, WASM_TRIPLE};
 use crate::run::{Invocation, workspace};
@@ -86,6 +87,38 @@ pub static WEBKIT: Tool = Tool {
         let command = Invocation::new(program).args(rest).arg(browser);
         Some(command.arg("--version"))
     },
+};
+
+/// A display that nobody sees, and what programs with a window load when they start.
+pub static DISPLAY: Tool = Tool {
+    name: "Xvfb with OpenGL and the libraries of X",
+    source: Source::Debian(&[
+        "xvfb",
+        "libegl1",
+        "libgl1",
+        "libgl1-mesa-dri",
+        "libx11-xcb1",
+        "libxcursor1",
+        "libxi6",
+        "libxkbcommon-x11-0",
+        "libxkbcommon0",
+        "libxrandr2",
+    ]),
+    locate: || {
+        let loaded = [
+            "libEGL.so.1",
+            "libGL.so.1",
+            "libX11-xcb.so.1",
+            "libXcursor.so.1",
+            "libXi.so.6",
+            "libXrandr.so.2",
+            "libxkbcommon-x11.so.0",
+            "libxkbcommon.so.0",
+        ];
+        let xvfb = on_path("Xvfb")?;
+        loaded.into_iter().all(is_library).then_some(xvfb)
+    },
+    ask: |_| None,
 };
 
 /// What the system's TLS library is built against, where that is OpenSSL.

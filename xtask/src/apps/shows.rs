@@ -1,0 +1,111 @@
+//! What each graphical program must show, in a window and in a page.
+//!
+//! Invariant: a check waits for what is shown, and never for a time.
+
+use super::place::Place;
+use crate::run::workspace;
+
+/// What is said on the first connection, and comes back.
+const HELLO: &str = "ann: hello";
+
+pub fn chat_egui_window(place: &mut Place) -> Result<String, String> {
+    let url = place.url();
+    let mut window = place.window(&[&url, "--name", "ann", "--say", "hello", "--print"])?;
+    restart(place, |what, wanted| window.until(what, wanted))
+}
+
+pub fn chat_egui_page(place: &mut Place) -> Result<String, String> {
+    let mut page = place.page(&format!("url={}&name=ann&say=hello", place.url()))?;
+    let seen = restart(place, |what, wanted| page.until(what, wanted))?;
+    page.picture("chat-egui.png")?;
+    Ok(seen)
+}
+
+/// Waits until something was printed.
+type Until<'a> = &'a dyn Fn(&[String]) -> bool;
+
+/// The chat says hello, counts the seconds while there is no hub, and connects again.
+fn restart(
+    place: &mut Place,
+    mut until: impl FnMut(&str, Until<'_>) -> Result<Vec<String>, String>,
+) -> Result<String, String> {
+    let count = |lines: &[String], part: &str| lines.iter().filter(|it| it.contains(part)).count();
+    until("it is connected", &|lines| {
+        count(lines, "connected to ws://") == 1
+    })?;
+    until("what it said comes back", &|lines| count(lines, HELLO) == 1)?;
+    place.stop_hub();
+    // The number changes while nothing else happens.
+    until("it counts", &|lines| count(lines, "; again in 1 s") >= 1)?;
+    place.start_hub()?;
+    let lines = until("it is connected again", &|lines| {
+        count(lines, "connected to ws://") == 2
+    })?;
+    Ok(format!(
+        "connected again after {} countdowns",
+        count(&lines, "; again in 1 s")
+    ))
+}
+
+pub fn chat_leptos_page(place: &mut Place) -> Result<String, String> {
+    let page = place.page(&format!("url={}&name=ann", place.url()))?;
+    let browser = &page.browser;
+    let is_connected = |text: &str| text == "connected";
+    browser.wait_for_text("status", "it is connected", is_connected)?;
+    browser.type_into("draft", "hello")?;
+    browser.click("send")?;
+    browser.wait_for_text("lines", "what it said comes back", |text| text == HELLO)?;
+    browser.type_into("draft", "and again\u{e007}")?;
+    let both = format!("{HELLO}\nann: and again");
+    browser.wait_for_text("lines", "the Enter key sends", |text| text == both)?;
+    page.picture("chat-leptos.png")?;
+    place.stop_hub();
+    browser.wait_for_text("status", "it counts", |text| text.ends_with("again in 1 s"))?;
+    if browser.is_enabled("send")? {
+        return Err("one can send while there is no connection".to_owned());
+    }
+    place.start_hub()?;
+    browser.wait_for_text("status", "it is connected again", is_connected)?;
+    browser.type_into("draft", "back")?;
+    browser.click("send")?;
+    browser.wait_for_text("lines", "it goes on", |text| text.ends_with("ann: back"))?;
+    Ok("two lines, a countdown, and a third line".to_owned())
+}
+
+pub fn game_window(place: &mut Place) -> Result<String, String> {
+    let url = format!("url={}", place.url());
+    let picture = workspace::output()?.join("game-window.png");
+    let path = format!("picture={}", picture.display());
+    let mut window = place.window(&[&url, "bots=19", "auto=1", "seconds=5", &path])?;
+    let seen = window.until("all players move", all_move)?;
+    let written = |lines: &[String]| lines.iter().any(|line| line == "the picture is written");
+    window.until("the picture", written)?;
+    Ok(frames(&seen))
+}
+
+pub fn game_page(place: &mut Place) -> Result<String, String> {
+    let mut page = place.page(&format!("url={}&bots=19&auto=1", place.url()))?;
+    let seen = page.until("all players move", all_move)?;
+    page.picture("game-page.png")?;
+    Ok(frames(&seen))
+}
+
+/// Three lines with all players, and the first player is elsewhere in each.
+fn all_move(lines: &[String]) -> bool {
+    let places = lines
+        .iter()
+        .filter_map(|line| line.split_once("; 20 players, me at "));
+    let mut places: Vec<_> = places.map(|(_, place)| place).collect();
+    places.dedup();
+    places.len() >= 3
+}
+
+/// What the last line says: frames, time for the sockets, messages.
+fn frames(lines: &[String]) -> String {
+    let last = lines
+        .iter()
+        .rev()
+        .find(|line| line.contains(" frames a second, "));
+    let last = last.map_or("", |line| line.as_str());
+    last.split(';').next().unwrap_or_default().to_owned()
+}
