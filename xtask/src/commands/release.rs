@@ -17,7 +17,8 @@ const PROBE_LIMIT: Duration = Duration::from_secs(20);
 struct Check {
     name: &'static str,
     needs: &'static [&'static Tool],
-    arguments: &'static [&'static str],
+    /// Of cargo.
+    arguments: &'static str,
 }
 
 /// All pairs of features: those of more come together in programs, but no code here
@@ -26,48 +27,24 @@ const CHECKS: &[Check] = &[
     Check {
         name: "packages",
         needs: &[],
-        arguments: &["publish", "--workspace", "--dry-run", "--allow-dirty"],
+        arguments: "publish --workspace --dry-run --allow-dirty",
     },
     Check {
         name: "features, natively",
         needs: &[&CARGO_HACK],
-        arguments: &[
-            "hack",
-            "check",
-            "--feature-powerset",
-            "--depth",
-            "2",
-            "--no-dev-deps",
-            "-p",
-            "isosocket",
-            "-p",
-            "isosocket-core",
-            "-p",
-            "isosocket-native",
-        ],
+        arguments: "hack check --feature-powerset --depth 2 --no-dev-deps \
+            -p isosocket -p isosocket-core -p isosocket-native",
     },
     Check {
         name: "features, on wasm",
         needs: &[&CARGO_HACK, &WASM_TARGET],
-        arguments: &[
-            "hack",
-            "check",
-            "--feature-powerset",
-            "--depth",
-            "2",
-            "--no-dev-deps",
-            "-p",
-            "isosocket",
-            "-p",
-            "isosocket-core",
-            "--target",
-            "wasm32-unknown-unknown",
-        ],
+        arguments: "hack check --feature-powerset --depth 2 --no-dev-deps \
+            -p isosocket -p isosocket-core --target wasm32-unknown-unknown",
     },
     Check {
         name: "licences, sources, doubles",
         needs: &[&CARGO_DENY],
-        arguments: &["deny", "check", "licenses", "bans", "sources"],
+        arguments: "deny check licenses bans sources",
     },
 ];
 
@@ -112,7 +89,7 @@ fn run(check: &Check, install: bool, log: &std::path::Path) -> Result<(), String
     let path = std::env::join_paths(folders).map_err(|error| error.to_string())?;
     // No set of features builds with a warning.
     let command = Invocation::cargo()
-        .args(check.arguments)
+        .args(check.arguments.split_whitespace())
         .env("PATH", path)
         .env("RUSTFLAGS", "-Dwarnings");
     progress::run(check.name, &command, log, LIMIT).inspect_err(|_| progress::show_tail(log))

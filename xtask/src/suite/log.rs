@@ -34,6 +34,23 @@ fn result_line(line: &str) -> Option<Counts> {
     })
 }
 
+/// What harnesses print of the tests that failed: the parts between `failures:` and the
+/// list of their names.
+pub fn of_failures(log: &str) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut inside = false;
+    for line in log.lines() {
+        inside = match line.trim() {
+            "failures:" => !inside,
+            line => inside && !line.starts_with("test result: "),
+        };
+        if inside {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
 /// A test that a harness named, with what it said of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Test {
@@ -72,7 +89,7 @@ fn test_line(line: &str) -> Option<Test> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, Test};
+    use super::{Counts, Test, of_failures};
 
     #[test]
     fn both_harnesses_result_lines_are_read_and_added_up() {
@@ -84,6 +101,16 @@ mod tests {
             failed: 2,
         };
         assert_eq!(Counts::read(log), expected);
+    }
+
+    #[test]
+    fn what_failed_tests_print_is_found() {
+        let log = "test a ... FAILED\n\nfailures:\n\n---- a stdout ----\nwhy\n\nfailures:\n    a\n\n\
+            test result: FAILED. 0 passed; 1 failed\nrunning 1 test\ntest b ... ok\n\
+            test result: ok. 1 passed; 0 failed\n";
+        let found = of_failures(log).join(" ");
+        assert_eq!(found, "failures:  ---- a stdout ---- why ");
+        assert!(of_failures("test result: ok. 1 passed; 0 failed\n").is_empty());
     }
 
     #[test]

@@ -35,9 +35,6 @@ use session::Session;
 /// How many failed cases are shown; the matrix has them all.
 const SHOWN_FAILURES: usize = 30;
 
-/// What a run is called in the record of times.
-const WHOLE: &str = "the whole run";
-
 #[derive(Debug, PartialEq)]
 struct Options {
     install: bool,
@@ -48,6 +45,21 @@ struct Options {
     jobs: usize,
     only: Vec<String>,
     filter: Option<String>,
+}
+
+impl Options {
+    /// What a run is called in the record of times.
+    fn name(&self) -> String {
+        let filter = self.filter.as_deref().unwrap_or_default();
+        match (&self.only[..], self.set) {
+            ([], Set::Quick) => format!("test-all {filter}"),
+            ([], Set::All) => format!("test-all --hosts all {filter}"),
+            ([], Set::More) => format!("test-all --hosts more {filter}"),
+            (only, _) => format!("test-all --only {} {filter}", only.join(",")),
+        }
+        .trim_end()
+        .to_owned()
+    }
 }
 
 pub fn main(arguments: &[String]) -> Result<bool, String> {
@@ -65,10 +77,11 @@ pub fn run(arguments: &[String], set: Set) -> Result<Option<bool>, String> {
         }
         return Ok(None);
     }
-    let part = format!("{WHOLE}, {} rows", hosts.len());
+    let part = options.name();
+    let rows = hosts.len();
     match times::about(&part) {
-        Some(time) => progress::say(&format!("{part}: about {}", progress::rough(time))),
-        None => progress::say(&format!("{} rows; no such run was measured", hosts.len())),
+        Some(time) => progress::say(&format!("{rows} rows, about {}", progress::rough(time))),
+        None => progress::say(&format!("{rows} rows")),
     }
     let start = Instant::now();
     let suite = |host: &&&Host| host.set != Set::More;

@@ -10,7 +10,7 @@ use std::thread;
 
 use super::evidence;
 use super::host::{Host, Kind};
-use super::log::Counts;
+use super::log::{self, Counts};
 use super::report::{Row, Verdict};
 use super::session::{Ended, Session};
 use crate::run::progress;
@@ -19,6 +19,9 @@ use crate::tools::{self, Tool};
 /// If more rows than this fail, a busy machine is not the reason, and there is
 /// no second try.
 const SECOND_TRIES: usize = 4;
+
+/// How much is shown of what failed tests printed.
+const SHOWN_LINES: usize = 60;
 
 /// Runs hosts, so many at a time, and says on one line how each went.
 ///
@@ -113,15 +116,18 @@ fn end(session: &Session, row: &mut Row, ended: Ended) {
         } => {
             row.version = version;
             row.took = took;
-            let log = session.log(host);
+            let file = session.log(host);
             let complaint = session.peer.new_complaints().into_iter().next();
-            let text = fs::read_to_string(&log).unwrap_or_default();
+            let text = fs::read_to_string(&file).unwrap_or_default();
             let reports = session.peer.take_reports(|from| from == host.id);
             let reports: Vec<String> = reports.into_iter().map(|(_, line)| line).collect();
             evidence::judge(row, problem, complaint, &text, &reports);
-            // Cases that failed tell more than the end of a log.
+            // Cases that failed are told at the end.
             if row.verdict == Verdict::Fail && row.failures().next().is_none() {
-                progress::show_tail(&log);
+                match &log::of_failures(&text)[..] {
+                    [] => progress::show_tail(&file),
+                    lines => progress::show(&file, &lines[..lines.len().min(SHOWN_LINES)]),
+                }
             }
         }
     }

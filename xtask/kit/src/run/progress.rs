@@ -110,8 +110,13 @@ pub fn say(line: &str) {
 
 /// Prints the end of a log, for whoever must find out what went wrong.
 pub fn show_tail(log: &Path) {
-    eprintln!("--- the end of {}", workspace::relative(log));
-    for line in tail(log, 40).lines() {
+    show(log, &tail(log, 40).lines().collect::<Vec<_>>());
+}
+
+/// Prints some lines of a log.
+pub fn show(log: &Path, lines: &[&str]) {
+    say(&format!("--- from {}", workspace::relative(log)));
+    for line in lines {
         eprintln!("| {line}");
     }
     eprintln!("---");

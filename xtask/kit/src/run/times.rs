@@ -13,6 +13,8 @@ use super::workspace;
 
 /// Seconds of what takes long, on a machine with two cores and nothing else to do.
 const FIRST: &[(&str, u64)] = &[
+    ("test-all", 10 * 60),
+    ("test-all --hosts all", 30 * 60),
     ("building wasm-bindgen's command-line tools", 150),
     ("building native", 120),
     ("building the suite for wasm", 60),
