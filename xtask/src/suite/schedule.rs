@@ -147,3 +147,22 @@ fn say(row: &Row) {
         row.note
     ));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::of;
+    use crate::suite::host::called;
+
+    #[test]
+    fn tools_are_named_once_and_those_that_are_built_apart() {
+        let hosts = ["chromium-window", "firefox-window", "chromium-shared"];
+        let hosts = hosts.map(|id| called(id).expect("it is a row"));
+        let [others, built] = of(&hosts).map(|tools| {
+            let names = tools.iter().map(|tool| tool.name);
+            names.collect::<Vec<_>>().join(", ")
+        });
+        let expected = "the wasm32-unknown-unknown target, Chromium with chromedriver, Firefox";
+        assert_eq!(others, expected);
+        assert_eq!(built, "wasm-bindgen's command-line tools");
+    }
+}

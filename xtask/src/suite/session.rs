@@ -302,3 +302,35 @@ fn native_triple() -> Result<String, String> {
     host.map(str::to_owned)
         .ok_or_else(|| "rustc does not name its host".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Once, once};
+    use std::sync::Barrier;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::thread;
+
+    #[test]
+    fn a_thing_is_made_once_and_everybody_has_it() {
+        let (all, made) = (Once::<usize>::default(), AtomicUsize::new(0));
+        let begin = Barrier::new(4);
+        let make = || Ok(made.fetch_add(1, Relaxed));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    begin.wait();
+                    assert_eq!(once(&all, "a", make), Ok(0));
+                });
+            }
+        });
+        assert_eq!(once(&all, "another", make), Ok(1));
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_not_tried_again() {
+        let all = Once::<()>::default();
+        let failed = once(&all, "a", || Err("why".to_owned()));
+        assert_eq!(failed, Err("why".to_owned()));
+        assert_eq!(once(&all, "a", || Ok(())), failed);
+    }
+}
