@@ -46,7 +46,8 @@ Usage: cargo xtask COMMAND
         Compare isosocket with other clients; tables and pictures in
         target/xtask/bench.
         --quick          few rounds, no size of programs: two minutes
-        --only           only these workloads (ping, send-32, compression, size ..)
+        --only           only these workloads (ping, send-32, compression, size,
+                         build ..)
                          and clients
 
   bench web [--quick] [--install] [--only WORKLOAD|CLIENT|BROWSER,..]
@@ -61,6 +62,9 @@ Usage: cargo xtask COMMAND
 
   size [--install]
         Build small pages and compare how many bytes they load with their budgets.
+
+  size native
+        The same for the least native program: its bytes, and of how many crates it is.
 
   simulate [--seeds N] [--from K] [--replay SEED]
         Run the whole client in simulated time, against a model of a network and a

@@ -1,11 +1,13 @@
-//! `cargo xtask size`: a page must not take more than its budget.
+//! `cargo xtask size`: a page must not take more than its budget, and neither must a
+//! native program.
 //!
-//! Invariant: a budget is what was measured last, and 2 % more, in steps of 50 bytes.
-//! Whoever makes a page smaller lowers its budget.
+//! Invariant: a page's budget is what was measured last, and 2 % more, in steps of 50
+//! bytes. Whoever makes a page smaller lowers its budget.
 
 use std::fs;
 
 use crate::page_size::{self, Programs};
+use crate::program_budget;
 use xtask_kit::run::workspace;
 use xtask_kit::tools::{WASM_BINDGEN, WASM_OPT, WASM_TARGET};
 
@@ -48,6 +50,9 @@ const BUDGETS: &[Budget] = &[
 /// Builds and measures the programs; `--install` gets what is missing first. It prints
 /// lines like those of a test, which test-all counts.
 pub fn main(arguments: &[String]) -> Result<bool, String> {
+    if arguments.iter().any(|argument| argument == "native") {
+        return program_budget::main();
+    }
     let install = arguments.iter().any(|argument| argument == "--install");
     let log = workspace::folder("target/xtask/bench")?.join("size.log");
     fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
@@ -58,48 +63,58 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
         log: &log,
     };
     let nothing = page_size::brotli("", "nothing", &programs)?;
-    let mut failed = 0;
+    let mut verdicts = Verdicts::default();
     for budget in BUDGETS {
         let size = page_size::brotli(budget.id, budget.name, &programs)?;
-        let (line, fits) = verdict(budget, size.saturating_sub(nothing));
-        println!("{line}");
-        failed += u64::from(!fits);
+        let size = size.saturating_sub(nothing);
+        verdicts.add(budget.name, "bytes", size, budget.most, budget.goal);
     }
-    let passed = BUDGETS.len() as u64 - failed;
-    let word = if failed == 0 { "ok" } else { "FAILED" };
-    println!("test result: {word}. {passed} passed; {failed} failed");
-    Ok(failed == 0)
+    Ok(verdicts.end())
+}
+
+/// Prints lines like those of a test.
+#[derive(Default)]
+pub struct Verdicts {
+    passed: u64,
+    failed: u64,
+}
+
+impl Verdicts {
+    pub fn add(&mut self, name: &str, unit: &str, size: u64, most: u64, goal: u64) {
+        let (line, fits) = verdict(name, unit, size, most, goal);
+        println!("{line}");
+        match fits {
+            true => self.passed += 1,
+            false => self.failed += 1,
+        }
+    }
+
+    /// Prints how many passed, and says whether all did.
+    pub fn end(self) -> bool {
+        let Verdicts { passed, failed } = self;
+        let word = if failed == 0 { "ok" } else { "FAILED" };
+        println!("test result: {word}. {passed} passed; {failed} failed");
+        failed == 0
+    }
 }
 
 /// A line about one program, and whether it is within its budget.
-fn verdict(budget: &Budget, size: u64) -> (String, bool) {
-    let fits = size <= budget.most;
+fn verdict(name: &str, unit: &str, size: u64, most: u64, goal: u64) -> (String, bool) {
+    let fits = size <= most;
     let word = if fits { "ok" } else { "FAILED" };
-    let figures = format!(
-        "{}: {size} bytes, at most {}, goal {}",
-        budget.name, budget.most, budget.goal
-    );
-    (
-        format!("{figures}\ntest size::{} ... {word}", budget.name),
-        fits,
-    )
+    let figures = format!("{name}: {size} {unit}, at most {most}, goal {goal}");
+    (format!("{figures}\ntest size::{name} ... {word}"), fits)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Budget, verdict};
+    use super::verdict;
 
     #[test]
     fn a_page_above_its_budget_fails() {
-        let budget = Budget {
-            id: "a",
-            name: "a",
-            most: 1_000,
-            goal: 900,
-        };
-        let (line, fits) = verdict(&budget, 1_000);
+        let (line, fits) = verdict("a", "bytes", 1_000, 1_000, 900);
         assert!(fits && line.ends_with("test size::a ... ok"), "{line}");
-        let (line, fits) = verdict(&budget, 1_001);
+        let (line, fits) = verdict("a", "bytes", 1_001, 1_000, 900);
         assert!(!fits && line.ends_with("test size::a ... FAILED"), "{line}");
     }
 }

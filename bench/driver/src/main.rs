@@ -3,11 +3,13 @@
 //! Invariant: what is printed was measured in this very run, by one command.
 
 mod budget;
+mod builds;
 mod circumstances;
 mod native;
 mod page_size;
 mod plan;
 mod plot;
+mod program_budget;
 mod results;
 mod server;
 mod size;

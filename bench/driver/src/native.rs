@@ -12,12 +12,25 @@ use std::time::{Duration, Instant};
 use crate::plan::{self, Client, NATIVE, Step};
 use crate::results::{Outcome, Results, StepResults};
 use crate::server::Server;
-use crate::{Options, circumstances, plot, save, size, table};
+use crate::{Options, builds, circumstances, plot, save, size, table};
 use xtask_kit::run::{Invocation, progress, workspace};
 
 const PACKAGE: &str = "isosocket-bench";
-/// Peers that have no minimal program whose size is measured.
-const MORE_PEERS: &[&str] = &["sockudo-ws", "web-socket", "workflow-websocket"];
+/// The clients' packages.
+const PEERS: &[&str] = &[
+    "isosocket",
+    "fastwebsockets",
+    "yawc",
+    "tokio-websockets",
+    "tokio-tungstenite",
+    "tokio-tungstenite-wasm",
+    "reqwest-websocket",
+    "tungstenite",
+    "ewebsock",
+    "sockudo-ws",
+    "web-socket",
+    "workflow-websocket",
+];
 const MEASUREMENT_LIMIT: Duration = Duration::from_secs(90);
 
 pub fn main(options: &Options) -> Result<bool, String> {
@@ -29,17 +42,35 @@ pub fn main(options: &Options) -> Result<bool, String> {
     let log = folder.join("native.log");
     fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
     circumstances::warn_if_busy();
-    let binaries = Server::build("building the clients", &[PACKAGE], &log)
-        .inspect_err(|_| progress::show_tail(&log))?;
-    let all = clients(&binaries.join(PACKAGE))?;
-    plan::check(options, &all, NATIVE, &[plan::SIZE, plan::COMPRESSION])?;
+    // Who asks about programs only need not wait for the clients' build.
+    let binaries = match size::is_all(options) {
+        true => None,
+        false => Some(
+            Server::build("building the clients", &[PACKAGE], &log)
+                .inspect_err(|_| progress::show_tail(&log))?,
+        ),
+    };
+    let all = match &binaries {
+        Some(binaries) => clients(&binaries.join(PACKAGE))?,
+        None => size::clients(),
+    };
+    plan::check(
+        options,
+        &all,
+        NATIVE,
+        &[plan::SIZE, plan::BUILD, plan::COMPRESSION],
+    )?;
     let clients: Vec<Client> = plan::clients(options, &all).into_iter().cloned().collect();
-    let peers = [size::CLIENTS, MORE_PEERS].concat();
-    let circumstances = circumstances::collect("native", options, PACKAGE, &peers);
+    let circumstances = circumstances::collect("native", options, PACKAGE, PEERS);
+    let steps = match &binaries {
+        Some(binaries) => measure(binaries, &folder, &log, options, &clients)?,
+        None => Vec::new(),
+    };
     let mut results = Results {
         circumstances,
-        steps: measure(&binaries, &folder, &log, options, &clients)?,
+        steps,
         sizes: size::measure(options, &clients, &log)?,
+        builds: builds::measure(options, &clients, &log)?,
         clients,
     };
     let minutes = format!("{:.1} minutes", began.elapsed().as_secs_f64() / 60.0);
@@ -72,10 +103,7 @@ fn measure(
     options: &Options,
     clients: &[Client],
 ) -> Result<Vec<StepResults>, String> {
-    let steps = match options.only.as_slice() {
-        [only] if only == plan::SIZE => Vec::new(),
-        _ => plan::steps(options, NATIVE),
-    };
+    let steps = plan::steps(options, NATIVE);
     // The last core: the first has the interrupts.
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let core = (cores - 1).to_string();

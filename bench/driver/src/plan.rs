@@ -14,6 +14,9 @@ pub const COMPRESSION: &str = "compression";
 /// What the sizes of programs are called.
 pub const SIZE: &str = "size";
 
+/// What the times of their builds are called.
+pub const BUILD: &str = "build";
+
 /// One thing that all clients do, and the words for it.
 #[derive(Debug, PartialEq)]
 pub struct Workload {

@@ -14,6 +14,7 @@ pub struct Results {
     pub clients: Vec<Client>,
     pub steps: Vec<StepResults>,
     pub sizes: Vec<Size>,
+    pub builds: Vec<Build>,
 }
 
 /// A step, and what came of it for each of `Results::clients`.
@@ -48,10 +49,18 @@ pub struct Crowd {
 /// A minimal program.
 #[derive(Debug)]
 pub struct Size {
-    pub client: String,
+    pub name: &'static str,
     pub bytes: u64,
-    /// Other crates that it is built of.
+    /// Other crates that it is built of, with those that only help to build it.
     pub crates: usize,
+}
+
+/// How long a minimal program takes to build, with all its crates: rounds, in seconds.
+#[derive(Debug)]
+pub struct Build {
+    pub name: &'static str,
+    pub debug: Vec<f64>,
+    pub release: Vec<f64>,
 }
 
 impl StepResults {
@@ -151,10 +160,23 @@ impl Results {
             .iter()
             .map(|size| {
                 let figures = json!({ "bytes": size.bytes, "crates": size.crates });
-                (size.client.clone(), figures)
+                (size.name.to_owned(), figures)
             })
             .collect();
-        json!({ "circumstances": circumstances, "workloads": steps, "sizes": sizes })
+        let builds: Map<String, Value> = self
+            .builds
+            .iter()
+            .map(|build| {
+                let figures = json!({ "debug": build.debug, "release": build.release });
+                (build.name.to_owned(), figures)
+            })
+            .collect();
+        json!({
+            "circumstances": circumstances,
+            "workloads": steps,
+            "sizes": sizes,
+            "builds": builds,
+        })
     }
 
     pub fn steps_to_json(&self) -> Value {

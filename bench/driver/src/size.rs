@@ -1,6 +1,6 @@
 //! How large a minimal program is with each client, and of how many crates.
 //!
-//! Invariant: all are built alike, without TLS.
+//! Invariant: all are built alike.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,20 +12,74 @@ use crate::results::Size;
 use crate::{Options, TARGET, cargo};
 use xtask_kit::run::{progress, workspace};
 
-/// The clients as packages, which are features of the minimal program.
-pub const CLIENTS: &[&str] = &[
+/// A minimal program.
+#[derive(Debug)]
+pub struct Program {
+    /// The feature of the package that makes it.
+    feature: &'static str,
+    pub name: &'static str,
+    /// Whose it is, as the bench binary calls it.
+    client: &'static str,
+}
+
+const fn program(feature: &'static str, name: &'static str, client: &'static str) -> Program {
+    Program {
+        feature,
+        name,
+        client,
+    }
+}
+
+/// What programs get without a word about features.
+pub static DEFAULT: Program = program(
+    "isosocket-default",
+    "isosocket, default features",
     "isosocket",
-    "fastwebsockets",
-    "yawc",
-    "tokio-websockets",
-    "tokio-tungstenite",
-    "tokio-tungstenite-wasm",
-    "reqwest-websocket",
-    "tungstenite",
-    "ewebsock",
+);
+
+/// The same without `tls`.
+pub static PLAIN: Program = program("isosocket-plain", "isosocket, without TLS", "isosocket");
+
+static NOTHING: Program = program("", "no client", "");
+
+static PROGRAMS: &[&Program] = &[
+    &DEFAULT,
+    &PLAIN,
+    &program(
+        "isosocket",
+        "isosocket, without TLS and compression",
+        "isosocket",
+    ),
+    &program("ewebsock-tls", "ewebsock, TLS", "ewebsock"),
+    &program("ewebsock", "ewebsock", "ewebsock"),
+    &program("tungstenite-tls", "tungstenite, TLS", "tungstenite"),
+    &program("tungstenite", "tungstenite", "tungstenite"),
+    &program(
+        "tokio-tungstenite-tls",
+        "tokio-tungstenite, TLS",
+        "tokio-tungstenite",
+    ),
+    &program(
+        "tokio-tungstenite",
+        "tokio-tungstenite",
+        "tokio-tungstenite",
+    ),
+    &program(
+        "tokio-tungstenite-wasm",
+        "tokio-tungstenite-wasm",
+        "tokio-tungstenite-wasm",
+    ),
+    &program("tokio-websockets", "tokio-websockets", "tokio-websockets"),
+    &program("fastwebsockets", "fastwebsockets", "fastwebsockets"),
+    &program("yawc", "yawc", "yawc"),
+    &program(
+        "reqwest-websocket",
+        "reqwest-websocket",
+        "reqwest-websocket",
+    ),
 ];
 
-const PACKAGE: &str = "isosocket-bench-echo";
+pub const PACKAGE: &str = "isosocket-bench-echo";
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
 pub fn measure(options: &Options, clients: &[Client], log: &Path) -> Result<Vec<Size>, String> {
@@ -34,37 +88,73 @@ pub fn measure(options: &Options, clients: &[Client], log: &Path) -> Result<Vec<
     if !asked && (options.quick || some_asked) {
         return Ok(Vec::new());
     }
-    let mut sizes = vec![measure_one(None, log)?];
-    for name in CLIENTS {
-        if clients.iter().any(|client| client.id == *name) {
-            sizes.push(measure_one(Some(name), log)?);
-        }
-    }
-    Ok(sizes)
+    let programs = [&NOTHING].into_iter().chain(of(clients));
+    programs.map(|program| program.measure(log)).collect()
 }
 
-fn measure_one(client: Option<&str>, log: &Path) -> Result<Size, String> {
-    let name = client.unwrap_or("none");
-    let features = ["--package", PACKAGE, "--features", client.unwrap_or("")];
-    let build = cargo("build")
-        .args(["--release", "--target-dir", TARGET])
-        .args(features);
-    progress::run(&format!("building an echo with {name}"), &build, log, LIMIT)
+/// Whether nothing is asked for but sizes and builds, perhaps of certain clients.
+pub fn is_all(options: &Options) -> bool {
+    let is_word = |name: &&String| [plan::SIZE, plan::BUILD].contains(&name.as_str());
+    let (words, others): (Vec<_>, Vec<_>) = options.only.iter().partition(is_word);
+    let is_client = |name: &String| PROGRAMS.iter().any(|program| program.client == name);
+    !words.is_empty() && others.into_iter().all(is_client)
+}
+
+/// The clients that have programs, as the bench binary would list them.
+pub fn clients() -> Vec<Client> {
+    let mut clients: Vec<Client> = Vec::new();
+    for program in PROGRAMS {
+        if clients.iter().all(|client| client.id != program.client) {
+            clients.push(Client {
+                id: program.client.to_owned(),
+                name: program.client.to_owned(),
+                has_thread_each: false,
+                is_for_compression: false,
+            });
+        }
+    }
+    clients
+}
+
+/// The programs of these clients.
+pub fn of(clients: &[Client]) -> impl Iterator<Item = &'static Program> {
+    let is_wanted = |program: &&Program| clients.iter().any(|client| client.id == program.client);
+    PROGRAMS.iter().copied().filter(is_wanted)
+}
+
+impl Program {
+    /// Builds it in the shared target folder, and looks at what came of it.
+    pub fn measure(&self, log: &Path) -> Result<Size, String> {
+        let build = cargo("build")
+            .args(["--release", "--target-dir", TARGET])
+            .args(self.arguments());
+        progress::run(
+            &format!("building an echo with {}", self.name),
+            &build,
+            log,
+            LIMIT,
+        )
         .inspect_err(|_| progress::show_tail(log))?;
-    let binary = workspace::root().join(TARGET).join("release").join(PACKAGE);
-    let bytes = fs::metadata(&binary)
-        .map_err(|error| format!("there is no {PACKAGE}: {error}"))?
-        .len();
-    let tree = cargo("tree")
-        .args(["--edges", "normal", "--prefix", "none"])
-        .args(features)
-        .output(Duration::from_secs(60))
-        .ok_or("cargo tree failed")?;
-    Ok(Size {
-        client: name.to_owned(),
-        bytes,
-        crates: crates(&tree),
-    })
+        let binary = workspace::root().join(TARGET).join("release").join(PACKAGE);
+        let bytes = fs::metadata(&binary)
+            .map_err(|error| format!("there is no {PACKAGE}: {error}"))?
+            .len();
+        let tree = cargo("tree")
+            .args(["--edges", "normal,build", "--prefix", "none"])
+            .args(self.arguments())
+            .output(Duration::from_secs(60))
+            .ok_or("cargo tree failed")?;
+        Ok(Size {
+            name: self.name,
+            bytes,
+            crates: crates(&tree),
+        })
+    }
+
+    /// What cargo is given to work on it.
+    pub fn arguments(&self) -> [&'static str; 4] {
+        ["--package", PACKAGE, "--features", self.feature]
+    }
 }
 
 /// How many packages a tree names, without its root.
@@ -79,7 +169,22 @@ fn crates(tree: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::crates;
+    use super::{clients, crates, is_all};
+    use crate::Options;
+
+    #[test]
+    fn programs_alone_need_no_clients_build() {
+        let only = |names: &[&str]| Options {
+            only: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..Options::default()
+        };
+        assert!(is_all(&only(&["size", "build", "ewebsock"])));
+        for names in [&["size", "ping"][..], &["ewebsock"], &[]] {
+            assert!(!is_all(&only(names)), "{names:?}");
+        }
+        let ids: Vec<String> = clients().into_iter().map(|client| client.id).collect();
+        assert_eq!(ids[..2], ["isosocket", "ewebsock"]);
+    }
 
     #[test]
     fn a_crate_counts_once() {

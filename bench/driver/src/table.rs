@@ -14,6 +14,9 @@ pub fn render(results: &Results) -> String {
     if !results.sizes.is_empty() {
         size_table(&mut page, results);
     }
+    if !results.builds.is_empty() {
+        build_table(&mut page, results);
+    }
     page
 }
 
@@ -129,17 +132,30 @@ fn crowd_table(page: &mut String, results: &Results, steps: &[&StepResults]) {
 
 fn size_table(page: &mut String, results: &Results) {
     page.push_str(
-        "\n## A minimal echo program\n\nWithout TLS, thin LTO, one codegen unit, stripped; \
-         other crates in it.\n\n| client | size | crates |\n| --- | ---: | ---: |\n",
+        "\n## A minimal echo program\n\nThin LTO, one codegen unit, stripped; other crates that \
+         it takes to build it.\n\n| client | size | crates |\n| --- | ---: | ---: |\n",
     );
     for size in &results.sizes {
         let _ = writeln!(
             page,
             "| {} | {} kB | {} |",
-            size.client,
+            size.name,
             size.bytes / 1000,
             size.crates
         );
+    }
+}
+
+fn build_table(page: &mut String, results: &Results) {
+    page.push_str(
+        "\n## A cold build of it\n\nSeconds until the program is there, from nothing but the \
+         sources; the fastest of the rounds.\n\n| client | debug | release |\n\
+         | --- | ---: | ---: |\n",
+    );
+    let seconds = |rounds: &[f64]| rounds.iter().copied().fold(f64::INFINITY, f64::min);
+    for build in &results.builds {
+        let (debug, release) = (seconds(&build.debug), seconds(&build.release));
+        let _ = writeln!(page, "| {} | {debug:.1} s | {release:.1} s |", build.name);
     }
 }
 

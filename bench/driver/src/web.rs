@@ -233,6 +233,7 @@ fn measure(
             clients,
             steps: all_results,
             sizes: Vec::new(),
+            builds: Vec::new(),
         },
         memory,
     })

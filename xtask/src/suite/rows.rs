@@ -182,6 +182,7 @@ pub static HOSTS: &[Host] = &[
     .needs(threads::FOR_CHROMIUM)
     .engine(threads::FOR_CHROMIUM),
     Host::command("size", "wasm, sizes of pages", "size").needs(bench::FOR_SIZE),
+    Host::command("size-native", "native, size and crates", "size native"),
     Host::command("autobahn", "native, Autobahn Testsuite", "autobahn")
         .set(Set::More)
         .builds(&["build --release -p isosocket --example autobahn"])
