@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 /// Why a connection failed: see [`ErrorEvent::kind`](crate::ErrorEvent::kind).
 ///
@@ -133,6 +134,15 @@ pub(crate) struct Code(usize);
 /// for the text.
 const DROPPED: usize = 17;
 
+/// [`Timeout::Heartbeat`]: the peer did not answer, and the detail is the time that it had,
+/// in milliseconds; one more means seconds.
+const UNANSWERED: usize = 18;
+/// The same: the peer was silent for this time.
+const SILENT: usize = 20;
+
+/// What a detail has room for.
+const MOST: usize = usize::MAX >> 8;
+
 impl Code {
     pub(crate) const UNKNOWN: Code = Code::of(ErrorKind::Unknown);
 
@@ -162,9 +172,31 @@ impl Code {
 
     /// So many messages were dropped. A number that has no room is as large as there is.
     pub(crate) const fn dropped(count: usize) -> Self {
-        let most = usize::MAX >> 8;
-        let count = if count < most { count } else { most };
+        let count = if count < MOST { count } else { MOST };
         Code(DROPPED | count << 8)
+    }
+
+    /// A peer that did not answer within this time.
+    pub(crate) fn unanswered(time: Duration) -> Self {
+        Code::timed(UNANSWERED, time)
+    }
+
+    /// A peer that was silent for this time.
+    pub(crate) fn silent(time: Duration) -> Self {
+        Code::timed(SILENT, time)
+    }
+
+    fn timed(code: usize, time: Duration) -> Self {
+        let seconds = time.as_secs();
+        let milliseconds = seconds.saturating_mul(1_000);
+        let milliseconds = milliseconds.saturating_add(time.subsec_millis().into());
+        match usize::try_from(milliseconds) {
+            Ok(detail) if detail <= MOST => Code(code | detail << 8),
+            _ => {
+                let detail = usize::try_from(seconds).unwrap_or(MOST).min(MOST);
+                Code((code + 1) | detail << 8)
+            }
+        }
     }
 
     pub(crate) fn kind(self) -> ErrorKind {
@@ -196,24 +228,33 @@ impl Code {
             15 => ErrorKind::Forbidden,
             16 => ErrorKind::Aborted,
             DROPPED => ErrorKind::OutOfResources,
+            UNANSWERED..=21 => ErrorKind::TimedOut(Timeout::Heartbeat),
             _ => ErrorKind::Unknown,
         }
     }
 
     /// What it says of itself, if that is more than a kind.
     pub(crate) fn cause(&self) -> Option<&(dyn Error + 'static)> {
-        (self.0 & 0xff == DROPPED).then_some(self)
+        (self.0 & 0xff >= DROPPED).then_some(self)
     }
 }
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} messages were dropped: nobody listened, and more arrived than the backlog \
-             limit; listen earlier, or raise `backlog_limit`",
-            self.0 >> 8
-        )
+        let (code, detail) = (self.0 & 0xff, self.0 >> 8);
+        let time = match code {
+            UNANSWERED | SILENT => Duration::from_millis(detail as u64),
+            _ => Duration::from_secs(detail as u64),
+        };
+        match code {
+            DROPPED => write!(
+                f,
+                "{detail} messages were dropped: nobody listened, and more arrived than the \
+                 backlog limit; listen earlier, or raise `backlog_limit`"
+            ),
+            SILENT.. => write!(f, "the peer was silent for {time:?}"),
+            _ => write!(f, "the peer did not answer the heartbeat within {time:?}"),
+        }
     }
 }
 
@@ -328,6 +369,29 @@ mod tests {
         let cause = error.source().unwrap().to_string();
         assert!(cause.starts_with("300 messages were dropped: "), "{cause}");
         assert_eq!(Code::dropped(usize::MAX).0 >> 8, usize::MAX >> 8);
+    }
+
+    #[test]
+    fn a_dead_peer_is_told_with_its_time() {
+        let text = |code: Code| code.to_string();
+        let seconds = Duration::from_secs;
+        let unanswered = Code::unanswered(Duration::from_millis(1_500));
+        assert_eq!(
+            text(unanswered),
+            "the peer did not answer the heartbeat within 1.5s"
+        );
+        assert_eq!(text(Code::silent(seconds(5))), "the peer was silent for 5s");
+        let kind = ErrorKind::TimedOut(Timeout::Heartbeat);
+        assert_eq!(
+            (unanswered.kind(), unanswered.cause().is_some()),
+            (kind, true)
+        );
+        // In seconds, where milliseconds are too many.
+        let long = Code::timed(SILENT, Duration::MAX);
+        assert_eq!((long.kind(), long.0 & 0xff), (kind, SILENT + 1));
+        let text = text(Code(UNANSWERED + 1 | 86_400 << 8));
+        assert!(text.ends_with("within 86400s"), "{text}");
+        assert_eq!(Code(UNANSWERED + 1).kind(), kind);
     }
 
     #[test]

@@ -373,6 +373,20 @@ impl ErrorEvent {
         }
     }
 
+    /// The peer did not answer the heartbeat within this time.
+    pub(crate) fn unanswered(time: Duration) -> Self {
+        ErrorEvent {
+            what: What::Kind(Code::unanswered(time)),
+        }
+    }
+
+    /// The peer was silent for this time.
+    pub(crate) fn silent(time: Duration) -> Self {
+        ErrorEvent {
+            what: What::Kind(Code::silent(time)),
+        }
+    }
+
     /// Its cause, to be shown.
     pub(crate) fn cause(&self) -> Option<&(dyn Error + 'static)> {
         match &self.what {

@@ -4,7 +4,6 @@
 //! turn, and takes one. Invariant: it knows the socket weakly, so nothing is left of it
 //! when the socket ends.
 
-use std::fmt;
 use std::mem;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -17,8 +16,8 @@ use crate::delivery::Listener;
 use crate::socket::carrier::{HostOf, host};
 use crate::socket::shared::Shared;
 use crate::{
-    Data, ErrorEvent, ErrorKind, Event, Host, HostEvent, Link, Message, ReadyState, Subscription,
-    Timeout, Transport, Turn, WebSocket,
+    Data, ErrorEvent, Event, Host, HostEvent, Link, Message, ReadyState, Subscription, Transport,
+    Turn, WebSocket,
 };
 
 /// How often a peer that seems dead is looked at again before that is believed: what has
@@ -213,14 +212,13 @@ impl<T: Transport> Pulse<T> {
                 self.set_timer(&shared, timeout);
             }
             Verdict::Dead => {
-                let dead = match (self.rule, self.test()) {
-                    (Rule::Silence(time), _) => Dead::Silent(time),
-                    (Rule::Ask { timeout, .. }, None) => Dead::NoAnswer(timeout),
-                    (_, Some(limit)) => Dead::NoAnswer(limit),
+                let error = match (self.rule, self.test()) {
+                    (Rule::Silence(time), _) => ErrorEvent::silent(time),
+                    (Rule::Ask { timeout, .. }, None) => ErrorEvent::unanswered(timeout),
+                    (_, Some(limit)) => ErrorEvent::unanswered(limit),
                 };
                 self.end();
-                let kind = ErrorKind::TimedOut(Timeout::Heartbeat);
-                T::lose(turn, ErrorEvent::with_kind(kind, dead));
+                T::lose(turn, error);
             }
         }
     }
@@ -239,25 +237,3 @@ fn visit<T: Transport>(
         f(&pulse, &mut turn);
     }
 }
-
-/// Why the connection is held for dead.
-#[derive(Debug)]
-enum Dead {
-    /// It was asked, and gave no answer for so long.
-    NoAnswer(Duration),
-    /// It was silent for so long.
-    Silent(Duration),
-}
-
-impl fmt::Display for Dead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Dead::NoAnswer(time) => {
-                write!(f, "the peer did not answer the heartbeat within {time:?}")
-            }
-            Dead::Silent(time) => write!(f, "the peer was silent for {time:?}"),
-        }
-    }
-}
-
-impl std::error::Error for Dead {}

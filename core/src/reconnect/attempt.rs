@@ -1,6 +1,8 @@
 //! One attempt after another: connecting, and what becomes of it. All of it runs on the
 //! thread that takes turns.
 
+use std::error::Error as StdError;
+use std::fmt;
 use std::mem;
 use std::time::Duration;
 
@@ -35,7 +37,8 @@ pub(crate) fn begin<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
         Some(url) => connect(link, serial, reconnect.line(url)),
         None => match reconnect.hooks.ask.with(|ask| *ask) {
             Some(ask) => ask(link, serial),
-            None => fail(link, serial, "there is no provider to ask"),
+            // Whoever asks has a function that does.
+            None => fail_as(link, serial, ErrorEvent::unknown()),
         },
     }
 }
@@ -49,7 +52,7 @@ pub(super) fn connect<T: Transport>(
     let reconnect = link.transport();
     let line = match line {
         Ok(line) => line,
-        Err(error) => return fail(link, serial, error),
+        Err(error) => return fail(link, serial, NotMade(error)),
     };
     let before = {
         let mut state = reconnect.state();
@@ -61,6 +64,24 @@ pub(super) fn connect<T: Transport>(
     drop(before);
     line.start(Attempt::new(link.clone(), serial));
 }
+
+/// Why an attempt has no connection. Its `Debug` is its text: a page pays for showing a
+/// string with quotes, which it never does.
+struct NotMade(NewError);
+
+impl fmt::Display for NotMade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for NotMade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl StdError for NotMade {}
 
 /// An attempt failed before there was a connection.
 pub(super) fn fail<T: Transport>(
@@ -473,10 +494,12 @@ fn tell_to<T: Transport>(socket: &WebSocket<Reconnect<T>>) {
         let next = reconnect.state().course.next();
         let Some(told) = next else { return };
         log(socket.url(), &told.status);
-        for stream in &told.streams {
-            stream.announce();
+        if let Some(streams) = told.streams {
+            streams.announce();
         }
-        reconnect.hooks.listeners.call(socket, &told.status);
+        if let Some(listeners) = reconnect.hooks.listeners.get() {
+            listeners.call(socket, &told.status);
+        }
     }
 }
 

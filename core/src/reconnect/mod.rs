@@ -11,9 +11,11 @@
 
 mod asking;
 mod attempt;
+mod course;
 mod display;
 #[cfg(all(test, feature = "mock"))]
 mod leaks;
+mod listeners;
 mod next;
 mod options;
 mod policy;

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use super::asking;
 use super::attempt;
+use super::course::StatusQueue;
+use super::listeners::{Listeners, StatusHandler};
 use super::policy::Policy;
-use super::status::{Listeners, StatusHandler, StatusQueue};
 use super::transport::Phase;
 use super::{Loss, NextAttempt, Reconnect, Retry, Status, Statuses};
 use crate::base::guard::Owned;
@@ -558,7 +559,15 @@ impl<T: Transport> WebSocket<Reconnect<T>> {
     where
         F: FnMut(&Self, &Status) + MaybeSend + 'static,
     {
-        let live = self.reconnect().hooks.listeners.bind(boxed(handler));
+        let reconnect = self.reconnect();
+        let listeners = &reconnect.hooks.listeners;
+        let live = listeners.bind(boxed(handler));
+        // Whoever reports the last status looks for handlers after that, so one of the two
+        // drops this one.
+        let has_ended = reconnect.state().course.has_ended();
+        if let Some(listeners) = listeners.get().filter(|_| has_ended) {
+            listeners.end();
+        }
         let socket = self.downgrade();
         Binding { live, socket }
     }

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use super::asking::Asking;
 use super::attempt;
+use super::course::Course;
 use super::next::NextAttempt;
 use super::options::{Hooks, Opening, ReconnectOptions};
 use super::policy::{Loss, Policy};
 use super::queue::Queue;
-use super::status::{Course, Status};
+use super::status::Status;
 use super::waking;
 use crate::base::maybe_send::Lock;
 use crate::socket::carrier::{HostOf, host, supported};
@@ -424,7 +425,9 @@ impl<T: Transport> Transport for Reconnect<T> {
     fn schedule(&self, link: Link<Self>) {
         self.host.soon(move || {
             drop(link.turn());
-            link.transport().hooks.listeners.drop_unbound();
+            if let Some(listeners) = link.transport().hooks.listeners.get() {
+                listeners.drop_unbound();
+            }
         });
     }
 
@@ -495,7 +498,9 @@ impl<T: Transport> Transport for Reconnect<T> {
     fn detach(&self) {
         // Whoever listens for statuses or events still hears of the end. Then everything
         // is dropped.
-        if self.hooks.listeners.are_there() || self.state().course.is_watched() {
+        let listeners = self.hooks.listeners.get();
+        let are_there = listeners.is_some_and(|listeners| listeners.are_there());
+        if are_there || self.state().course.is_watched() {
             return;
         }
         let line = self.state().phase.line().cloned();

@@ -234,11 +234,11 @@ impl<T: Transport> Turn<T> {
 
     #[cold]
     fn warn_of_pause(&self, limit: usize) {
-        let url = without_secrets(self.socket.url());
         logging(|| {
             log::warn!(
-                "{url}: reading stopped, for handlers too: a stream of its events holds more than \
-                 {limit} bytes that nobody reads; read it, drop it, or await closed() instead"
+                "{}: reading stopped, for handlers too: a stream of its events holds more than \
+                 {limit} bytes that nobody reads; read it, drop it, or await closed() instead",
+                without_secrets(self.socket.url())
             );
         });
     }
