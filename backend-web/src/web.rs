@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
 
 use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, SyntaxError, Transport};
 
@@ -39,6 +40,16 @@ impl Transport for Web {
 
     // Browsers keep it to themselves.
     const TELLS_REFUSALS: bool = false;
+
+    fn plain() -> Option<&'static AtomicBool> {
+        static PLAIN: AtomicBool = AtomicBool::new(false);
+        Some(&PLAIN)
+    }
+
+    fn inner() -> Option<&'static AtomicBool> {
+        static INNER: AtomicBool = AtomicBool::new(false);
+        Some(&INNER)
+    }
 
     fn host() -> WebHost {
         WebHost::default()

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
@@ -443,6 +443,12 @@ impl<T: Transport> Transport for Reconnect<T> {
         if let Some(line) = line {
             line.carrier().resume();
         }
+    }
+
+    fn inner() -> Option<&'static AtomicBool> {
+        // Of all kinds of sockets that connect again.
+        static INNER: AtomicBool = AtomicBool::new(false);
+        Some(&INNER)
     }
 
     fn set_pings(options: &mut Self::Options, times: Option<(Duration, Duration)>) -> bool {

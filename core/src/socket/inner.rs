@@ -13,6 +13,7 @@ use crate::delivery::bind::ListenerOwner;
 use crate::delivery::relay::Relay;
 use crate::socket::carrier::{Carrier, supported};
 use crate::socket::shared::Shared;
+use crate::socket::uses::use_inner;
 use crate::wake::Outer;
 use crate::{Link, NewError, Request, Transport, Turn};
 
@@ -25,6 +26,7 @@ impl<T: Transport> InnerConnection<T> {
         if !supported::<T>() {
             return Err(NewError::NotSupported);
         }
+        use_inner::<T>();
         let (carrier, url) = Carrier::new(request)?;
         // Nobody asks the inner socket for its own URL or limit.
         let shared = Shared::new(carrier, String::new(), None, Vec::new());

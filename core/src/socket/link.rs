@@ -15,6 +15,7 @@ use crate::delivery::{Delivery, has_first};
 use crate::socket::machine::{Decision, Input, step};
 use crate::socket::request::without_secrets;
 use crate::socket::shared::Shared;
+use crate::socket::uses::{is_inner, is_plain};
 use crate::{CloseEvent, ErrorEvent, Event, Message, ReadyState, Report, Transport, WebSocket};
 
 /// A backend's end of a socket. See [`Transport`] for the contract.
@@ -125,7 +126,8 @@ impl<T: Transport> Turn<T> {
     pub fn message_in(&mut self, event: &mut Event) {
         self.check_mail();
         // A message never changes the state, so there is nothing to swap.
-        if let (_, Decision::DeliverMessage) = step(self.socket.ready_state(), Input::Message) {
+        let (_, decision) = step(self.socket.ready_state(), Input::Message);
+        if is_plain::<T>() && decision == Decision::DeliverMessage {
             self.socket.shared.counts.add_received(|| match event {
                 Event::Message(message) => message.len(),
                 _ => 0,
@@ -143,6 +145,9 @@ impl<T: Transport> Turn<T> {
         self.check_mail();
         if self.relay().is_some() {
             return self.pass_on(report);
+        }
+        if !is_plain::<T>() {
+            return;
         }
         let shared = &*self.socket.shared;
         self.changed |= !matches!(report, Report::Message(_));
@@ -192,7 +197,11 @@ impl<T: Transport> Turn<T> {
     }
 
     /// The relay, if this is a connection inside another transport.
+    #[inline(always)]
     fn relay(&mut self) -> Option<&mut dyn Relay> {
+        if !is_inner::<T>() {
+            return None;
+        }
         Some(&mut **self.delivery.as_mut()?.relay.as_mut()?)
     }
 
@@ -221,7 +230,7 @@ impl<T: Transport> Turn<T> {
         if let Some(relay) = self.relay() {
             return relay.is_backlogged(limit);
         }
-        let Some(delivery) = &mut self.delivery else {
+        let Some(delivery) = self.delivery.as_mut().filter(|_| is_plain::<T>()) else {
             return false;
         };
         delivery.flush();
@@ -303,6 +312,14 @@ impl<T: Transport> Turn<T> {
             return;
         };
         while shared.dirty.swap(false, Ordering::SeqCst) {
+            if !is_plain::<T>() {
+                // Nobody binds anything to it.
+                if shared.abandoned.load(Ordering::Acquire) {
+                    delivery.drop_relay();
+                    shared.carrier.detach();
+                }
+                continue;
+            }
             // A handler may have dropped the last handle but this turn's own:
             // that counts at once, and not when the turn ends (S60, S102).
             if shared.handles.load(Ordering::Acquire) == 1 {
@@ -327,6 +344,9 @@ impl<T: Transport> Turn<T> {
         let Some(delivery) = &mut self.delivery else {
             return true;
         };
+        if !is_plain::<T>() {
+            return true;
+        }
         let shared = &self.socket.shared;
         // After `Close` no handler can be called again but for what waits.
         if shared.state() == ReadyState::Closed {

@@ -11,6 +11,7 @@ pub(crate) mod shared;
 pub(crate) mod stats;
 pub(crate) mod transport;
 pub(crate) mod unsupported;
+pub(crate) mod uses;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -22,6 +23,7 @@ use crate::delivery::bind::ListenerOwner;
 use crate::delivery::{Keeps, Letter, Listener, Mail, Slot};
 use crate::socket::carrier::Carrier;
 use crate::socket::shared::{Limits, Shared};
+use crate::socket::uses::{is_plain, use_plain};
 use crate::wake::Place;
 use crate::{
     Bind, Binding, CloseError, CloseEvent, Data, Event, EventKind, Link, MaybeSend, NewError,
@@ -68,6 +70,7 @@ impl<T: Transport> WebSocket<T> {
         request: Request<T::Options>,
         handlers: Mail<Self>,
     ) -> Result<Self, NewError> {
+        use_plain::<T>();
         let limits = Limits::of(&request.options);
         let (carrier, url) = Carrier::new(request)?;
         let shared = Arc::new(Shared::new(carrier, url, limits, handlers));
@@ -407,7 +410,7 @@ impl<T: Transport> Clone for WebSocket<T> {
 impl<T: Transport> Drop for WebSocket<T> {
     fn drop(&mut self) {
         match self.shared.handles.fetch_sub(1, Ordering::AcqRel) {
-            1 => self.shared.abandon(),
+            1 if is_plain::<T>() => self.shared.abandon(),
             // The other may be a turn's own, which then looks at once.
             2 if self.shared.in_turn.load(Ordering::Relaxed) => {
                 self.shared.dirty.store(true, Ordering::SeqCst);

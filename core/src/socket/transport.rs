@@ -1,5 +1,6 @@
 //! The contract between core and a backend.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::{
@@ -213,6 +214,22 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// Nobody listens any more. The transport drops the link now, and finishes the
     /// closing handshake by itself.
     fn detach(&self);
+
+    /// A flag of this transport alone, which core sets before there is a socket of it. A
+    /// backend for pages has one, so that a page is spared the code for sockets if it has
+    /// connections of this transport only inside another one.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn plain() -> Option<&'static AtomicBool> {
+        None
+    }
+
+    /// The same for connections inside another transport.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn inner() -> Option<&'static AtomicBool> {
+        None
+    }
 
     // The rest serves heartbeats. A transport of one's own needs none of it.
 
