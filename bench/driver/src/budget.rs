@@ -24,25 +24,25 @@ const BUDGETS: &[Budget] = &[
     Budget {
         id: "isosocket",
         name: "handlers",
-        most: 19_600,
+        most: 19_500,
         goal: 14_500,
     },
     Budget {
         id: "isosocket-close",
         name: "handlers_close_and_errors",
-        most: 21_800,
+        most: 21_750,
         goal: 16_500,
     },
     Budget {
         id: "isosocket-stream",
         name: "stream",
-        most: 23_450,
+        most: 23_350,
         goal: 19_000,
     },
     Budget {
         id: "isosocket-reconnecting",
         name: "reconnecting_with_a_heartbeat",
-        most: 36_750,
+        most: 31_900,
         goal: 25_000,
     },
 ];
