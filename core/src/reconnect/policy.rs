@@ -209,8 +209,8 @@ impl Policy {
         let parts = (random >> 32) + 1;
         let seconds = bound.as_secs();
         let (high, low) = (seconds >> 32, seconds & 0xffff_ffff);
-        let whole = high * parts + (low * parts >> 32);
-        let rest = low * parts & 0xffff_ffff;
+        let whole = high * parts + ((low * parts) >> 32);
+        let rest = (low * parts) & 0xffff_ffff;
         let rest = (rest * 1_000_000_000 + u64::from(bound.subsec_nanos()) * parts) >> 32;
         Duration::from_secs(whole).saturating_add(Duration::from_nanos(rest))
     }
