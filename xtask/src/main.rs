@@ -11,7 +11,7 @@ mod tidy;
 
 use std::process::ExitCode;
 
-use commands::{autobahn, bench, demo, parity, release, servers, simulate, threads};
+use commands::{autobahn, bench, demo, parity, release, servers, simulate, standins, threads};
 use xtask_kit::{browser, run, tools};
 
 const USAGE: &str = "\
@@ -70,6 +70,10 @@ Usage: cargo xtask COMMAND
         Run the whole client in simulated time, against a model of a network and a
         peer. One seed is one run; `--replay` prints everything that happens in one.
 
+  standins [--install] [FILTER]
+        Run the web backend in Node on stand-ins for WebSocket that are not ours: ws,
+        websocket, jsdom, mock-socket, MSW and Playwright.
+
   threads node|chromium [--install] [FILTER]
         Run the cases of sockets that are used from two threads, on wasm with
         atomics. Needs one certain nightly, and builds its standard library.
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
         Some("servers") => servers::main(&rest),
         Some("size") => bench::main("size", &rest),
         Some("simulate") => simulate::main(&rest),
+        Some("standins") => standins::main(&rest),
         Some("threads") => threads::main(&rest),
         Some("release") => release::main(&rest),
         Some("tidy") => tidy::main(&rest),

@@ -81,27 +81,27 @@ const PAGES: [&Page; 5] = [&ENGLISH, &FRENCH, &SPANISH, &PORTUGUESE, &OLDER];
 /// The page whose browser has no WebSocket, for any browser that has one.
 const WITHOUT: &str = "without-websocket.html";
 
-pub(super) fn english(browser: &Browser, place: &Place) -> Result<(), String> {
+pub(super) fn english(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     clicks_and_keys(browser, place, &ENGLISH)
 }
 
-pub(super) fn french(browser: &Browser, place: &Place) -> Result<(), String> {
+pub(super) fn french(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     clicks_and_keys(browser, place, &FRENCH)
 }
 
-pub(super) fn spanish(browser: &Browser, place: &Place) -> Result<(), String> {
+pub(super) fn spanish(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     clicks_and_keys(browser, place, &SPANISH)
 }
 
-pub(super) fn portuguese(browser: &Browser, place: &Place) -> Result<(), String> {
+pub(super) fn portuguese(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     clicks_and_keys(browser, place, &PORTUGUESE)
 }
 
-pub(super) fn older(browser: &Browser, place: &Place) -> Result<(), String> {
+pub(super) fn older(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     clicks_and_keys(browser, place, &OLDER)
 }
 
-fn clicks_and_keys(browser: &Browser, place: &Place, page: &Page) -> Result<(), String> {
+fn clicks_and_keys(browser: &Browser, place: &Place<'_>, page: &Page) -> Result<(), String> {
     load(browser, place, page, DESKTOP)?;
     texts(browser, page)?;
     buttons(browser, page, "at first", true, false)?;
@@ -210,7 +210,7 @@ fn the_log_is(browser: &Browser, wanted: &str) -> Result<(), String> {
 }
 
 /// Follows each link of the language switch, from the first page.
-pub(super) fn switch(browser: &Browser, place: &Place) -> Result<(), String> {
+pub(super) fn switch(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     load(browser, place, &ENGLISH, DESKTOP)?;
     for (index, page) in PAGES.iter().enumerate().rev() {
         let link = format!("document.querySelectorAll('#languages a')[{index}]");
@@ -227,7 +227,7 @@ pub(super) fn switch(browser: &Browser, place: &Place) -> Result<(), String> {
 }
 
 /// Without `?lang=` the browser's first language that there is.
-pub(super) fn preference(browser: &Browser, place: &Place) -> Result<(), String> {
+pub(super) fn preference(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     let languages = browser.script("return navigator.languages.join()")?;
     for (query, page) in [
         ("", &SPANISH),
@@ -244,7 +244,7 @@ pub(super) fn preference(browser: &Browser, place: &Place) -> Result<(), String>
 
 /// Each page says that there is no WebSocket, and shows the constructor's
 /// error as it is.
-pub(super) fn unsupported(browser: &Browser, place: &Place) -> Result<(), String> {
+pub(super) fn unsupported(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     for page in PAGES {
         let address = format!("{}{WITHOUT}?{}", place.site, page.query);
         load_at(browser, place, &address, DESKTOP)?;
@@ -274,7 +274,7 @@ pub fn add_page_without_websocket(folder: &Path) -> Result<(), String> {
 }
 
 /// Pictures of each page, which axe and a phone's width have to pass as well.
-pub(super) fn looks(browser: &Browser, place: &Place) -> Result<(), String> {
+pub(super) fn looks(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     for page in PAGES {
         let name = page.query.replace(['=', '&'], "-");
         for (scheme, width, size) in [
@@ -317,7 +317,7 @@ fn fits(browser: &Browser) -> Result<(), String> {
 }
 
 /// What axe-core finds, which must be nothing.
-fn axe(browser: &Browser, place: &Place) -> Result<(), String> {
+fn axe(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     browser.script(&format!("{}; window.axe = window.axe ?? axe", place.axe))?;
     let run = "return axe.run().then((found) => found.violations.map((it) =>
         `${it.id}: ${it.nodes.map((node) => node.html).join(', ')}`))";
@@ -380,7 +380,7 @@ fn equal<T: PartialEq<str> + std::fmt::Debug + ?Sized>(
     )
 }
 
-fn load(browser: &Browser, place: &Place, page: &Page, size: (u32, u32)) -> Result<(), String> {
+fn load(browser: &Browser, place: &Place<'_>, page: &Page, size: (u32, u32)) -> Result<(), String> {
     load_at(
         browser,
         place,

@@ -92,7 +92,7 @@ struct Held {
 
 /// The program's memory, its timers, and the browser's listeners and sockets
 /// are after a thousand sockets what they were after the first hundred (S102).
-pub(super) fn thousand(browser: &Browser, place: &Place) -> Result<(), String> {
+pub(super) fn thousand(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     let script = json!({ "source": WATCH });
     let added = browser.devtools("Page.addScriptToEvaluateOnNewDocument", &script)?;
     load(browser, place, DESKTOP)?;

@@ -1,10 +1,12 @@
-//! The demo's pages, used in a real browser as a person uses them.
+//! Pages in a real browser: the demo's, used as a person uses them, and pages in unusual
+//! situations.
 //!
 //! Invariant: a case loads its page again and depends on no other case. Who built and
 //! serves the pages is not known here.
 
 mod languages;
 mod leaks;
+mod situations;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -33,7 +35,7 @@ const PREFERRED: &str = "de-AT,es-MX,fr";
 /// A state is reached within this, also on a busy machine.
 const STATE_LIMIT: Duration = Duration::from_secs(20);
 
-type Case = fn(&Browser, &Place) -> Result<(), String>;
+type Case = fn(&Browser, &Place<'_>) -> Result<(), String>;
 
 /// The cases for every browser.
 const CASES: &[(&str, Case)] = &[
@@ -71,7 +73,7 @@ const CHROMIUM_CASES: &[(&str, Case)] = &[
 ];
 
 /// Where things are during a run.
-struct Place {
+struct Place<'a> {
     /// The folder that is served; `/` is the page.
     site: String,
     /// The page in English.
@@ -81,29 +83,46 @@ struct Place {
     axe: String,
     /// Whether the browser has Chromium's DevTools.
     devtools: bool,
+    servers: &'a Servers<'a>,
 }
 
-/// Runs the cases in a browser, with the pages at `site` (`http://HOST:PORT/`) and the
-/// scripted peer at `peer` (`HOST:PORT`). Writes to the log what libtest would: a line for
-/// each case and a result line.
+/// Who serves what a run needs.
+#[allow(missing_debug_implementations, reason = "it has a function")]
+pub struct Servers<'a> {
+    /// The demo's pages: `http://HOST:PORT/`.
+    pub demo: String,
+    /// The pages in unusual situations: `http://HOST:PORT/`.
+    pub pages: String,
+    /// The same by `https:`.
+    pub secure: String,
+    /// The scripted peer: `HOST:PORT`.
+    pub peer: &'a str,
+    /// Its echo over TLS, as a URL.
+    pub secure_echo: String,
+    /// What it saw of the connection with an id, once that has ended, as JSON.
+    pub record: &'a dyn Fn(&str) -> String,
+}
+
+/// Runs the cases in a browser. Writes to the log what libtest would: a line for each case
+/// and a result line.
 ///
 /// # Errors
 /// If the cases could not be run, or did not end; failed cases are only counted.
 pub fn run(
     engine: Engine,
-    site: &str,
-    peer: &str,
+    servers: &Servers<'_>,
     axe: &Path,
     filter: Option<&str>,
     log: &Path,
 ) -> Result<(), String> {
     let axe = fs::read_to_string(axe).map_err(|error| format!("cannot read axe-core: {error}"))?;
     let place = Place {
-        page: format!("{site}?lang=en"),
-        site: site.to_owned(),
-        refusing: format!("ws://{peer}/refuse/403"),
+        page: format!("{}?lang=en", servers.demo),
+        site: servers.demo.clone(),
+        refusing: format!("ws://{}/refuse/403", servers.peer),
         axe,
         devtools: matches!(engine, Engine::Chromium(_)),
+        servers,
     };
     let (browser, more) = match engine {
         Engine::Chromium(driver) => (Browser::start(&driver, chromium(), log)?, CHROMIUM_CASES),
@@ -115,11 +134,11 @@ pub fn run(
         .map_err(|error| format!("cannot open the log: {error}"))?;
     let start = Instant::now();
     let (mut passed, mut failed) = (0, 0);
-    for (name, case) in CASES.iter().chain(more) {
+    for (name, case) in CASES.iter().chain(situations::CASES).chain(more) {
         if filter.is_some_and(|filter| !name.contains(filter)) {
             continue;
         }
-        eprintln!("the demo's pages: {name} ..");
+        eprintln!("pages: {name} ..");
         let line = match case(&browser, &place) {
             Ok(()) => {
                 passed += 1;
@@ -152,6 +171,7 @@ fn chromium() -> serde_json::Value {
     ];
     json!({
         "browserName": "chrome",
+        "acceptInsecureCerts": true,
         "goog:chromeOptions": { "args": arguments },
     })
 }
@@ -159,6 +179,7 @@ fn chromium() -> serde_json::Value {
 fn firefox() -> serde_json::Value {
     json!({
         "browserName": "firefox",
+        "acceptInsecureCerts": true,
         "moz:firefoxOptions": {
             "args": ["-headless"],
             "prefs": {
@@ -170,7 +191,7 @@ fn firefox() -> serde_json::Value {
     })
 }
 
-fn conversation(browser: &Browser, place: &Place) -> Result<(), String> {
+fn conversation(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     load(browser, place, DESKTOP)?;
     expect_buttons(browser, "at first", [true, false, false])?;
     open(browser)?;
@@ -185,7 +206,7 @@ fn conversation(browser: &Browser, place: &Place) -> Result<(), String> {
     expect_buttons(browser, "after the close", [true, false, false])
 }
 
-fn again(browser: &Browser, place: &Place) -> Result<(), String> {
+fn again(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     load(browser, place, DESKTOP)?;
     for round in ["first round", "second round"] {
         open(browser)?;
@@ -197,7 +218,7 @@ fn again(browser: &Browser, place: &Place) -> Result<(), String> {
     Ok(())
 }
 
-fn refused(browser: &Browser, place: &Place) -> Result<(), String> {
+fn refused(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     load(browser, place, DESKTOP)?;
     browser.type_into("url", &place.refusing)?;
     browser.click("open")?;
@@ -215,7 +236,7 @@ fn refused(browser: &Browser, place: &Place) -> Result<(), String> {
     expect_buttons(browser, "after the refusal", [true, false, false])
 }
 
-fn malformed(browser: &Browser, place: &Place) -> Result<(), String> {
+fn malformed(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     load(browser, place, DESKTOP)?;
     browser.type_into("url", "ftp://example.org/")?;
     browser.click("open")?;
@@ -225,7 +246,7 @@ fn malformed(browser: &Browser, place: &Place) -> Result<(), String> {
     expect_buttons(browser, "after a bad address", [true, false, false])
 }
 
-fn phone(browser: &Browser, place: &Place) -> Result<(), String> {
+fn phone(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     load(browser, place, PHONE)?;
     open(browser)?;
     say(browser, "hello from a phone")?;
@@ -241,14 +262,14 @@ fn phone(browser: &Browser, place: &Place) -> Result<(), String> {
 }
 
 /// Loads the page in a window of a size, and waits until its program runs.
-fn load(browser: &Browser, place: &Place, size: (u32, u32)) -> Result<(), String> {
+fn load(browser: &Browser, place: &Place<'_>, size: (u32, u32)) -> Result<(), String> {
     load_at(browser, place, &place.page, size)
 }
 
 /// The same for any of the pages.
 fn load_at(
     browser: &Browser,
-    place: &Place,
+    place: &Place<'_>,
     address: &str,
     (width, height): (u32, u32),
 ) -> Result<(), String> {

@@ -24,6 +24,8 @@ mod session;
 mod tls;
 mod wire;
 
+pub use tls::TlsAcceptor;
+
 /// Receives each line that a client sends to `/report`: first the `from=` of
 /// the client's query (empty if it has none), then the line.
 pub type ReportHandler = Box<dyn Fn(&str, &str) + Send + Sync>;
@@ -122,6 +124,15 @@ impl Peer {
     /// The certificate of the CA, as DER.
     pub fn ca_der(&self) -> &[u8] {
         self.ca.der()
+    }
+
+    /// TLS with the good certificate, for another server.
+    ///
+    /// # Errors
+    ///
+    /// If the certificate cannot be made.
+    pub fn tls_acceptor(&self) -> io::Result<TlsAcceptor> {
+        TlsAcceptor::new(&self.ca)
     }
 
     /// What `/record` would answer: waits up to `wait` until at least `count`

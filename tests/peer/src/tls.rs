@@ -3,6 +3,7 @@
 //! Invariant: the CA's key never leaves this module but for its own file.
 
 use std::io;
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,10 +12,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, date_time_ymd,
 };
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -113,6 +114,28 @@ impl Ca {
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
         Ok(Arc::new(config))
+    }
+}
+
+/// The server's side of TLS, with the good certificate, for servers that are not the
+/// peer: a page that comes by `https:`, for example.
+#[derive(Clone, Debug)]
+pub struct TlsAcceptor(Arc<ServerConfig>);
+
+impl TlsAcceptor {
+    pub(crate) fn new(ca: &Ca) -> io::Result<TlsAcceptor> {
+        let [good, ..] = ca.server_configs().map_err(io::Error::other)?;
+        Ok(TlsAcceptor(good))
+    }
+
+    /// A stream over a connection. The handshake is made by the first read.
+    ///
+    /// # Errors
+    ///
+    /// If there is no randomness to be had.
+    pub fn accept(&self, tcp: TcpStream) -> io::Result<impl io::Read + io::Write + use<>> {
+        let session = ServerConnection::new(self.0.clone()).map_err(io::Error::other)?;
+        Ok(StreamOwned::new(session, tcp))
     }
 }
 

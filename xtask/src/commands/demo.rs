@@ -8,10 +8,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
 
 use crate::browser::http;
-use crate::run::Invocation;
 use crate::run::{progress, workspace};
 use crate::suite::{build, peer};
 use crate::tools;
@@ -21,8 +19,6 @@ const PAGE: &str = "facade/examples/page/static";
 
 /// The port of the page unless `--port` says otherwise.
 const PORT: u16 = 8080;
-
-const BUILD_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 pub fn main(arguments: &[String]) -> Result<bool, String> {
     let options = parse(arguments)?;
@@ -56,24 +52,7 @@ pub fn folder() -> Result<PathBuf, String> {
 pub fn build(wasm_bindgen: &Path, log: &Path) -> Result<PathBuf, String> {
     let module = build::example("page", log)?;
     let folder = folder()?;
-    let bind = Invocation::new(wasm_bindgen)
-        .args([
-            "--target",
-            "web",
-            "--no-typescript",
-            "--out-name",
-            "page",
-            "--out-dir",
-        ])
-        .arg(&folder)
-        .arg(&module);
-    progress::run("binding the example", &bind, log, BUILD_LIMIT)?;
-    let page = workspace::root().join(PAGE);
-    let files = fs::read_dir(&page).map_err(|error| format!("cannot read {PAGE}: {error}"))?;
-    for file in files.flatten().filter(|file| file.path().is_file()) {
-        fs::copy(file.path(), folder.join(file.file_name()))
-            .map_err(|error| format!("cannot copy {}: {error}", file.path().display()))?;
-    }
+    build::bind(wasm_bindgen, &module, "page", PAGE, &folder, log)?;
     Ok(folder)
 }
 

@@ -1,12 +1,14 @@
 //! The commands that build or run one thing each. A row of test-all may be one of them.
 //!
-//! A command uses the kit; none uses another but for the demo's pages.
+//! A command uses the kit; none uses another but for pages and their server.
 
 pub mod autobahn;
 pub mod bench;
 pub mod demo;
+pub mod pages;
 pub mod parity;
 pub mod release;
 pub mod servers;
 pub mod simulate;
+pub mod standins;
 pub mod threads;

@@ -14,7 +14,7 @@ use crate::browser::http;
 use crate::browser::webdriver::{Browser, wait_until};
 use crate::run::Invocation;
 use crate::run::{progress, workspace};
-use crate::suite::peer;
+use crate::suite::{build, peer};
 use crate::tools::{CHROMIUM, NIGHTLY, NODE, Tool, WASM_BINDGEN, WASM_TRIPLE};
 
 /// What the rows in test-all need.
@@ -59,7 +59,7 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
             (peer.address.clone(), Some(peer))
         }
     };
-    let built = build(&address, install, &log).inspect_err(|_| progress::show_tail(&log));
+    let built = build_module(&address, install, &log).inspect_err(|_| progress::show_tail(&log));
     let folder = built?;
     let printed = match name {
         "node" => in_node(&folder, filter, install, &log)?,
@@ -71,13 +71,10 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
 }
 
 /// Builds and binds the module; gives the folder where all is.
-fn build(peer: &str, install: bool, log: &Path) -> Result<PathBuf, String> {
+fn build_module(peer: &str, install: bool, log: &Path) -> Result<PathBuf, String> {
     let cargo = NIGHTLY.provide(install)?;
     let wasm_bindgen = WASM_BINDGEN.provide(install)?;
-    let command = Invocation::new(&cargo)
-        .env("RUSTC", cargo.with_file_name("rustc"))
-        .env("RUSTFLAGS", RUSTFLAGS)
-        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+    let command = build::nightly(&cargo, RUSTFLAGS)
         .env("ISOSOCKET_PEER", peer)
         .args(["build", "-p", "isosocket-threads", "--target", WASM_TRIPLE])
         .args(["-Zbuild-std=std,panic_abort", "--target-dir"])
@@ -89,18 +86,7 @@ fn build(peer: &str, install: bool, log: &Path) -> Result<PathBuf, String> {
         .join(WASM_TRIPLE)
         .join("debug/isosocket_threads.wasm");
     let folder = workspace::folder(FOLDER)?;
-    let bind = Invocation::new(wasm_bindgen)
-        .args(["--target", "web", "--no-typescript"])
-        .args(["--out-name", "program", "--out-dir"])
-        .arg(&folder)
-        .arg(&module);
-    progress::run("binding it", &bind, log, BUILD_LIMIT)?;
-    let scripts = fs::read_dir(workspace::root().join(SCRIPTS))
-        .map_err(|error| format!("cannot read {SCRIPTS}: {error}"))?;
-    for file in scripts.flatten() {
-        fs::copy(file.path(), folder.join(file.file_name()))
-            .map_err(|error| format!("cannot copy {}: {error}", file.path().display()))?;
-    }
+    build::bind(&wasm_bindgen, &module, "program", SCRIPTS, &folder, log)?;
     Ok(folder)
 }
 

@@ -91,6 +91,65 @@ pub fn example(name: &str, log: &Path) -> Result<PathBuf, String> {
     module.ok_or_else(|| format!("cargo built no example `{name}` for wasm"))
 }
 
+/// Builds a library of ours for wasm, which scripts call, and returns its module.
+///
+/// # Errors
+/// One line; the compiler's output is in the log.
+pub fn library(package: &str, log: &Path) -> Result<PathBuf, String> {
+    let command = Invocation::cargo()
+        .args(["build", "-p", package])
+        .args(["--target", WASM_TRIPLE]);
+    let messages = messages("building a module for wasm", package, command, log)?;
+    let name = package.replace('-', "_");
+    // A library is no executable.
+    let files = artifacts(&messages)
+        .filter(|artifact| artifact["target"]["name"] == *name)
+        .filter_map(|artifact| artifact["filenames"].as_array().cloned())
+        .flatten();
+    let mut files = files.filter_map(|file| file.as_str().map(PathBuf::from));
+    files
+        .find(|file| {
+            file.extension()
+                .is_some_and(|extension| extension == "wasm")
+        })
+        .ok_or_else(|| format!("cargo built no module of `{package}`"))
+}
+
+/// Binds a module for hosts that load it by `init`, and puts scripts beside it.
+///
+/// # Errors
+/// One line; the rest is in the log.
+pub fn bind(
+    wasm_bindgen: &Path,
+    module: &Path,
+    name: &str,
+    scripts: &str,
+    folder: &Path,
+    log: &Path,
+) -> Result<(), String> {
+    let bind = Invocation::new(wasm_bindgen)
+        .args(["--target", "web", "--no-typescript"])
+        .args(["--out-name", name, "--out-dir"])
+        .arg(folder)
+        .arg(module);
+    progress::run("binding it", &bind, log, LIMIT)?;
+    let files = fs::read_dir(workspace::root().join(scripts))
+        .map_err(|error| format!("cannot read {scripts}: {error}"))?;
+    for file in files.flatten().filter(|file| file.path().is_file()) {
+        fs::copy(file.path(), folder.join(file.file_name()))
+            .map_err(|error| format!("cannot copy {}: {error}", file.path().display()))?;
+    }
+    Ok(())
+}
+
+/// A command of the pinned nightly, for builds with a standard library of their own.
+pub fn nightly(cargo: &Path, flags: &str) -> Invocation {
+    Invocation::new(cargo)
+        .env("RUSTC", cargo.with_file_name("rustc"))
+        .env("RUSTFLAGS", flags)
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+}
+
 /// Runs a cargo command and returns its messages.
 fn messages(title: &str, name: &str, command: Invocation, log: &Path) -> Result<String, String> {
     let file = workspace::output()?.join(format!("build-{name}.json"));
@@ -99,6 +158,14 @@ fn messages(title: &str, name: &str, command: Invocation, log: &Path) -> Result<
         .stdout_to(&file);
     progress::run(title, &command, log, LIMIT)?;
     fs::read_to_string(&file).map_err(|error| format!("cannot read cargo's messages: {error}"))
+}
+
+/// Cargo's messages about what it built.
+fn artifacts(messages: &str) -> impl Iterator<Item = Value> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact")
 }
 
 /// The executables among cargo's artifact messages that are wanted.
@@ -118,10 +185,8 @@ fn executables(messages: &str, wanted: impl Fn(&Value) -> bool) -> Vec<Binary> {
             package: package.to_owned(),
         })
     };
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["reason"] == "compiler-artifact" && wanted(message))
+    artifacts(messages)
+        .filter(wanted)
         .filter_map(binary)
         .collect()
 }

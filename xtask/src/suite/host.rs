@@ -52,7 +52,7 @@ pub enum Kind {
     },
     /// A command of xtask, which prints lines like those of a test.
     Command(&'static str),
-    /// The demo's pages, driven by xtask itself in the host's browser.
+    /// Pages, driven by xtask itself in the host's browser.
     Page,
 }
 

@@ -17,7 +17,7 @@ pub mod record;
 mod report;
 mod rows;
 mod schedule;
-mod session;
+pub mod session;
 
 use std::collections::BTreeMap;
 use std::fs;

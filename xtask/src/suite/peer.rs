@@ -8,8 +8,9 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use isosocket_peer::{Peer, PeerOptions};
+use isosocket_peer::{Peer, PeerOptions, TlsAcceptor};
 
 use crate::run::workspace;
 
@@ -89,6 +90,22 @@ impl Running {
         let new = all.split_off((*taken).min(all.len()));
         *taken += new.len();
         new
+    }
+
+    /// A behaviour's `wss:` URL.
+    pub fn tls_url(&self, path: &str) -> String {
+        self.peer.tls_url(path)
+    }
+
+    /// TLS with the peer's good certificate, for another server.
+    pub fn tls_acceptor(&self) -> Result<TlsAcceptor, String> {
+        let made = self.peer.tls_acceptor();
+        made.map_err(|error| format!("cannot make a certificate: {error}"))
+    }
+
+    /// What the peer saw of a connection with this id, once it has ended, as JSON.
+    pub fn record(&self, id: &str) -> String {
+        self.peer.record(id, 1, Duration::from_secs(20))
     }
 
     /// Takes what cases reported under the names that are wanted.

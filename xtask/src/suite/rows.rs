@@ -4,7 +4,7 @@
 //! the same arguments are built once. The order is that of the builds.
 
 use super::host::{Env, Host, Kind, Set};
-use crate::commands::{autobahn, bench, servers, threads};
+use crate::commands::{autobahn, bench, servers, standins, threads};
 use crate::tools::{
     AXE, BUN, CHROMIUM, DENO, FIREFOX, NODE, NODE_20, ON_DISPLAY, OPENSSL, Tool, WASM_BINDGEN,
     WASM_TARGET, WEBKIT,
@@ -146,8 +146,8 @@ pub static HOSTS: &[Host] = &[
             Env::Tool("ISOSOCKET_BUN", &BUN),
         ])
         .suite(true),
-    page("page-chromium", "Chromium, the demo's pages", PAGE_CHROMIUM),
-    page("page-firefox", "Firefox, the demo's pages", PAGE_FIREFOX),
+    page("page-chromium", "Chromium, pages", PAGE_CHROMIUM),
+    page("page-firefox", "Firefox, pages", PAGE_FIREFOX),
     Host::native(
         "system-tls",
         "native, the system's TLS",
@@ -165,6 +165,9 @@ pub static HOSTS: &[Host] = &[
         .needs(servers::NEEDS),
     Host::command("simulation", "native, in simulated time", "simulate")
         .builds(&["xtask simulate build"]),
+    Host::command("standins", "Node, stand-ins for WebSocket", "standins")
+        .builds(&["xtask standins build"])
+        .needs(standins::NEEDS),
     Host::command(
         "threads-node",
         "Node 22 or later, two threads",

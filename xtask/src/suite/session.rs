@@ -16,7 +16,7 @@ use super::host::{Env, Host, Kind};
 use super::peer;
 use crate::browser;
 use crate::browser::marionette::FirefoxDriver;
-use crate::commands::demo;
+use crate::commands::{demo, pages};
 use crate::run::{Invocation, progress, workspace};
 use crate::tools::{self, Tool};
 
@@ -121,8 +121,9 @@ impl Session {
             Kind::Tests { arguments, .. } => once(&self.builds, arguments, || {
                 build::tests(arguments, host, &environment, &log)
             }),
-            Kind::Page => once(&self.builds, "the demo's pages", || {
+            Kind::Page => once(&self.builds, "pages", || {
                 let wasm_bindgen = self.provide(&tools::WASM_BINDGEN)?;
+                pages::build(&wasm_bindgen, &log)?;
                 let folder = demo::build(&wasm_bindgen, &log)?;
                 isosocket_page_tests::add_page_without_websocket(&folder)?;
                 Ok(Vec::new())
@@ -216,7 +217,7 @@ impl Session {
         FirefoxDriver::start(&self.provide(&tools::FIREFOX)?, log)
     }
 
-    /// Drives the demo's pages.
+    /// Drives pages.
     fn page(&self, host: &'static Host) -> Result<(), String> {
         let log = self.log(host);
         let is_firefox = |tool: &Tool| tool.name == tools::FIREFOX.name;
@@ -226,8 +227,16 @@ impl Session {
         };
         let axe = self.provide(&tools::AXE)?;
         let filter = self.filter.as_deref();
-        let site = format!("http://{}/", demo::start(demo::folder()?, &self.peer, 0)?);
-        isosocket_page_tests::run(engine, &site, &self.peer.address, &axe, filter, &log)
+        let (pages, secure) = pages::start(&self.peer)?;
+        let servers = isosocket_page_tests::Servers {
+            demo: format!("http://{}/", demo::start(demo::folder()?, &self.peer, 0)?),
+            pages,
+            secure,
+            peer: &self.peer.address,
+            secure_echo: self.peer.tls_url("/echo"),
+            record: &|id| self.peer.record(id),
+        };
+        isosocket_page_tests::run(engine, &servers, &axe, filter, &log)
     }
 
     /// The host's name and version, if they are known.

@@ -43,23 +43,74 @@ pub fn serve(site: Site, port: u16) -> io::Result<SocketAddr> {
     Ok(address)
 }
 
+/// The same by TLS, which `accept` begins, and without a tunnel.
+///
+/// # Errors
+/// If there is no free port.
+pub fn serve_secure<S: Read + Write>(
+    site: Site,
+    accept: impl Fn(TcpStream) -> io::Result<S> + Send + Sync + 'static,
+) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    let all = Arc::new((site, accept));
+    thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            let all = Arc::clone(&all);
+            thread::spawn(move || {
+                let (site, accept) = &*all;
+                connection.set_read_timeout(Some(HEAD_TIMEOUT))?;
+                let mut stream = accept(connection)?;
+                match read_head(&mut stream)? {
+                    Some(head) => reply(&mut stream, &Asked::read(&head), site, address),
+                    None => Ok(()),
+                }
+            });
+        }
+    });
+    Ok(address)
+}
+
+/// The first line of a request.
+struct Asked {
+    method: String,
+    path: String,
+}
+
+impl Asked {
+    fn read(head: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(head);
+        let mut words = text.lines().next().unwrap_or_default().split(' ');
+        let method = words.next().unwrap_or_default().to_owned();
+        let target = words.next().unwrap_or_default();
+        let path = target.split(['?', '#']).next().unwrap_or_default();
+        let path = path.to_owned();
+        Asked { method, path }
+    }
+}
+
 fn answer(mut connection: TcpStream, site: &Site, address: SocketAddr) -> io::Result<()> {
     connection.set_read_timeout(Some(HEAD_TIMEOUT))?;
     let Some(received) = read_head(&mut connection)? else {
         return Ok(());
     };
-    let text = String::from_utf8_lossy(&received);
-    let mut words = text.lines().next().unwrap_or_default().split(' ');
-    let (method, target) = (
-        words.next().unwrap_or_default(),
-        words.next().unwrap_or_default(),
-    );
-    let path = target.split(['?', '#']).next().unwrap_or_default();
-    if path == "/echo" {
+    let asked = Asked::read(&received);
+    if asked.path == "/echo" {
         return tunnel(connection, &received, site.echo);
     }
+    reply(&mut connection, &asked, site, address)
+}
+
+/// Answers with a file.
+fn reply(
+    connection: &mut impl Write,
+    asked: &Asked,
+    site: &Site,
+    address: SocketAddr,
+) -> io::Result<()> {
+    let (method, path) = (&*asked.method, &*asked.path);
     if method != "GET" {
-        return respond(&mut connection, "405 Method Not Allowed", "text/plain", b"");
+        return respond(connection, "405 Method Not Allowed", "text/plain", b"");
     }
     let file = safe_path(path).map(|relative| site.folder.join(relative));
     match file.and_then(|file| Some((fs::read(&file).ok()?, file))) {
@@ -74,10 +125,10 @@ fn answer(mut connection: TcpStream, site: &Site, address: SocketAddr) -> io::Re
                     .into_bytes();
             }
             let kind = content_type(&file);
-            respond(&mut connection, "200 OK", kind, &body)
+            respond(connection, "200 OK", kind, &body)
         }
         None => respond(
-            &mut connection,
+            connection,
             "404 Not Found",
             "text/plain",
             b"There is no such file.\n",
@@ -86,7 +137,7 @@ fn answer(mut connection: TcpStream, site: &Site, address: SocketAddr) -> io::Re
 }
 
 /// Everything up to and with the empty line; `None` if there is no such line.
-fn read_head(connection: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+fn read_head(connection: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut received = Vec::new();
     let mut buffer = [0; 2048];
     while head_length(&received).is_none() {
@@ -142,9 +193,11 @@ pub fn read_request(connection: &mut TcpStream) -> io::Result<Option<Request>> {
     }))
 }
 
-/// Isolated from other origins, so that a page may share memory with workers.
+/// Isolated from other origins, so that a page may share memory with workers. Nothing is
+/// used without asking again. A page that must not be stored at all would never be kept
+/// for the way back.
 pub fn respond(
-    connection: &mut TcpStream,
+    connection: &mut impl Write,
     status: &str,
     kind: &str,
     body: &[u8],
@@ -152,7 +205,7 @@ pub fn respond(
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\
-         Cache-Control: no-store\r\nConnection: close\r\n\
+         Cache-Control: no-cache\r\nConnection: close\r\n\
          Cross-Origin-Opener-Policy: same-origin\r\n\
          Cross-Origin-Embedder-Policy: require-corp\r\n\r\n"
     );
@@ -278,7 +331,7 @@ mod tests {
             page.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/html"),
             "{page}"
         );
-        assert!(page.contains("\r\nCache-Control: no-store\r\n"), "{page}");
+        assert!(page.contains("\r\nCache-Control: no-cache\r\n"), "{page}");
         assert!(page.ends_with(&format!("<ws://{address}/echo>")), "{page}");
         assert!(ask(address, "GET /none HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 404 "));
         assert!(ask(address, "POST / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405 "));

@@ -128,7 +128,8 @@ impl Server {
                 let options = capabilities["moz:firefoxOptions"].take();
                 let mut session = self.start(&options).map_err(failed)?;
                 if let Some(capabilities) = capabilities.as_object_mut() {
-                    capabilities.retain(|name, _| name == "timeouts");
+                    capabilities
+                        .retain(|name, _| ["timeouts", "acceptInsecureCerts"].contains(&&**name));
                 }
                 let begun = session.command("WebDriver:NewSession", &capabilities)?;
                 self.session = Some(session);
@@ -248,6 +249,7 @@ fn translated(method: &str, path: &[&str], body: Value) -> Option<(&'static str,
     };
     Some(match (method, path) {
         ("POST", ["url"]) => ("WebDriver:Navigate", body),
+        ("POST", ["back"]) => ("WebDriver:Back", body),
         ("POST", ["execute", "sync"]) => {
             ("WebDriver:ExecuteScript", with("newSandbox", json!(false)))
         }

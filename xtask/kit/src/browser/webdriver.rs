@@ -98,6 +98,11 @@ impl Browser {
         self.post("url", &json!({ "url": url })).map(drop)
     }
 
+    /// Goes back to the page before, as the button does.
+    pub fn back(&self) -> Result<(), String> {
+        self.post("back", &json!({})).map(drop)
+    }
+
     /// Runs a function body in the page and returns its value, or what the
     /// promise that it returns becomes.
     pub fn script(&self, body: &str) -> Result<Value, String> {

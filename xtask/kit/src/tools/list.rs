@@ -201,6 +201,29 @@ pub static WS: Tool = Tool {
     ask: |_| None,
 };
 
+/// Stand-ins for WebSocket, in one folder: that of the packages.
+pub static STAND_INS: Tool = Tool {
+    name: "npm's ws, websocket, jsdom, mock-socket, msw and playwright-core",
+    source: Source::Npm(
+        "standins",
+        "ws@8 websocket@1 jsdom@26 mock-socket@9 msw@2 playwright-core@1",
+    ),
+    locate: || {
+        let modules = workspace::tools().ok()?.join("npm/standins/node_modules");
+        let names = [
+            "ws",
+            "websocket",
+            "jsdom",
+            "mock-socket",
+            "msw",
+            "playwright-core",
+        ];
+        let is_there = |name: &&str| modules.join(name).join("package.json").is_file();
+        names.iter().all(is_there).then_some(modules)
+    },
+    ask: |_| None,
+};
+
 pub static AXE: Tool = Tool {
     name: "npm's axe-core",
     source: Source::Npm("axe-core", "axe-core@4"),

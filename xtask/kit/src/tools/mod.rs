@@ -15,7 +15,7 @@ use find::{makes_environments, plain_version, python27};
 
 use crate::run::{Invocation, progress, workspace};
 
-pub use find::rustc_version;
+pub use find::{on_path, rustc_version};
 pub use list::*;
 
 /// A program that may have to be installed.
@@ -39,7 +39,8 @@ enum Source {
     /// A package with programs, built once into `target/tools`. With a name
     /// of a package in our lock file, its version must be that one's.
     Cargo(&'static str, Option<&'static str>),
-    /// An npm package, installed into a folder of its own below `target/tools`.
+    /// npm packages, apart by blanks, installed into a folder of their own below
+    /// `target/tools`.
     Npm(&'static str, &'static str),
     /// A PyPI package of this version, in an environment of its own.
     Python(&'static str, &'static str),
@@ -150,13 +151,13 @@ impl Tool {
                 }
                 vec![command.args(["--force", "--root", "target/tools"])]
             }
-            Source::Npm(folder, package) => {
+            Source::Npm(folder, packages) => {
                 workspace::folder(&format!("target/tools/npm/{folder}"))?;
                 vec![
                     Invocation::new("npm")
                         .args(["install", "--no-audit", "--no-fund", "--prefix"])
                         .arg(format!("target/tools/npm/{folder}"))
-                        .arg(package),
+                        .args(packages.split(' ')),
                 ]
             }
             Source::Python(folder, package) => {

@@ -1,0 +1,81 @@
+// Before the page's program: counts what it leaves behind, and notes what goes wrong.
+// In a page it is a classic script; Node imports it for its effects.
+
+{
+  const { setTimeout: after, clearTimeout: cancel, WebSocket: Native } = globalThis;
+
+  const timers = new Set();
+  globalThis.setTimeout = (task, ...rest) => {
+    const timer = after((...given) => {
+      timers.delete(timer);
+      task(...given);
+    }, ...rest);
+    timers.add(timer);
+    return timer;
+  };
+  globalThis.clearTimeout = (timer) => {
+    timers.delete(timer);
+    cancel(timer);
+  };
+
+  // Listeners that a socket still has, and sockets that have not ended.
+  const sockets = [];
+  const HANDLERS = ["onopen", "onmessage", "onerror", "onclose"];
+  globalThis.watchSockets = (Class) =>
+    class WebSocket extends Class {
+      constructor(...given) {
+        super(...given);
+        sockets.push(this);
+      }
+    };
+  if (Native) globalThis.WebSocket = watchSockets(Native);
+
+  // What is left, as one line: `0 timers, 0 listeners, 0 sockets` if nothing is.
+  globalThis.left = () => {
+    const listeners = sockets.flatMap((it) => HANDLERS.filter((name) => it[name])).length;
+    const live = sockets.filter((it) => it.readyState !== 3).length;
+    return `${timers.size} timers, ${listeners} listeners, ${live} sockets`;
+  };
+
+  // What nobody caught, and what the console was told.
+  globalThis.problems = [];
+  globalThis.shown = [];
+  const note = (problem) => problems.push(String(problem?.message ?? problem));
+  globalThis.addEventListener?.("error", (event) => note(event.message));
+  globalThis.addEventListener?.("unhandledrejection", (event) => note(event.reason));
+  const show = console.error;
+  console.error = (...words) => {
+    shown.push(String(words[0]?.message ?? words[0]));
+    show.apply(console, words);
+  };
+
+  globalThis.throwOnPurpose = () => {
+    throw new Error("thrown on purpose");
+  };
+
+  // Waits for a fact. Whoever calls has the deadline.
+  globalThis.until = (fact) =>
+    new Promise((resolve, reject) => {
+      const look = () => {
+        try {
+          if (fact()) return resolve();
+        } catch (error) {
+          return reject(error);
+        }
+        after(look, 5);
+      };
+      look();
+    });
+
+  // Opens, gets one echo and closes; frees the client. What it saw.
+  globalThis.talk = async (client) => {
+    await until(() => client.trace() !== "");
+    client.send("hello");
+    await until(() => /text|close/.test(client.trace()));
+    client.close();
+    await until(() => client.trace().includes("close("));
+    const trace = client.trace();
+    client.free();
+    return trace;
+  };
+}
