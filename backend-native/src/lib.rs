@@ -9,6 +9,9 @@ mod base64;
 mod driver;
 mod engine;
 mod failure;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handle;
 mod net;
 mod options;

@@ -19,6 +19,17 @@
 mod base;
 mod delivery;
 mod event;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    //! What `fuzz/` calls: parts that are private otherwise.
+
+    #[doc(hidden)]
+    /// The check of a URL that every target has, before a backend sees it.
+    pub fn check_url(url: &str) -> Result<String, crate::SyntaxError> {
+        crate::socket::request::check_url(url)
+    }
+}
 mod heartbeat;
 mod message;
 #[cfg(feature = "mock")]

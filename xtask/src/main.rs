@@ -74,6 +74,10 @@ Usage: cargo xtask COMMAND
         Run the web backend in Node on stand-ins for WebSocket that are not ours: ws,
         websocket, jsdom, mock-socket, MSW and Playwright.
 
+  fuzz [--minutes N] [--target T] [--coverage]
+        Run the fuzz targets, each for a minute or for N. `--coverage` prints how much
+        of the engine the inputs of all runs so far reach.
+
   threads node|chromium [--install] [FILTER]
         Run the cases of sockets that are used from two threads, on wasm with
         atomics. Needs one certain nightly, and builds its standard library.
@@ -105,6 +109,7 @@ fn main() -> ExitCode {
         Some("servers") => servers::main(&rest),
         Some("size") => bench::main("size", &rest),
         Some("simulate") => simulate::main(&rest),
+        Some("fuzz") => commands::fuzz::main(&rest),
         Some("standins") => standins::main(&rest),
         Some("threads") => threads::main(&rest),
         Some("release") => release::main(&rest),

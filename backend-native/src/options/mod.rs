@@ -9,7 +9,7 @@
 
 pub(crate) mod attempt;
 pub(crate) mod headers;
-mod no_proxy;
+pub(crate) mod no_proxy;
 pub(crate) mod proxy;
 pub(crate) mod steps;
 pub(crate) mod target;

@@ -9,7 +9,7 @@ use crate::url::Host;
 
 /// Whether a `no_proxy` list names this host: by `*`, by its name or a domain
 /// above it, by its address or a range around it; each perhaps with a port.
-pub(super) fn is_exempt(list: &str, host: &Host, port: u16) -> bool {
+pub(crate) fn is_exempt(list: &str, host: &Host, port: u16) -> bool {
     list.split(|char: char| char == ',' || char.is_whitespace())
         .any(|entry| match Entry::parse(entry) {
             Some((entry, only)) => only.is_none_or(|only| only == port) && entry.covers(host),

@@ -5,6 +5,7 @@
 pub mod autobahn;
 pub mod bench;
 pub mod demo;
+pub mod fuzz;
 pub mod pages;
 pub mod parity;
 pub mod release;

@@ -165,6 +165,7 @@ pub static HOSTS: &[Host] = &[
         .needs(servers::NEEDS),
     Host::command("simulation", "native, in simulated time", "simulate")
         .builds(&["xtask simulate build"]),
+    Host::command("fuzz", "native, fuzz targets", "fuzz").builds(&["xtask fuzz build"]),
     Host::command("standins", "Node, stand-ins for WebSocket", "standins")
         .builds(&["xtask standins build"])
         .needs(standins::NEEDS),
