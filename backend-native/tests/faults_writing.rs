@@ -5,11 +5,12 @@ mod support;
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use isosocket::native::{BuilderExt, Proxy};
+use isosocket::native::{BuilderExt, EventLoop, Proxy};
 use isosocket::{Builder, CloseEvent, Event};
 
 use support::*;
@@ -166,4 +167,49 @@ fn a_full_buffer_of_tls_in_a_tunnel_loses_and_doubles_nothing() {
         greet(&mut tls, "");
         Box::new(tls)
     });
+}
+
+/// S36, S109: frames come with the reply, and the answer to them cannot be written. What has
+/// arrived is read on, as at any other time.
+#[test]
+fn a_reset_behind_frames_that_came_with_the_reply() {
+    let _alone = alone();
+    let server = Server::new();
+    let mut event_loop = EventLoop::new().unwrap();
+    let entered = event_loop.enter();
+    let (_socket, events) = connect(server.builder());
+    drop(entered);
+    let (asked, requests) = channel();
+    let (go, goes) = channel::<()>();
+    let serving = thread::spawn(move || {
+        let mut tcp = server.accept();
+        let head = read_head(&mut tcp);
+        asked.send(()).unwrap();
+        goes.recv().unwrap();
+        let frames = [
+            frame(TEXT, b"first"),
+            frame(PING, b""),
+            frame(TEXT, b"second"),
+        ];
+        tcp.write_all(&[reply(&head, "").into_bytes(), frames.concat()].concat())
+            .unwrap();
+        let tcp = socket2::Socket::from(tcp);
+        tcp.set_linger(Some(Duration::ZERO)).unwrap();
+    });
+    while requests.try_recv().is_err() {
+        event_loop.turn(Some(Duration::from_millis(1)));
+    }
+    go.send(()).unwrap();
+    serving.join().unwrap();
+    let mut seen = Vec::new();
+    while !matches!(seen.last(), Some(Event::Close(_))) {
+        event_loop.turn(Some(DEADLINE));
+        seen.extend(events.try_iter());
+    }
+    let expected = [
+        Event::Open,
+        Event::Message("first".into()),
+        Event::Message("second".into()),
+    ];
+    assert_eq!(seen[..3], expected);
 }

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use super::connection::{Connection, Next, Seat};
 use super::dialling::not_in_time;
-use super::open::Open;
+use super::open::{Established, Open};
 use super::reactor::Context;
 use crate::engine::opening::{self, Progress, Setup};
 use crate::engine::refusal::BODY_TIME;
@@ -52,6 +52,8 @@ pub(super) struct Wire {
 enum Step {
     /// Read on.
     ReadOn(Box<Opening>),
+    /// The connection is established, and this came behind the reply.
+    Begin(Established, Box<[u8]>),
     /// The phase is over.
     Next(Next),
 }
@@ -127,8 +129,13 @@ impl Opening {
             context.buffer = lent;
             match step {
                 Step::ReadOn(opening) => self = opening,
-                // What came behind the reply is in the connection's hands now.
-                Step::Next(Next::GoOn(Connection::Open(open))) => return open.go_on(context),
+                // It may read itself, and has the buffer for that again.
+                Step::Begin(established, rest) => {
+                    return match established.begin(context, &rest) {
+                        Next::GoOn(Connection::Open(open)) => open.go_on(context),
+                        next => next,
+                    };
+                }
                 Step::Next(next) => return next,
             }
         }
@@ -186,11 +193,10 @@ impl Opening {
                 used,
                 session,
             }) => {
-                let rest = &bytes[used..];
                 steps.done(ConnectStep::Handshake);
                 drop(steps);
-                let open = Open::establish(seat, wire, reply, &session);
-                return Step::Next(open.begin(context, rest));
+                let established = Open::establish(seat, wire, reply, &session);
+                return Step::Begin(established, bytes[used..].into());
             }
             Err(error) => Err(error),
         };

@@ -142,18 +142,21 @@ pub fn read_head(io: &mut impl Read) -> String {
 /// Accepts the opening handshake, with `lines` in the reply. Returns the request.
 pub fn greet(io: &mut (impl Read + Write), lines: &str) -> String {
     let head = read_head(io);
+    io.write_all(reply(&head, lines).as_bytes()).unwrap();
+    io.flush().unwrap();
+    head
+}
+
+/// The reply to a request, with `lines` in it.
+pub fn reply(head: &str, lines: &str) -> String {
     let key = head
         .lines()
         .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
     let accept = derive_accept_key(key.unwrap().as_bytes());
-    write!(
-        io,
+    format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          {lines}Sec-WebSocket-Accept: {accept}\r\n\r\n"
     )
-    .unwrap();
-    io.flush().unwrap();
-    head
 }
 
 /// A frame of a server. `first` is its first byte without FIN.
