@@ -9,6 +9,10 @@ pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let found = check_url(&text).ok().and_then(|url| fuzzing::target(&url));
     let expected = by_the_standard(&text);
+    if has_drive(&text) {
+        // The crate `url` keeps `/a|/..` in all schemes. In the standard only `file:` does.
+        return;
+    }
     assert_eq!(
         found.as_ref().map(|found| found.0.clone()),
         expected,
@@ -63,5 +67,16 @@ fn by_the_standard(text: &str) -> Option<String> {
     if url.fragment().is_some() {
         return None;
     }
-    Some(url.into())
+    // The crate `url` does not encode this in paths yet, as the standard does since 2023.
+    let text = String::from(url);
+    let query = text.find('?').unwrap_or(text.len());
+    Some(text[..query].replace('^', "%5E") + &text[query..])
+}
+
+/// Whether a segment looks like a drive of Windows.
+fn has_drive(text: &str) -> bool {
+    let text: Vec<char> = text.chars().filter(|c| !"\t\n\r".contains(*c)).collect();
+    let is_end = |c: &char| "/\\?".contains(*c);
+    text.split(is_end)
+        .any(|segment| matches!(segment, [letter, ':' | '|'] if letter.is_ascii_alphabetic()))
 }
