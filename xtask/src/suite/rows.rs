@@ -152,7 +152,7 @@ pub static HOSTS: &[Host] = &[
         "system-tls",
         "native, the system's TLS",
         "-p isosocket-native --features native-tls,webpki-roots \
-         --lib --test native --test faults_closing",
+         --lib --test native --test faults_closing --test tls",
     )
     .needs(&[&OPENSSL]),
     Host::native(

@@ -150,7 +150,12 @@ impl super::Session for Session {
             if self.wire()?.ended {
                 return Ok(0);
             }
-            budget = budget.saturating_sub(self.fill(tcp)?);
+            let size = self.fill(tcp)?;
+            if size == 0 && matches!(self.state, State::Handshaking(_)) {
+                // An end of the stream, which is no error of TLS.
+                return Ok(0);
+            }
+            budget = budget.saturating_sub(size);
         }
     }
 

@@ -1,0 +1,118 @@
+//! Servers that break TLS itself: old versions, downgrades, changed records.
+
+use std::io::Write;
+
+use isosocket::ErrorKind;
+use isosocket::native::rustls;
+
+use crate::servers::{chain, hello, read_record, wait_for_end};
+use crate::{Bad, OTHER};
+
+/// A server that breaks TLS itself.
+pub fn protocols() -> Vec<Bad> {
+    let raw = |name, answer: Vec<u8>, kind, text, system| Bad {
+        name,
+        client: chain().sign().client(),
+        serve: Box::new(move |mut tcp| {
+            let _hello = read_record(&mut tcp);
+            // The client may have gone before all of it is written.
+            let _ = tcp.write_all(&answer);
+            wait_for_end(&mut tcp);
+            Vec::new()
+        }),
+        rustls: (kind, text),
+        system,
+    };
+    let downgraded = *b"0123456789abcdefghijklmnDOWNGRD\x01";
+    let random = [9; 32];
+    vec![
+        raw(
+            "TLS 1.0 only",
+            hello(1, random, 0xC013),
+            OTHER,
+            "",
+            Some("protocol"),
+        ),
+        raw(
+            "TLS 1.1 only",
+            hello(2, random, 0xC013),
+            OTHER,
+            "",
+            Some("protocol"),
+        ),
+        raw(
+            "SSL 3.0 only",
+            hello(0, random, 0x002F),
+            OTHER,
+            "",
+            Some(""),
+        ),
+        raw(
+            "a downgrade",
+            hello(3, downgraded, 0xC02B),
+            OTHER,
+            "Downgrade",
+            Some("inappropriate fallback"),
+        ),
+        raw(
+            "a cipher that was not offered",
+            hello(3, random, 0x0005),
+            OTHER,
+            "",
+            Some("cipher"),
+        ),
+        raw(
+            "an alert",
+            vec![21, 3, 3, 0, 2, 2, 40],
+            OTHER,
+            "HandshakeFailure",
+            Some("handshake failure"),
+        ),
+        raw(
+            "no TLS",
+            b"HTTP/1.1 400 no TLS\r\n\r\n".to_vec(),
+            OTHER,
+            "",
+            Some(""),
+        ),
+        raw(
+            "garbage in a record",
+            [&[22, 3, 3, 0, 40][..], &[0xFF; 40]].concat(),
+            OTHER,
+            "",
+            Some(""),
+        ),
+        Bad {
+            name: "an end inside the handshake",
+            client: chain().sign().client(),
+            serve: Box::new(|mut tcp| {
+                let _hello = read_record(&mut tcp);
+                let hello = hello(3, [9; 32], 0xC02B);
+                let _ = tcp.write_all(&hello[..20]);
+                Vec::new()
+            }),
+            rustls: (ErrorKind::Reset, ""),
+            system: Some(""),
+        },
+        {
+            let signed = chain().sign();
+            let (config, client) = signed.serve();
+            Bad {
+                name: "a record that was changed",
+                client,
+                serve: Box::new(move |mut tcp| {
+                    let mut tls = rustls::ServerConnection::new(config).expect("it is valid");
+                    while tls.is_handshaking() {
+                        tls.complete_io(&mut tcp).expect("the client goes on");
+                    }
+                    // The request is read and not looked at: this comes after the handshake.
+                    let _ = tcp.write_all(&[&[23, 3, 3, 0, 40][..], &[0x5A; 40]].concat());
+                    wait_for_end(&mut tcp);
+                    Vec::new()
+                }),
+                rustls: (OTHER, "decrypt"),
+                system: Some("bad record mac"),
+            }
+        },
+    ]
+}
