@@ -3,9 +3,9 @@
 //! Invariant: rows are built in the table's order, one build at a time, and run when they
 //! are built. The verdicts come to the caller's thread one by one, and every row has one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use super::evidence;
@@ -51,10 +51,10 @@ pub fn run(session: &Session, hosts: &[&'static Host], lanes: usize) -> Vec<Row>
 
 fn pass(session: &Session, hosts: &[&'static Host], lanes: usize) -> Vec<Row> {
     let mut rows: Vec<Row> = hosts.iter().map(|host| Row::new(host)).collect();
-    let (ready, built) = mpsc::channel();
-    let built = Mutex::new(built);
+    let ready = Queue::default();
     let (done, ended) = mpsc::channel();
     thread::scope(|scope| {
+        let ready = &ready;
         // Downloads use the network, and builds of tools use the processor: both begin at
         // once, beside the first builds.
         for tools in of(hosts) {
@@ -67,17 +67,18 @@ fn pass(session: &Session, hosts: &[&'static Host], lanes: usize) -> Vec<Row> {
         }
         scope.spawn(move || {
             for (index, host) in hosts.iter().enumerate() {
-                // All lanes wait for this thread, so somebody listens.
-                let _ = ready.send((index, session.build(host)));
+                ready.push(host.family(), (index, session.build(host)));
             }
+            ready.close();
         });
         for _ in 0..lanes.max(1) {
-            let (done, built) = (done.clone(), &built);
+            let done = done.clone();
             scope.spawn(move || {
-                let next = || built.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                while let Ok((index, built)) = next() {
+                while let Some((family, (index, built))) = ready.take() {
+                    let ended = session.run(hosts[index], built);
+                    ready.ended(family);
                     // The caller listens until the last lane has ended.
-                    let _ = done.send((index, session.run(hosts[index], built)));
+                    let _ = done.send((index, ended));
                 }
             });
         }
@@ -88,6 +89,78 @@ fn pass(session: &Session, hosts: &[&'static Host], lanes: usize) -> Vec<Row> {
     });
     evidence::unclaimed(&mut rows, &session.peer.take_reports(|_| true));
     rows
+}
+
+/// The rows that are built and not yet taken. One whose browser runs in no other lane goes
+/// first: three of one kind want the same things at the same moments.
+struct Queue<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+struct State<T> {
+    /// Each with its family.
+    waiting: VecDeque<(&'static str, T)>,
+    /// The families of those that were taken and have not ended.
+    running: Vec<&'static str>,
+    closed: bool,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State {
+                waiting: VecDeque::new(),
+                running: Vec::new(),
+                closed: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+}
+
+impl<T> Queue<T> {
+    fn push(&self, family: &'static str, row: T) {
+        self.lock().waiting.push_back((family, row));
+        self.changed.notify_one();
+    }
+
+    /// There will be no more.
+    fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for a row; none if there will be no more.
+    fn take(&self) -> Option<(&'static str, T)> {
+        let mut state = self.lock();
+        loop {
+            let State {
+                waiting, running, ..
+            } = &*state;
+            let other = |(family, _): &(&'static str, T)| !running.contains(family);
+            let next = waiting.iter().position(other).unwrap_or(0);
+            if let Some((family, row)) = state.waiting.remove(next) {
+                state.running.push(family);
+                return Some((family, row));
+            }
+            if state.closed {
+                return None;
+            }
+            let waited = self.changed.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn ended(&self, family: &str) {
+        let running = &mut self.lock().running;
+        let place = running.iter().position(|running| *running == family);
+        running.swap_remove(place.expect("what ends was taken"));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The tools of some hosts: those that are built, and the others. Each is one list,
@@ -150,8 +223,27 @@ fn say(row: &Row) {
 
 #[cfg(test)]
 mod tests {
-    use super::of;
+    use super::{Queue, of};
     use crate::suite::host::called;
+
+    #[test]
+    fn rows_of_one_browser_are_taken_one_at_a_time_if_there_are_others() {
+        let queue = Queue::default();
+        for (number, family) in ["firefox", "firefox", "webkit", "firefox"]
+            .iter()
+            .enumerate()
+        {
+            queue.push(family, number);
+        }
+        queue.close();
+        let take = || queue.take().map(|(_, number)| number);
+        assert_eq!((take(), take()), (Some(0), Some(2)));
+        // Nothing else is left.
+        assert_eq!(take(), Some(1));
+        queue.ended("firefox");
+        queue.ended("firefox");
+        assert_eq!((take(), take()), (Some(3), None));
+    }
 
     #[test]
     fn tools_are_named_once_and_those_that_are_built_apart() {
