@@ -1,5 +1,6 @@
 //! Waiting for events on a thread that may wait.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -244,6 +245,20 @@ fn drive<T: Transport>(
         None if local.is_dropped() => None,
         None => Some(Err(RecvError::TimedOut)),
         received => received,
+    }
+}
+
+/// Blocks this thread until the future is done.
+pub(super) fn block_on<F: Future>(future: F) -> F::Output {
+    let parker = Parker::current();
+    let waker = Waker::from(parker.clone());
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        parker.park(None);
     }
 }
 

@@ -21,7 +21,7 @@ use mio::Registry;
 use super::current::{self, Driving};
 use super::mailbox::Mailbox;
 use super::reactor::{self, Reactor};
-use super::{fork, shared, waking};
+use super::{blocking, fork, shared, waking};
 use crate::system;
 
 /// The part of a loop that its thread finds again in a nested call.
@@ -278,7 +278,7 @@ pub fn run(future: impl Future<Output = ()>) {
     match Owner::new() {
         Ok(owner) => owner.0.block_on(future),
         // Without file descriptors for a loop there may be some for sockets later.
-        Err(_) => pollster::block_on(future),
+        Err(_) => blocking::block_on(future),
     }
 }
 
