@@ -6,7 +6,6 @@
 //! be reported after that is the end.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,10 +14,11 @@ use isosocket_core::{
     Refusal, Report, Timeout, Turn, logging,
 };
 use wasm_bindgen::prelude::*;
+use web_sys::{BinaryType, MessageEvent};
 
 use crate::Web;
 use crate::drain::{self, Drain};
-use crate::js::{self, Listener, Object, Payload, Promise, Socket};
+use crate::js::{self, Listener, MembersExt, Object, Payload, Promise, Socket};
 use crate::microtask::{self, Job};
 use crate::receive::{self, Received, Tools};
 use crate::stream::Stream;
@@ -60,7 +60,7 @@ pub(crate) struct Connection {
     /// There are events in `late`, or a `Blob` is being read, so that the next
     /// event has to wait, too.
     is_late: Cell<bool>,
-    late: RefCell<VecDeque<(Kind, Object)>>,
+    late: RefCell<Vec<(Kind, Object)>>,
     /// A `Blob` is being read, before which nothing is delivered.
     reading: Cell<bool>,
     /// Somebody waits for the buffered amount to fall.
@@ -111,7 +111,7 @@ impl Connection {
         outbox: Outbox,
     ) -> Self {
         if let Ok(socket) = &socket {
-            socket.set("binaryType", &js::parse("\"arraybuffer\""));
+            socket.set_binary_type(BinaryType::Arraybuffer);
         }
         Connection {
             socket,
@@ -206,7 +206,7 @@ impl Connection {
         // A stand-in may answer before `send` returns.
         self.in_call.set(true);
         let sent = match message {
-            MessageRef::Text(text) => socket.send_text(text),
+            MessageRef::Text(text) => socket.send_with_str(text),
             MessageRef::Binary(data) => js::send_binary(socket, data),
         };
         self.in_call.set(false);
@@ -216,7 +216,7 @@ impl Connection {
 
     fn open_socket(&self) -> Result<&Socket, Refusal> {
         match &self.socket {
-            Ok(socket) if socket.ready_state() == js::OPEN => Ok(socket),
+            Ok(socket) if socket.ready_state() == Socket::OPEN => Ok(socket),
             // The peer has closed already and the event is on its way: the host
             // would drop the message without a word (S50).
             _ => Err(Refusal::Closing),
@@ -343,10 +343,7 @@ impl Connection {
             }
         }
         if let Ok(mut late) = self.late.try_borrow_mut() {
-            late.push_back((
-                kind,
-                AsRef::<JsValue>::as_ref(event).clone().unchecked_into(),
-            ));
+            late.push((kind, event.clone()));
         }
         if !self.is_late.replace(true) {
             microtask::push(Job::late(link));
@@ -357,7 +354,8 @@ impl Connection {
     pub(crate) fn serve_late(self: &Rc<Self>) {
         while !self.reading.get() {
             let next = self.late.try_borrow_mut().ok();
-            let next = next.and_then(|mut late| late.pop_front());
+            // There are few, if any.
+            let next = next.and_then(|mut late| (!late.is_empty()).then(|| late.remove(0)));
             let (Some((kind, event)), Some(link)) = (next, self.link()) else {
                 return self.is_late.set(false);
             };
@@ -370,7 +368,10 @@ impl Connection {
 
     fn serve_event(self: &Rc<Self>, kind: Kind, event: &Object, turn: Turn<Web>) {
         match kind {
-            Kind::Message => self.on_message(&event.data(), turn),
+            Kind::Message => {
+                let event: &MessageEvent = event.unchecked_ref();
+                self.on_message(event.data().unchecked_ref(), turn);
+            }
             Kind::Open => self.on_open(turn),
             Kind::Error => self.on_error(event, turn),
             Kind::Close => self.on_close(event, turn),
@@ -416,7 +417,7 @@ impl Connection {
         });
         self.reading.set(true);
         self.is_late.set(true);
-        bytes.then(listener.as_ref(), listener.as_ref());
+        js::then(bytes, listener.as_ref(), listener.as_ref());
         self.with(|live| live.blob = Some(listener));
     }
 
@@ -518,7 +519,7 @@ impl Connection {
         if let Ok(socket) = &self.socket {
             // Core has checked what `close` throws for; nothing is left to do
             // with an exception, as the deadline ends the connection anyway.
-            let _ = socket.close(frame.map(|(code, _)| code), frame.map(|(_, reason)| reason));
+            js::close(socket, frame);
         }
     }
 

@@ -1,13 +1,12 @@
 //! From a handle to the host's `WebSocket`, and from a host's `WebSocket` to a socket.
 //!
-//! Invariant: only pages that name one of these have the code, and web-sys.
+//! Invariant: only pages that name one of these have the code.
 
 use fragile::Fragile;
 use isosocket_core::{Builder, NewError, Request, WebSocket};
-use wasm_bindgen::prelude::*;
 
 use crate::Web;
-use crate::js::{self, Socket};
+use crate::js::{self, MembersExt};
 use crate::microtask::{self, Job};
 use crate::options::{Opened, Opener, WebOptions};
 use crate::stream::Stream;
@@ -52,9 +51,7 @@ pub trait WebSocketExt {
 
 impl WebSocketExt for WebSocket<Web> {
     fn web_sys(&self) -> Option<web_sys::WebSocket> {
-        let socket = self.transport()?.connection()?.host_socket()?;
-        let object: &JsValue = socket.as_ref();
-        Some(object.clone().unchecked_into())
+        self.transport()?.connection()?.host_socket().cloned()
     }
 }
 
@@ -97,19 +94,17 @@ impl Opener for Existing {
             return refused("cannot leave its thread");
         };
         let state = object.ready_state();
-        if state > js::OPEN {
+        if state > web_sys::WebSocket::OPEN {
             return refused("that is closing or closed cannot be taken over");
         }
-        if state == js::OPEN {
+        if state == web_sys::WebSocket::OPEN {
             // The host does not say so again. The connection listens by then.
             let object = Fragile::new(object.clone());
             microtask::push(Job::Call(Box::new(move || {
-                let socket: &Socket = object.get().unchecked_ref();
-                let _ = js::call(&socket.member("onopen"));
+                let _ = js::call(&object.get().member("onopen"));
             })));
         }
-        let object: &JsValue = object.as_ref();
-        Ok(Ok(object.clone().unchecked_into()))
+        Ok(Ok(object.clone()))
     }
 
     fn another(&self) -> Box<dyn Opener> {

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use js_sys::Math;
+
 use crate::js;
 use crate::microtask::{Call, Job};
 use crate::threads::{Local, Thread};
@@ -70,7 +72,7 @@ impl Host for WebHost {
 
     fn random(&self) -> u64 {
         // 53 bits is what there is of it.
-        ((js::random() * (1u64 << 53) as f64) as u64) << 11
+        ((Math::random() * (1u64 << 53) as f64) as u64) << 11
     }
 }
 

@@ -1,12 +1,12 @@
-//! The JavaScript that this crate uses. It is declared here, and not taken from
-//! web-sys, because a page pays for each declaration on both sides: members that
-//! are not looked at for every message share one accessor, and go by their names.
-//!
-//! What can throw is marked `catch`; nothing else here can.
+//! The JavaScript that this crate uses: the types and calls of js-sys and web-sys, and the
+//! few declarations that these lack, or without which a page is measurably larger. Each of
+//! them has its reason, and its figure where it is one (brotli, of a page with handlers).
 
 use std::mem::MaybeUninit;
 
+pub(crate) use js_sys::{Array, Object, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
+pub(crate) use web_sys::{TextEncoder, Url, WebSocket as Socket};
 
 /// What a listener is, and what a timer calls, which gives it no event. An event
 /// is lent to it, which costs less than to give it a place of its own.
@@ -20,20 +20,16 @@ pub(crate) fn listener(f: impl Fn(&Object) + 'static) -> Listener {
 
 #[wasm_bindgen]
 extern "C" {
-    /// Any object of the host: an event, an `Error` that was thrown.
-    pub(crate) type Object;
+    // Not by the getters of web-sys, which let what they throw through: `null` and
+    // `undefined` have no members, and stand-ins throw and pass them.
+    type Members;
 
-    // `null` and `undefined` have no members, and stand-ins throw and pass them.
     #[wasm_bindgen(method, structural, indexing_getter, catch)]
-    fn try_member(this: &Object, name: &str) -> Result<JsValue, JsValue>;
+    fn try_member(this: &Members, name: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, structural, indexing_getter, catch)]
-    fn try_number(this: &Object, name: &str) -> Result<f64, JsValue>;
+    fn try_number(this: &Members, name: &str) -> Result<f64, JsValue>;
     #[wasm_bindgen(method, structural, indexing_setter, catch)]
-    fn set_member(this: &Object, name: &str, value: &JsValue) -> Result<(), JsValue>;
-
-    // Of a message's event.
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn data(this: &Object) -> Payload;
+    fn set_member(this: &Members, name: &str, value: &JsValue) -> Result<(), JsValue>;
 
     #[wasm_bindgen(js_name = globalThis)]
     type Global;
@@ -42,44 +38,82 @@ extern "C" {
     #[wasm_bindgen(static_method_of = Global, js_class = globalThis, getter, js_name = WebSocket)]
     fn web_socket() -> JsValue;
 
-    // Calls a function without an argument.
-    #[wasm_bindgen(method, catch, js_name = call)]
-    fn call_it(this: &Object) -> Result<(), Object>;
+    // Without an argument and a result, which those of js-sys have: 37 bytes.
+    #[wasm_bindgen(js_name = Function)]
+    type Callable;
 
+    #[wasm_bindgen(method, catch, js_name = call)]
+    fn call_it(this: &Callable) -> Result<(), JsValue>;
+
+    // One function where web-sys has two, of which a page needs both.
+    #[wasm_bindgen(js_name = WebSocket)]
+    type Closing;
+
+    #[wasm_bindgen(method, catch)]
+    fn close(this: &Closing, code: Option<u16>, reason: Option<&str>) -> Result<(), JsValue>;
+
+    // web-sys lets through what it throws, as where there is no console.
     #[wasm_bindgen(js_namespace = console, js_name = error, catch)]
     fn log_error(thrown: &JsValue) -> Result<(), JsValue>;
 }
 
 /// Calls a function without an argument; what it threw.
-pub(crate) fn call(function: &JsValue) -> Result<(), Object> {
-    function.unchecked_ref::<Object>().call_it()
+pub(crate) fn call(function: &JsValue) -> Result<(), JsValue> {
+    function.unchecked_ref::<Callable>().call_it()
 }
 
 /// Shows an exception that was caught on the host's console. `reportError` would
 /// do so in browsers, but it ends the process in Deno and Bun.
-pub(crate) fn report(thrown: &Object) {
+pub(crate) fn report(thrown: &JsValue) {
     let _ = log_error(thrown);
 }
 
-impl Object {
+/// Members of any value of the host, by their names.
+pub(crate) trait MembersExt: AsRef<JsValue> {
     /// A member; undefined where there is none, or reading it throws.
-    pub(crate) fn member(&self, name: &str) -> JsValue {
-        self.try_member(name).unwrap_or_default()
+    #[inline(always)]
+    fn member(&self, name: &str) -> JsValue {
+        members(self.as_ref()).member(name)
     }
 
     /// A member as a number, as JavaScript converts it: true is 1. Not a number where
     /// there is none.
-    pub(crate) fn number(&self, name: &str) -> f64 {
+    #[inline(always)]
+    fn number(&self, name: &str) -> f64 {
+        members(self.as_ref()).number(name)
+    }
+
+    #[inline(always)]
+    fn get(&self, name: &str) -> Option<String> {
+        members(self.as_ref()).get(name)
+    }
+
+    #[inline(always)]
+    fn set(&self, name: &str, value: &JsValue) {
+        // A stand-in without this member goes on without it.
+        let _ = members(self.as_ref()).set_member(name, value);
+    }
+}
+
+impl<T: AsRef<JsValue>> MembersExt for T {}
+
+#[inline(always)]
+fn members(value: &JsValue) -> &Members {
+    value.unchecked_ref()
+}
+
+// Not in the trait, so that a page has each of them once.
+impl Members {
+    fn member(&self, name: &str) -> JsValue {
+        self.try_member(name).unwrap_or_default()
+    }
+
+    fn number(&self, name: &str) -> f64 {
         self.try_number(name).unwrap_or(f64::NAN)
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<String> {
+    fn get(&self, name: &str) -> Option<String> {
         self.member(name).as_string()
-    }
-
-    pub(crate) fn set(&self, name: &str, value: &JsValue) {
-        // A stand-in without this member goes on without it.
-        let _ = self.set_member(name, value);
     }
 }
 
@@ -87,39 +121,6 @@ impl Object {
 pub(crate) fn has_web_socket() -> bool {
     Global::web_socket().is_function()
 }
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(extends = Object)]
-    pub(crate) type Socket;
-
-    #[wasm_bindgen(constructor, js_class = "WebSocket", catch)]
-    fn new(url: &str, subprotocols: &JsValue) -> Result<Socket, Object>;
-    #[wasm_bindgen(method, getter, js_name = readyState)]
-    pub(crate) fn ready_state(this: &Socket) -> u16;
-    #[wasm_bindgen(method, getter, js_name = bufferedAmount)]
-    pub(crate) fn buffered_amount(this: &Socket) -> u32;
-    #[wasm_bindgen(method, catch, js_name = send)]
-    pub(crate) fn send_text(this: &Socket, text: &str) -> Result<(), Object>;
-    #[wasm_bindgen(method, catch, js_name = send)]
-    fn send_array(this: &Socket, data: &Uint8Array) -> Result<(), Object>;
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn close(
-        this: &Socket,
-        code: Option<u16>,
-        reason: Option<&str>,
-    ) -> Result<(), Object>;
-
-    #[wasm_bindgen(js_namespace = JSON)]
-    pub(crate) fn parse(json: &str) -> Object;
-
-    // Of an array.
-    #[wasm_bindgen(method)]
-    fn push(this: &Object, item: &str);
-}
-
-/// `WebSocket.OPEN`.
-pub(crate) const OPEN: u16 = 1;
 
 /// Sends bytes that are the host's own from then on. A view of wasm memory would
 /// spare the copy, but some stand-ins keep what they were given, and would send
@@ -129,20 +130,27 @@ pub(crate) const OPEN: u16 = 1;
 /// `new Uint8Array(view)` is as fast as any other copy. It takes 0.2 µs for 32 bytes,
 /// 17 µs for 64 KiB, and 0.1 to 0.2 ms for 1 MiB (Node 22, on a busy machine).
 #[inline]
-pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), Object> {
-    socket.send_array(&Uint8Array::copy_of(data))
+pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), JsValue> {
+    socket.send_with_js_u8_array(&Uint8Array::new_from_slice(data))
+}
+
+/// Closes with a Close frame that has this code and reason, or an empty one. Core has
+/// checked what it throws for.
+pub(crate) fn close(socket: &Socket, frame: Option<(u16, &str)>) {
+    let socket: &Closing = socket.unchecked_ref();
+    let _ = socket.close(frame.map(|(code, _)| code), frame.map(|(_, reason)| reason));
 }
 
 /// Opens a socket of the host. Called only where there is one.
-pub(crate) fn open(url: &str, subprotocols: &[String]) -> Result<Socket, Object> {
-    Socket::new(url, &list(subprotocols))
+pub(crate) fn open(url: &str, subprotocols: &[String]) -> Result<Socket, JsValue> {
+    Socket::new_with_str_sequence(url, &list(subprotocols))
 }
 
 /// An array of these strings.
-pub(crate) fn list(items: &[String]) -> Object {
-    let list = parse("[]");
+pub(crate) fn list(items: &[String]) -> Array {
+    let list = Array::new();
     for item in items {
-        list.push(item);
+        list.push(&item.into());
     }
     list
 }
@@ -150,10 +158,10 @@ pub(crate) fn list(items: &[String]) -> Object {
 #[wasm_bindgen]
 extern "C" {
     /// A message's data: a string or an `ArrayBuffer`, and of stand-ins also a
-    /// view of one, or a `Blob`.
+    /// view of one, or a `Blob`. No type of web-sys is all of them.
     pub(crate) type Payload;
 
-    /// The length in bytes; of a string not a number.
+    /// The length in bytes; of a string not a number. So one call tells text from bytes.
     #[wasm_bindgen(method, getter, js_name = byteLength)]
     pub(crate) fn byte_length(this: &Payload) -> f64;
 
@@ -165,75 +173,72 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub(crate) fn slice(this: &Payload, start: u32) -> Payload;
 
-    /// The bytes of a `Blob`, later.
+    /// The bytes of a `Blob`, later. It throws where it is none.
     #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
     pub(crate) fn array_buffer(this: &Payload) -> Result<Promise, JsValue>;
 
-    pub(crate) type Uint8Array;
+    // That of js-sys lets through what it throws.
+    #[wasm_bindgen(js_name = Uint8Array)]
+    type Part;
 
-    #[wasm_bindgen(constructor)]
-    pub(crate) fn new(buffer: &Payload) -> Uint8Array;
-    #[wasm_bindgen(constructor)]
-    fn copy_of(view: &[u8]) -> Uint8Array;
-    #[wasm_bindgen(constructor, catch)]
-    pub(crate) fn part(buffer: &JsValue, from: f64, length: f64) -> Result<Uint8Array, JsValue>;
+    #[wasm_bindgen(constructor, js_class = "Uint8Array", catch)]
+    fn new(buffer: &JsValue, from: f64, length: f64) -> Result<Part, JsValue>;
 
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn length(this: &Uint8Array) -> u32;
-    #[wasm_bindgen(method)]
-    pub(crate) fn set(this: &Uint8Array, source: &Uint8Array, offset: u32);
-
-    pub(crate) type TextEncoder;
-
-    #[wasm_bindgen(constructor)]
-    pub(crate) fn new() -> TextEncoder;
+    // web-sys encodes strings of Rust only.
+    #[wasm_bindgen(js_name = TextEncoder)]
+    type Encoder;
 
     #[wasm_bindgen(method, js_name = encodeInto)]
-    pub(crate) fn encode_into(
-        this: &TextEncoder,
-        text: &Payload,
-        buffer: &mut [MaybeUninit<u8>],
-    ) -> Progress;
+    fn encode_into(this: &Encoder, text: &Payload, buffer: &mut [MaybeUninit<u8>]) -> Progress;
 
-    /// How far an encoder came: UTF-16 units read, bytes written.
+    /// How far an encoder came: UTF-16 units read, bytes written. web-sys has them as
+    /// numbers that may be missing.
     pub(crate) type Progress;
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn read(this: &Progress) -> u32;
     #[wasm_bindgen(method, getter)]
     pub(crate) fn written(this: &Progress) -> u32;
-}
 
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_name = URL, extends = Object)]
-    pub(crate) type Url;
-
-    #[wasm_bindgen(constructor, js_class = "URL", catch)]
-    pub(crate) fn new(url: &str) -> Result<Url, Object>;
-}
-
-#[wasm_bindgen]
-extern "C" {
-    // A number in browsers, an object in Node.
-    // Both throw in an iframe that was removed, in Firefox.
+    // web-sys has timers and `performance` only of windows and workers: other hosts have
+    // neither. A timer is a number in browsers, and an object in Node. Both functions
+    // throw in an iframe that was removed, in Firefox.
     #[wasm_bindgen(js_name = setTimeout, catch)]
     pub(crate) fn set_timeout(f: &JsValue, milliseconds: f64) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_name = clearTimeout, catch)]
     pub(crate) fn clear_timeout(timer: &JsValue) -> Result<(), JsValue>;
 
-    pub(crate) type Promise;
-
-    #[wasm_bindgen(static_method_of = Promise)]
-    pub(crate) fn resolve() -> Promise;
-    /// Calls one function with the result, the other with the error.
-    #[wasm_bindgen(method)]
-    pub(crate) fn then(this: &Promise, f: &JsValue, failed: &JsValue);
-
     /// Milliseconds since some moment, which never go back.
     #[wasm_bindgen(js_namespace = performance)]
     pub(crate) fn now() -> f64;
 
-    #[wasm_bindgen(js_namespace = Math)]
-    pub(crate) fn random() -> f64;
+    // js-sys wants closures that own their argument: another type of closure in each page.
+    #[wasm_bindgen(js_name = Promise)]
+    type Settling;
+
+    #[wasm_bindgen(method, js_name = then)]
+    fn then_call(this: &Settling, f: &JsValue, failed: &JsValue);
+}
+
+/// A part of a buffer, from and for so many bytes; `None` where that is none.
+pub(crate) fn part(buffer: &JsValue, from: f64, length: f64) -> Option<Uint8Array> {
+    Part::new(buffer, from, length)
+        .ok()
+        .map(JsCast::unchecked_into)
+}
+
+/// Encodes a text of the host's into memory that need not be cleared.
+pub(crate) fn encode_into(
+    encoder: &TextEncoder,
+    text: &Payload,
+    buffer: &mut [MaybeUninit<u8>],
+) -> Progress {
+    let encoder: &Encoder = encoder.unchecked_ref();
+    encoder.encode_into(text, buffer)
+}
+
+/// Calls one function with the result of a promise, the other with its error.
+pub(crate) fn then(promise: &Promise, f: &JsValue, failed: &JsValue) {
+    let promise: &Settling = promise.unchecked_ref();
+    promise.then_call(f, failed);
 }

@@ -13,9 +13,8 @@
 use std::cell::Cell;
 
 use isosocket_core::Binary;
-use wasm_bindgen::prelude::*;
 
-use crate::js::{Object, Payload, TextEncoder, Uint8Array};
+use crate::js::{self, MembersExt, Payload, TextEncoder, Uint8Array};
 
 /// All of the program's memory, as a view that is kept from message to message.
 #[derive(Default)]
@@ -63,8 +62,7 @@ impl Memory {
 
 #[cold]
 fn whole() -> Uint8Array {
-    let memory: Object = wasm_bindgen::memory().unchecked_into();
-    Uint8Array::new(memory.member("buffer").unchecked_ref())
+    Uint8Array::new(&wasm_bindgen::memory().member("buffer"))
 }
 
 /// Appends the UTF-8 of a text's first units, at most this many bytes; how many
@@ -78,7 +76,7 @@ pub(crate) fn encode_into(
 ) -> usize {
     bytes.reserve_exact(room);
     let free = bytes.spare_capacity_mut();
-    let progress = encoder.encode_into(text, free);
+    let progress = js::encode_into(encoder, text, free);
     let written = free.len().min(progress.written() as usize);
     // SAFETY: the host has written so many bytes to what is free.
     unsafe { bytes.set_len(bytes.len() + written) };

@@ -8,6 +8,8 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use wasm_bindgen::JsValue;
+
 use isosocket_core::{Link, MaybeSend, Report};
 
 use crate::Web;
@@ -111,10 +113,12 @@ impl Queue {
         }
         if self.caller.get().is_none() {
             let serve = js::listener(|_| QUEUE.with(Queue::serve));
-            let _ = self.caller.set((Promise::resolve(), serve));
+            let _ = self
+                .caller
+                .set((Promise::resolve(&JsValue::UNDEFINED), serve));
         }
         if let Some((resolved, serve)) = self.caller.get() {
-            resolved.then(serve.as_ref(), serve.as_ref());
+            js::then(resolved, serve.as_ref(), serve.as_ref());
         }
     }
 }

@@ -8,11 +8,13 @@ use std::fmt;
 
 use isosocket_core::{Builder, NewError, Request, Transport};
 
-use crate::js::{Object, Socket};
+use wasm_bindgen::JsValue;
+
+use crate::js::Socket;
 use crate::stream::{self, OverStream, Stream};
 
 /// What a host's constructor gave, or threw.
-pub(crate) type Opened = Result<Socket, Object>;
+pub(crate) type Opened = Result<Socket, JsValue>;
 
 /// Opens a socket in another way than by `new WebSocket`.
 pub(crate) trait Opener: Send + Sync {

@@ -4,9 +4,8 @@
 use std::cell::OnceCell;
 
 use isosocket_core::{Event, Message};
-use wasm_bindgen::prelude::*;
 
-use crate::js::{Object, Payload, Promise, TextEncoder, Uint8Array};
+use crate::js::{self, MembersExt, Payload, Promise, TextEncoder, Uint8Array};
 use crate::memory::{self, Memory};
 use crate::threads::encode;
 
@@ -63,9 +62,8 @@ pub(crate) fn message(data: &Payload, limit: usize, tools: &Tools, event: &mut E
 /// The bytes of a view of any kind.
 #[cold]
 fn part(view: &Payload, length: f64) -> Option<Uint8Array> {
-    let view: &Object = view.unchecked_ref();
     let from = view.number("byteOffset");
-    Uint8Array::part(&view.member("buffer"), from, length).ok()
+    js::part(&view.member("buffer"), from, length)
 }
 
 fn text(data: &Payload, limit: usize, tools: &Tools, event: &mut Event) -> Received {
@@ -84,7 +82,11 @@ fn text(data: &Payload, limit: usize, tools: &Tools, event: &mut Event) -> Recei
             }
         }
     } else {
-        let _ = tools.encoder.get().is_some() || tools.encoder.set(TextEncoder::new()).is_ok();
+        if tools.encoder.get().is_none() {
+            if let Ok(encoder) = TextEncoder::new() {
+                let _ = tools.encoder.set(encoder);
+            }
+        }
         let Some(encoder) = tools.encoder.get() else {
             return Received::Unreadable;
         };

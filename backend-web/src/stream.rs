@@ -25,7 +25,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::connection::Connection;
 use crate::drain;
-use crate::js::{self, Listener, Object, Payload, Promise, Socket};
+use crate::js::{self, Listener, MembersExt, Object, Payload, Promise, Socket};
 use crate::options::{Opened, Opener, WebOptions};
 use crate::timer::{Timer, milliseconds};
 use host::{Reader, WebSocketStream, Writer};
@@ -203,7 +203,11 @@ impl Stream for Rc<Streaming> {
 
     fn resume(&self) {
         // Not here: the program may be inside a turn (S98).
-        self.await_(&Promise::resolve(), Signal::Resumed, Signal::Resumed);
+        self.await_(
+            &Promise::resolve(&JsValue::UNDEFINED),
+            Signal::Resumed,
+            Signal::Resumed,
+        );
     }
 }
 
@@ -234,7 +238,7 @@ impl Streaming {
         let callbacks = self.callbacks.borrow().clone();
         if let Some(callbacks) = callbacks {
             let callback = |signal| callbacks[signal as usize].as_ref();
-            promise.settled(callback(fulfilled), callback(rejected));
+            js::then(promise, callback(fulfilled), callback(rejected));
             self.awaited.set(self.awaited.get() + 1);
         }
     }
@@ -272,7 +276,7 @@ impl Streaming {
             self.face.set(name, &opened.member(name));
         }
         if !connection.is_closing() {
-            self.face.set("readyState", &js::OPEN.into());
+            self.face.set("readyState", &Socket::OPEN.into());
         }
         if let Some(turn) = connection.link().and_then(Link::into_turn) {
             connection.on_open(turn);
@@ -318,7 +322,7 @@ impl Streaming {
 
     fn on_end_of_messages(self: &Rc<Self>) {
         self.read_all.set(true);
-        if self.face.ready_state() == js::OPEN {
+        if self.face.ready_state() == Socket::OPEN {
             self.face.set("readyState", &CLOSING.into());
         }
         self.try_end();

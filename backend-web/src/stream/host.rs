@@ -1,9 +1,10 @@
-//! The host's `WebSocketStream` and its streams, declared by hand: web-sys has no
-//! `WebSocketStream`, and its streams go through a promise type of js-sys.
+//! The host's `WebSocketStream` and its streams, declared by hand: web-sys has
+//! `WebSocketStream` only as an unstable interface, and lets through what the calls of
+//! its streams throw.
 
 use wasm_bindgen::prelude::*;
 
-use crate::js::{self, Object, Promise, Uint8Array};
+use crate::js::{self, MembersExt, Object, Promise};
 
 #[wasm_bindgen]
 extern "C" {
@@ -17,7 +18,7 @@ extern "C" {
     pub(super) type WebSocketStream;
 
     #[wasm_bindgen(constructor, js_class = "WebSocketStream", catch)]
-    fn new(url: &str, options: &Object) -> Result<WebSocketStream, Object>;
+    fn new(url: &str, options: &Object) -> Result<WebSocketStream, JsValue>;
     #[wasm_bindgen(method, getter)]
     pub(super) fn opened(this: &WebSocketStream) -> Promise;
     #[wasm_bindgen(method, getter)]
@@ -25,11 +26,14 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(super) fn close(this: &WebSocketStream, info: &Object) -> Result<(), JsValue>;
 
+    type Readable;
+    type Writable;
+
     /// Of messages that arrive.
     pub(super) type Reader;
 
     #[wasm_bindgen(method, catch, js_name = getReader)]
-    fn reader(this: &Object) -> Result<Reader, JsValue>;
+    fn reader(this: &Readable) -> Result<Reader, JsValue>;
     #[wasm_bindgen(method)]
     pub(super) fn read(this: &Reader) -> Promise;
 
@@ -37,20 +41,19 @@ extern "C" {
     pub(super) type Writer;
 
     #[wasm_bindgen(method, catch, js_name = getWriter)]
-    fn writer(this: &Object) -> Result<Writer, JsValue>;
+    fn writer(this: &Writable) -> Result<Writer, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(super) fn write(this: &Writer, message: &JsValue) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub(super) fn abort(this: &Writer) -> Result<Promise, JsValue>;
 
-    // Copies: the stream may read it after `write` has returned. It throws where there
-    // is no memory.
-    #[wasm_bindgen(constructor, js_class = "Uint8Array", catch)]
-    fn try_copy_of(data: &[u8]) -> Result<Uint8Array, JsValue>;
+    // That of js-sys lets through what it throws: here, where there is no memory.
+    #[wasm_bindgen(js_name = Uint8Array)]
+    type Bytes;
 
-    /// Calls one of the two functions once, with the result or with the error.
-    #[wasm_bindgen(method, js_name = then)]
-    pub(super) fn settled(this: &Promise, fulfilled: &JsValue, rejected: &JsValue);
+    // Copies: the stream may read it after `write` has returned.
+    #[wasm_bindgen(constructor, js_class = "Uint8Array", catch)]
+    fn copy_of(data: &[u8]) -> Result<Bytes, JsValue>;
 }
 
 /// Whether the global scope has a `WebSocketStream` now.
@@ -59,7 +62,7 @@ pub(crate) fn is_there() -> bool {
 }
 
 /// Opens a stream. Called only where there is one.
-pub(super) fn open(url: &str, subprotocols: &[String]) -> Result<WebSocketStream, Object> {
+pub(super) fn open(url: &str, subprotocols: &[String]) -> Result<WebSocketStream, JsValue> {
     let options = object();
     options.set("protocols", &js::list(subprotocols));
     WebSocketStream::new(url, &options)
@@ -67,18 +70,18 @@ pub(super) fn open(url: &str, subprotocols: &[String]) -> Result<WebSocketStream
 
 /// The two halves of what `opened` resolves to.
 pub(super) fn halves(opened: &Object) -> Option<(Reader, Writer)> {
-    let half = |name| opened.member(name).unchecked_into::<Object>();
-    let reader = half("readable").reader().ok()?;
-    let writer = half("writable").writer().ok()?;
+    let readable: Readable = opened.member("readable").unchecked_into();
+    let writable: Writable = opened.member("writable").unchecked_into();
+    let (reader, writer) = (readable.reader().ok()?, writable.writer().ok()?);
     Some((reader, writer))
 }
 
 /// An object without members.
 pub(super) fn object() -> Object {
-    js::parse("{}")
+    Object::new()
 }
 
 /// Bytes of the stream's own; `None` where there is no memory for them.
 pub(super) fn bytes(data: &[u8]) -> Option<JsValue> {
-    Uint8Array::try_copy_of(data).ok().map(JsValue::from)
+    Bytes::copy_of(data).ok().map(JsValue::from)
 }

@@ -88,12 +88,17 @@ impl Thread {
 
 #[wasm_bindgen]
 extern "C" {
+    // web-sys encodes strings of Rust only.
+    #[wasm_bindgen(js_name = TextEncoder)]
+    type Encoder;
+
     #[wasm_bindgen(method)]
-    fn encode(this: &TextEncoder, text: &Payload) -> Uint8Array;
+    fn encode(this: &Encoder, text: &Payload) -> Uint8Array;
 }
 
 /// The text's UTF-8, by way of a buffer of JavaScript: hosts do not all encode
 /// into shared memory.
 pub(crate) fn encode(encoder: &TextEncoder, memory: &Memory, data: &Payload, _: usize) -> Vec<u8> {
+    let encoder: &Encoder = encoder.unchecked_ref();
     memory.to_vec(&encoder.encode(data))
 }

@@ -1,6 +1,8 @@
 //! The statuses of a socket that connects again: those to report, and who is to hear of
 //! them as a stream.
 //!
+//! A stream that is not read drops its oldest status, which a channel cannot do.
+//!
 //! Invariant: only [`Course::stream`] makes a list of streams. So a program without
 //! streams of statuses has none of their code.
 
