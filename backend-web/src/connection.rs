@@ -25,9 +25,6 @@ use crate::stream::Stream;
 use crate::threads::Outbox;
 use crate::timer::{Timer, milliseconds};
 
-/// How Deno's error event words that the peer dropped TCP without a Close.
-const DENO_END_OF_FILE: &str = "Unexpected EOF";
-
 /// Why there is no JavaScript object.
 #[derive(Clone, Copy)]
 pub(crate) enum Forbidden {
@@ -150,6 +147,7 @@ impl Connection {
             socket.set(name, listener.as_ref());
             listener
         });
+        self.outbox.begin(&link);
         let live = Box::new(Live {
             link,
             _listeners: listeners,
@@ -373,7 +371,7 @@ impl Connection {
                 self.on_message(event.data().unchecked_ref(), turn);
             }
             Kind::Open => self.on_open(turn),
-            Kind::Error => self.on_error(event, turn),
+            Kind::Error => self.end(Report::Failed(self.unestablished()), turn),
             Kind::Close => self.on_close(event, turn),
         }
     }
@@ -433,14 +431,6 @@ impl Connection {
                 protocol: socket.get("protocol").unwrap_or_default(),
                 extensions: socket.get("extensions").unwrap_or_default(),
             });
-        }
-    }
-
-    fn on_error(&self, event: &Object, turn: Turn<Web>) {
-        // S75, S96: Deno alone has an error event for it; `close` follows.
-        let dropped = || event.get("message").as_deref() == Some(DENO_END_OF_FILE);
-        if !(self.established.get() && dropped()) {
-            self.end(Report::Failed(self.unestablished()), turn);
         }
     }
 

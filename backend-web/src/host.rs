@@ -65,6 +65,11 @@ impl Host for WebHost {
         })
     }
 
+    #[inline]
+    fn attend(&self) {
+        self.0.attend();
+    }
+
     fn now(&self) -> Duration {
         // Not by `from_secs_f64`, whose care for every number a page pays for.
         Duration::from_micros((js::now() * 1e3) as u64)

@@ -19,6 +19,9 @@
 //! - Handlers are `Send`, and run on the thread that made the socket.
 //! - Values that are dropped on another thread are freed on that thread.
 //!
+//! - A thread can be terminated by others at any moment. It holds a Web Lock while it has
+//!   sockets, for which the other threads wait. So they notice, and the sockets fail.
+//!
 //! So the thread that made the socket must return to its host's event loop, as the main
 //! thread of a page does. It never waits for another thread.
 

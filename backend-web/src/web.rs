@@ -146,6 +146,11 @@ impl Transport for Web {
         self.connection.visit(|connection| connection.resume());
     }
 
+    #[inline]
+    fn attend(&self) {
+        self.connection.thread().attend();
+    }
+
     fn detach(&self) {
         // Another thread's `close` may be on its way.
         self.connection

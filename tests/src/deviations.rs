@@ -144,6 +144,12 @@ pub const KNOWN: &[Deviation] = &[
         "len16",
         "Deno accepts longer forms of the length",
     ),
+    known(
+        "deno",
+        "S96",
+        "",
+        "Deno reports an error first, and only its text tells a drop from a violation",
+    ),
     // Bun 1.4.
     known(
         "bun",

@@ -4,8 +4,9 @@
 use std::rc::Rc;
 
 use fragile::Fragile;
-use isosocket_core::{Message, MessageRef, Refusal};
+use isosocket_core::{Link, Message, MessageRef, Refusal};
 
+use crate::Web;
 use crate::connection::Connection;
 use crate::js::{Payload, TextEncoder};
 use crate::memory::{self, Memory};
@@ -25,6 +26,10 @@ impl Thread {
     pub(crate) fn push(&self, job: Job) {
         microtask::push(job);
     }
+
+    /// Another thread could end. There is none.
+    #[inline]
+    pub(crate) fn attend(&self) {}
 
     /// Calls a task: at once.
     #[inline]
@@ -73,6 +78,9 @@ impl Outbox {
     pub(crate) fn new(_limit: usize) -> Self {
         Outbox(())
     }
+
+    #[inline]
+    pub(crate) fn begin(&self, _: &Link<Web>) {}
 
     pub(crate) fn send(&self, _: MessageRef<'_>, _: &Local<Connection>) -> Result<(), Refusal> {
         Err(Refusal::Closing)

@@ -3,9 +3,11 @@
 //! Invariant: what is handed over to a thread is done there in the order in
 //! which it came, outside every turn, and nothing here waits for anybody.
 
+mod end;
 mod inbox;
 mod outbox;
 
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -71,7 +73,14 @@ impl<T> Local<T> {
 impl<T> Drop for Ticket<T> {
     fn drop(&mut self) {
         if let Some(value) = self.value.take_if(|value| !value.is_valid()) {
-            self.thread.push(Job::Call(Box::new(move || drop(value))));
+            // If that thread has ended, nobody can free what it had.
+            let value = ManuallyDrop::new(value);
+            let free = move || {
+                if value.is_valid() {
+                    drop(ManuallyDrop::into_inner(value));
+                }
+            };
+            self.thread.push(Job::Call(Box::new(free)));
         }
     }
 }

@@ -128,6 +128,12 @@ impl<H: Host> Host for MockableHost<H> {
         })
     }
 
+    fn attend(&self) {
+        if let MockableHost::Real(host) = self {
+            host.attend();
+        }
+    }
+
     fn random(&self) -> u64 {
         match self {
             MockableHost::Real(host) => host.random(),

@@ -123,6 +123,7 @@ impl<T: Transport> Events<T> {
     pub fn try_next(&mut self) -> Option<Event> {
         if self.front.is_empty() {
             if !self.queue.filled.load(Ordering::Acquire) {
+                self.shared.carrier.attend();
                 // Where little comes, the memory for it is not kept meanwhile.
                 if self.front.capacity() <= FEW {
                     self.front = VecDeque::new();

@@ -451,6 +451,10 @@ impl<T: Transport> Transport for Reconnect<T> {
         Some(&INNER)
     }
 
+    fn attend(&self) {
+        self.host.attend();
+    }
+
     fn set_pings(options: &mut Self::Options, times: Option<(Duration, Duration)>) -> bool {
         T::set_pings(&mut options.inner, times)
     }

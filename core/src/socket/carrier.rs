@@ -147,6 +147,14 @@ impl<T: Transport> Carrier<T> {
         on_either!(self, carrier => carrier.resume());
     }
 
+    /// See [`Transport::attend`].
+    #[inline]
+    pub(crate) fn attend(&self) {
+        if let Some(transport) = self.real() {
+            transport.attend();
+        }
+    }
+
     /// See [`Transport::failing`].
     pub(crate) fn failing(&self, socket: &WebSocket<T>, error: &ErrorEvent) {
         match self {

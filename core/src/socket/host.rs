@@ -34,6 +34,11 @@ pub trait Host: Clone + fmt::Debug + Send + Sync + 'static {
         task: impl FnOnce() + MaybeSend + 'static,
     ) -> Result<Self::Timer, NewError>;
 
+    /// As [`Transport::attend`](crate::Transport::attend), for the thread of this host.
+    #[doc(hidden)]
+    #[inline]
+    fn attend(&self) {}
+
     /// Random bits. They need not be good enough for secrets.
     fn random(&self) -> u64;
 

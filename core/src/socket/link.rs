@@ -47,6 +47,17 @@ impl<T: Transport> Link<T> {
         Some(turn)
     }
 
+    /// Ends a socket whose turn was under way when the thread of its turns ended. That turn
+    /// has taken along who listens: no event can be delivered any more. Whoever waits for a
+    /// change of the state is woken, and the handles see the end.
+    #[doc(hidden)]
+    pub fn end_without_events(&self, error: ErrorEvent) {
+        if self.0.step(Input::Failed) == Decision::Fail {
+            self.0.set_end(Some(error), CloseEvent::abnormal());
+            self.0.waiters.wake();
+        }
+    }
+
     /// The socket's transport.
     pub fn transport(&self) -> &T {
         self.0.carrier.transport()

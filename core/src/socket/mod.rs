@@ -326,6 +326,7 @@ impl<T: Transport> WebSocket<T> {
         if !is_done() {
             // Before another look, so that no change is missed.
             self.shared.waiters.enter(place, context.waker());
+            self.shared.carrier.attend();
             if let Some(mark) = mark.filter(|_| self.ready_state() == ReadyState::Open) {
                 let link = Link(self.shared.clone());
                 self.shared.carrier.watch_drain(link, mark);

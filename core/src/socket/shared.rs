@@ -223,6 +223,7 @@ impl<T: Transport> Shared<T> {
     /// or if no more events will come. Otherwise the turn of the next event finds the mail.
     pub(crate) fn post(self: &Arc<Self>, letter: Letter<WebSocket<T>>) {
         self.mail.with(|mailbox| mailbox.push(letter));
+        self.carrier.attend();
         // This thread stores `dirty` and then loads the state and `kept`. The delivering
         // thread stores the state or `kept` and then loads `dirty`. Were these only
         // acquire and release, both could load what was there before: the mail would

@@ -231,6 +231,13 @@ pub trait Transport: Sized + Send + Sync + 'static {
         None
     }
 
+    /// A thread uses the socket, or waits for it. A backend whose sockets live on a thread
+    /// that can end without a word has this thread look after that one. Otherwise it does
+    /// nothing.
+    #[doc(hidden)]
+    #[inline]
+    fn attend(&self) {}
+
     // The rest serves heartbeats. A transport of one's own needs none of it.
 
     /// Has connections ping a silent peer: after how long a silence, and how long it may

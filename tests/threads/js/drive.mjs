@@ -30,6 +30,13 @@ export async function drive({ source, startWorker, print, filter }) {
   await init({ module_or_path: module });
   const worker = await startWorker({ module, memory: program.shared_memory() });
   globalThis.postTask = () => worker.postMessage("task");
+  let second;
+  globalThis.startSecond = async () => {
+    second = await startWorker({ module, memory: program.shared_memory() });
+  };
+  globalThis.postSecond = () => second.postMessage("task");
+  globalThis.endSecond = () => void second.terminate();
+  globalThis.hasLocks = () => globalThis.navigator?.locks !== undefined;
   let [passed, failed] = [0, 0];
   for (const [index, name] of program.names().entries()) {
     if (!name.includes(filter ?? "")) continue;

@@ -19,18 +19,22 @@ use isosocket_tests::suite::Seen;
 
 use crate::worker::{elsewhere, uncollected};
 
-fn text(error: impl ToString) -> String {
+pub(crate) fn text(error: impl ToString) -> String {
     error.to_string()
 }
 
-fn ensure(good: bool, what: impl Into<String>) -> Result<(), String> {
+pub(crate) fn ensure(good: bool, what: impl Into<String>) -> Result<(), String> {
     match good {
         true => Ok(()),
         false => Err(what.into()),
     }
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(seen: T, expected: T, what: &str) -> Result<(), String> {
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
+    seen: T,
+    expected: T,
+    what: &str,
+) -> Result<(), String> {
     let problem = || format!("{what}: saw {seen:?}, expected {expected:?}");
     ensure(seen == expected, problem())
 }

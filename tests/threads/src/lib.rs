@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod cases;
+mod ends;
 mod worker;
 
 use std::future::Future;
@@ -22,25 +23,28 @@ const CASE_LIMIT: u32 = 20_000;
 type Case = (&'static str, fn() -> Pin<Box<dyn Future<Output = Seen>>>);
 
 macro_rules! cases {
-    ($($name:ident)+) => {
-        const CASES: &[Case] = &[$((stringify!($name), || Box::pin(cases::$name()))),+];
+    ($($module:ident::$name:ident)+) => {
+        const CASES: &[Case] = &[$((stringify!($name), || Box::pin($module::$name()))),+];
     };
 }
 
 cases! {
-    messages_sent_elsewhere_arrive_in_order
-    what_two_threads_send_in_turn_keeps_its_order
-    a_close_elsewhere_follows_what_was_sent
-    a_stream_is_read_elsewhere
-    a_thread_that_waits_reads_a_stream
-    a_socket_made_elsewhere_is_used_here
-    what_comes_while_both_threads_send_is_complete
-    handlers_bound_elsewhere_run_on_the_sockets_thread
-    why_a_message_is_refused_is_known_elsewhere
-    a_connection_given_up_elsewhere_fails
-    the_last_handle_dropped_elsewhere_closes_and_frees
-    a_stream_dropped_elsewhere_frees_its_socket
-    a_socket_that_reconnects_is_used_elsewhere
+    cases::messages_sent_elsewhere_arrive_in_order
+    cases::what_two_threads_send_in_turn_keeps_its_order
+    cases::a_close_elsewhere_follows_what_was_sent
+    cases::a_stream_is_read_elsewhere
+    cases::a_thread_that_waits_reads_a_stream
+    cases::a_socket_made_elsewhere_is_used_here
+    cases::what_comes_while_both_threads_send_is_complete
+    cases::handlers_bound_elsewhere_run_on_the_sockets_thread
+    cases::why_a_message_is_refused_is_known_elsewhere
+    cases::a_connection_given_up_elsewhere_fails
+    cases::the_last_handle_dropped_elsewhere_closes_and_frees
+    cases::a_stream_dropped_elsewhere_frees_its_socket
+    cases::a_socket_that_reconnects_is_used_elsewhere
+    ends::sockets_of_a_terminated_worker_fail
+    ends::what_is_asked_of_a_terminated_worker_does_not_pile_up
+    ends::a_socket_that_reconnects_moves_away_from_a_terminated_worker
 }
 
 // Proved by compilation: what a handler must be is enough to send it. Without

@@ -13,6 +13,22 @@ extern "C" {
     #[wasm_bindgen(js_name = postTask)]
     fn post_task();
 
+    /// Starts a second worker, which may be ended.
+    #[wasm_bindgen(js_name = startSecond, catch)]
+    async fn start_second() -> Result<JsValue, JsValue>;
+
+    /// Has the second worker call `run_task`.
+    #[wasm_bindgen(js_name = postSecond)]
+    fn post_second();
+
+    /// Ends the second worker, whatever it is doing.
+    #[wasm_bindgen(js_name = endSecond)]
+    pub fn end_second();
+
+    /// Whether a thread can notice the end of another one: by Web Locks.
+    #[wasm_bindgen(js_name = hasLocks)]
+    pub fn has_locks() -> bool;
+
     #[wasm_bindgen(js_name = liveSockets, catch)]
     async fn live_sockets() -> Result<JsValue, JsValue>;
 }
@@ -28,6 +44,25 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, String>> + 'static,
 {
+    run_by(post_task, task).await
+}
+
+/// The same in a second worker, which is started for it.
+pub async fn in_second<T, F>(task: impl FnOnce() -> F + Send + 'static) -> Result<T, String>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, String>> + 'static,
+{
+    let started = start_second().await;
+    started.map_err(|error| format!("the second worker does not start: {error:?}"))?;
+    run_by(post_second, task).await
+}
+
+async fn run_by<T, F>(post: fn(), task: impl FnOnce() -> F + Send + 'static) -> Result<T, String>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, String>> + 'static,
+{
     let (sender, receiver) = oneshot::channel();
     let task = move || {
         isosocket::run(async move {
@@ -36,7 +71,7 @@ where
         });
     };
     tasks(|tasks| tasks.insert(0, Box::new(task)));
-    post_task();
+    post();
     receiver
         .await
         .map_err(|_| "the worker gave no answer".to_owned())?

@@ -22,7 +22,11 @@ use std::task::{Context, Poll, Waker};
 
 use fragile::Fragile;
 use isosocket_core::SharedCell;
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::future_to_promise;
 
+use super::{end, outbox};
+use crate::js;
 use crate::microtask::{self, Job};
 use crate::timer::Timer;
 
@@ -39,14 +43,23 @@ struct Address {
     inbox: Arc<Inbox>,
 }
 
-type Inbox = SharedCell<State>;
+pub(super) type Inbox = SharedCell<State>;
 
 #[derive(Default)]
-struct State {
-    jobs: VecDeque<Job>,
+pub(super) struct State {
+    pub(super) jobs: VecDeque<Job>,
     waker: Option<Waker>,
     /// Nobody has the address any more.
-    ended: bool,
+    pub(super) ended: bool,
+    /// The name of the lock that the thread holds while it lives: see `end`.
+    pub(super) name: String,
+    pub(super) is_held: bool,
+    /// Who waits for the thread to hold it.
+    pub(super) watchers: Vec<Waker>,
+    /// The thread's connections, or what is left of their outboxes.
+    pub(super) outboxes: Vec<outbox::Known>,
+    /// The thread has ended, and this one does what others ask of it.
+    pub(super) heir: Option<Thread>,
 }
 
 thread_local! {
@@ -61,11 +74,20 @@ impl Thread {
             if let Some(address) = current.upgrade() {
                 return Thread(address);
             }
-            let inbox = Arc::new(Inbox::new(State::default()));
-            wasm_bindgen_futures::spawn_local(Serve {
+            let inbox = Arc::new(Inbox::new(State {
+                // Other pages of the same site have locks, too.
+                name: format!("isosocket {}", js::random()),
+                ..State::default()
+            }));
+            let serve = Serve {
                 inbox: inbox.clone(),
                 rest: None,
+            };
+            let served = future_to_promise(async {
+                serve.await;
+                Ok(JsValue::UNDEFINED)
             });
+            end::hold(&inbox, served);
             let here = Fragile::new(());
             let address = Arc::new(Address { here, inbox });
             *current = Arc::downgrade(&address);
@@ -87,13 +109,35 @@ impl Thread {
 
     /// The same, and after all that other threads have pushed by now.
     pub(crate) fn queue(&self, job: Job) {
-        let waker = self.0.inbox.with(|state| {
-            state.jobs.push_back(job);
-            state.waker.take()
+        self.attend();
+        let mut job = Some(job);
+        let (waker, heir) = self.0.inbox.with(|state| {
+            if state.heir.is_none() {
+                state.jobs.extend(job.take());
+            }
+            (state.waker.take(), state.heir.clone())
         });
         if let Some(waker) = waker {
             waker.wake();
         }
+        if let (Some(heir), Some(job)) = (heir, job) {
+            heir.push(job);
+        }
+    }
+
+    /// Looks after this thread from another one, which uses what is here.
+    pub(crate) fn attend(&self) {
+        if !self.is_current() {
+            end::watch(&self.0.inbox);
+        }
+    }
+
+    /// For connections of this thread: whom to tell if it ends.
+    pub(super) fn know(&self, outbox: outbox::Known) {
+        self.0.inbox.with(|state| {
+            state.outboxes.retain(|known| known.strong_count() > 0);
+            state.outboxes.push(outbox);
+        });
     }
 }
 

@@ -4,18 +4,22 @@
 //! has it, or for ever where the connection ended before (S48, S51).
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use isosocket_core::{ErrorEvent, ErrorKind, Message, MessageRef, Refusal, SharedCell};
+use isosocket_core::{ErrorEvent, ErrorKind, Link, Message, MessageRef, Refusal, SharedCell};
 
-use super::Local;
+use super::{Local, Thread};
+use crate::Web;
 use crate::connection::Connection;
 
 /// Both ends: that of the connection, and that of everybody else.
 #[derive(Clone)]
 pub(crate) struct Outbox(Arc<SharedCell<State>>);
 
-struct State {
+/// The same, as the connection's thread knows it.
+pub(super) type Known = Weak<SharedCell<State>>;
+
+pub(super) struct State {
     messages: VecDeque<Message>,
     /// The bytes that were taken and that the host does not have.
     bytes: usize,
@@ -26,6 +30,9 @@ struct State {
     closed: bool,
     /// The connection is asked to look.
     asked: bool,
+    /// The connection's link, while it has one. Other threads end it if its own has
+    /// ended.
+    link: Option<Link<Web>>,
 }
 
 const NO_MEMORY: ErrorEvent = ErrorEvent::of_kind(ErrorKind::OutOfResources);
@@ -51,7 +58,14 @@ impl Outbox {
             limit,
             closed: false,
             asked: false,
+            link: None,
         })))
+    }
+
+    /// For the connection, on its own thread, which begins.
+    pub(crate) fn begin(&self, link: &Link<Web>) {
+        self.0.with(|state| state.link = Some(link.clone()));
+        Thread::current().know(Arc::downgrade(&self.0));
     }
 
     /// Takes a message of another thread.
@@ -144,10 +158,15 @@ impl Outbox {
 
     /// For the connection, which has ended.
     pub(crate) fn discard(&self) {
-        let messages = self.0.with(|state| {
-            state.closed = true;
-            std::mem::take(&mut state.messages)
-        });
-        drop(messages);
+        drop(take(&self.0));
     }
+}
+
+/// Ends what a connection shares with other threads. The messages and the link are dropped
+/// outside the lock.
+pub(super) fn take(outbox: &SharedCell<State>) -> (VecDeque<Message>, Option<Link<Web>>) {
+    outbox.with(|state| {
+        state.closed = true;
+        (std::mem::take(&mut state.messages), state.link.take())
+    })
 }
