@@ -40,8 +40,8 @@ pub use options::proxy::Proxy;
 pub use options::steps::ConnectStep;
 pub use options::{BuilderExt, NativeOptions};
 pub use response::{ErrorEventExt, Response, SocketExt};
-#[cfg(any(feature = "tls", feature = "webpki-roots"))]
-pub use rustls;
 pub use transport::Native;
 #[cfg(feature = "deflate")]
 pub use wire::deflate::Deflate;
+#[cfg(any(feature = "tls", feature = "webpki-roots"))]
+pub use {options::tls_config::TlsConfig, rustls as rustls_0_23};

@@ -9,7 +9,9 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
-use isosocket::native::{BuilderExt, ErrorEventExt, Proxy, Response, SocketExt, rustls};
+use isosocket::native::{
+    BuilderExt, ErrorEventExt, Proxy, Response, SocketExt, rustls_0_23 as rustls,
+};
 use isosocket::{
     Builder, CloseEvent, ErrorEvent, ErrorKind, Event, Heartbeat, Reconnecting, Status, Timeout,
     TlsFailure, WebSocket,

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use isosocket::native::{BuilderExt, Proxy, rustls};
+use isosocket::native::{BuilderExt, Proxy, rustls_0_23 as rustls};
 use isosocket::{Builder, CloseEvent, Event, Events, Heartbeat, NewError, WebSocket};
 use isosocket_peer::{Peer, PeerOptions};
 

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use isosocket::native::{BuilderExt, EventsExt, rustls};
+use isosocket::native::{BuilderExt, EventsExt, rustls_0_23 as rustls};
 use isosocket::{Builder, Event, EventKind, Heartbeat, NewError, ReadyState, WebSocket};
 use isosocket_peer::{Peer, PeerOptions};
 

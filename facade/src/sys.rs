@@ -29,13 +29,13 @@ pub mod native {
     pub use isosocket_native::Deflate;
     #[cfg(feature = "native-tls")]
     pub use isosocket_native::native_tls;
-    #[cfg(any(feature = "tls", feature = "webpki-roots"))]
-    pub use isosocket_native::rustls;
     #[doc(inline)]
     pub use isosocket_native::{
         AttemptExt, BuilderExt, ConnectStep, EnterGuard, ErrorEventExt, EventLoop, EventsExt,
         LoopHandle, Proxy, RecvError, Response, SocketExt,
     };
+    #[cfg(any(feature = "tls", feature = "webpki-roots"))]
+    pub use isosocket_native::{TlsConfig, rustls_0_23};
 }
 
 /// What only sockets of the web have: [`BuilderExt`](web::BuilderExt) for their options.

@@ -3,8 +3,10 @@
 use isosocket_core::{NextAttempt, Transport};
 
 use super::NativeOptions;
-#[cfg(any(feature = "tls", feature = "webpki-roots", feature = "native-tls"))]
+#[cfg(feature = "native-tls")]
 use crate::net::tls::TlsChoice;
+#[cfg(any(feature = "tls", feature = "webpki-roots"))]
+use crate::options::tls_config::TlsConfig;
 
 /// What natively each attempt of a reconnecting socket can change in addition: an
 /// extension of [`NextAttempt`].
@@ -41,21 +43,20 @@ pub trait AttemptExt: Sized {
     /// ```
     fn header(self, name: &str, value: &str) -> Self;
 
-    /// The rustls configuration of this attempt, in place of the builder's, for example
+    /// The TLS configuration of this attempt, in place of the builder's, for example
     /// with a new client certificate: see
     /// [`BuilderExt::tls_config`](super::BuilderExt::tls_config).
     ///
     /// ```
-    /// use std::sync::Arc;
     /// use isosocket::NextAttempt;
-    /// use isosocket::native::{AttemptExt, rustls};
+    /// use isosocket::native::{AttemptExt, TlsConfig};
     ///
-    /// fn with_identity(next: NextAttempt, config: &Arc<rustls::ClientConfig>) -> NextAttempt {
+    /// fn with_identity(next: NextAttempt, config: &TlsConfig) -> NextAttempt {
     ///     next.tls_config(config.clone())
     /// }
     /// ```
     #[cfg(any(feature = "tls", feature = "webpki-roots"))]
-    fn tls_config(self, config: std::sync::Arc<rustls::ClientConfig>) -> Self;
+    fn tls_config(self, config: impl Into<TlsConfig>) -> Self;
 
     /// Does TLS by the system's library in this attempt: see
     /// [`BuilderExt::native_tls`](super::BuilderExt::native_tls).
@@ -82,8 +83,8 @@ where
     }
 
     #[cfg(any(feature = "tls", feature = "webpki-roots"))]
-    fn tls_config(mut self, config: std::sync::Arc<rustls::ClientConfig>) -> Self {
-        self.native_mut().as_mut().tls = TlsChoice::Rustls(config);
+    fn tls_config(mut self, config: impl Into<TlsConfig>) -> Self {
+        self.native_mut().as_mut().tls = config.into().0;
         self
     }
 

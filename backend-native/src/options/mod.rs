@@ -2,8 +2,8 @@
 //!
 //! In this folder: the builder's extension (`mod.rs`), the request headers of
 //! the program (`headers.rs`), proxies, also those that the environment names
-//! (`proxy.rs`, `no_proxy.rs`), the hook for the steps of connecting (`steps.rs`), and
-//! the URL (`target.rs`).
+//! (`proxy.rs`, `no_proxy.rs`), the hook for the steps of connecting (`steps.rs`), the
+//! program's TLS configuration (`tls_config.rs`), and the URL (`target.rs`).
 //! Not in this folder: anything that connects, waits or speaks a protocol.
 //! Invariant: options that `validate` accepted need no further check.
 
@@ -13,6 +13,8 @@ pub(crate) mod no_proxy;
 pub(crate) mod proxy;
 pub(crate) mod steps;
 pub(crate) mod target;
+#[cfg(any(feature = "tls", feature = "webpki-roots"))]
+pub(crate) mod tls_config;
 
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ use crate::options::headers::Headers;
 use crate::options::proxy::{Proxy, from_environment};
 use crate::options::steps::{ConnectStep, StepHook};
 use crate::options::target::Target;
+#[cfg(any(feature = "tls", feature = "webpki-roots"))]
+use crate::options::tls_config::TlsConfig;
 use crate::system::{self, TcpStream};
 use crate::wire::deflate::Deflate;
 
@@ -312,7 +316,8 @@ pub trait BuilderExt: Sized {
     /// ```
     fn tcp_receive_buffer(self, bytes: usize) -> Self;
 
-    /// The rustls configuration for `wss:`, in place of the default's.
+    /// The TLS configuration for `wss:`, in place of the default's: a `ClientConfig` of
+    /// rustls, or an `Arc` of one.
     ///
     /// A WebSocket begins with HTTP/1.1. So if the configuration offers protocols
     /// by ALPN, such as `h2`, the socket offers `http/1.1` in their place.
@@ -320,7 +325,8 @@ pub trait BuilderExt: Sized {
     /// ```
     /// use std::sync::Arc;
     /// use isosocket::WebSocket;
-    /// use isosocket::native::{BuilderExt, rustls};
+    /// use isosocket::native::BuilderExt;
+    /// use isosocket::native::rustls_0_23 as rustls;
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// // A company's own CA, and no other.
@@ -339,7 +345,7 @@ pub trait BuilderExt: Sized {
     /// # }
     /// ```
     #[cfg(any(feature = "tls", feature = "webpki-roots"))]
-    fn tls_config(self, config: std::sync::Arc<rustls::ClientConfig>) -> Self;
+    fn tls_config(self, config: impl Into<TlsConfig>) -> Self;
 
     /// Does TLS by rustls, and trusts Mozilla's root certificates, which are built in,
     /// in place of the system's: for containers and devices without any.
@@ -436,8 +442,8 @@ where
     }
 
     #[cfg(any(feature = "tls", feature = "webpki-roots"))]
-    fn tls_config(mut self, config: std::sync::Arc<rustls::ClientConfig>) -> Self {
-        self.native_mut().as_mut().tls = TlsChoice::Rustls(config);
+    fn tls_config(mut self, config: impl Into<TlsConfig>) -> Self {
+        self.native_mut().as_mut().tls = config.into().0;
         self
     }
 

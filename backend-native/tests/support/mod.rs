@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use isosocket::native::rustls;
+use isosocket::native::rustls_0_23 as rustls;
 use isosocket::{Builder, CloseEvent, Event, WebSocket};
 use isosocket_peer::{Peer, PeerOptions};
 use tungstenite::handshake::derive_accept_key;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use isosocket::ErrorKind;
-use isosocket::native::rustls;
+use isosocket::native::rustls_0_23 as rustls;
 use rcgen::{
     BasicConstraints, CustomExtension, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
     KeyUsagePurpose, NameConstraints, date_time_ymd,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isosocket::native::rustls;
+use isosocket::native::rustls_0_23 as rustls;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,

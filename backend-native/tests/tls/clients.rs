@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use isosocket::native::rustls;
+use isosocket::native::rustls_0_23 as rustls;
 use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 

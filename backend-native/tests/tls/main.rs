@@ -19,7 +19,7 @@ use std::thread;
 
 use certificates::Chain;
 use clients::Client;
-use isosocket::native::{BuilderExt, rustls};
+use isosocket::native::{BuilderExt, rustls_0_23 as rustls};
 use isosocket::{Builder, CloseEvent, ErrorKind, Event, TlsFailure, WebSocket};
 use support::{connect, next};
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use isosocket::ErrorKind;
-use isosocket::native::rustls;
+use isosocket::native::rustls_0_23 as rustls;
 
 use crate::servers::{chain, hello, read_record, wait_for_end};
 use crate::{Bad, OTHER};
