@@ -30,7 +30,7 @@ static BUDGETS: &[Budget] = &[
     },
     Budget {
         program: &PLAIN,
-        name: "without_tls",
+        name: "without_tls_and_idna",
         bytes: 1_007_000,
         bytes_goal: 750_000,
         crates: 33,

@@ -37,8 +37,12 @@ pub static DEFAULT: Program = program(
     "isosocket",
 );
 
-/// The same without `tls`.
-pub static PLAIN: Program = program("isosocket-plain", "isosocket, without TLS", "isosocket");
+/// The same without `tls` and `idna`.
+pub static PLAIN: Program = program(
+    "isosocket-plain",
+    "isosocket, without TLS and idna",
+    "isosocket",
+);
 
 static NOTHING: Program = program("", "no client", "");
 
@@ -47,7 +51,7 @@ static PROGRAMS: &[&Program] = &[
     &PLAIN,
     &program(
         "isosocket",
-        "isosocket, without TLS and compression",
+        "isosocket, without TLS, idna and compression",
         "isosocket",
     ),
     &program("ewebsock-tls", "ewebsock, TLS", "ewebsock"),
