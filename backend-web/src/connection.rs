@@ -297,7 +297,7 @@ impl Connection {
         }
     }
 
-    /// Lets go of the link and of all that leads to it. The object finishes the
+    /// Drops the link and all that leads to it. The JavaScript object finishes the
     /// closing handshake alone.
     pub(crate) fn release(&self) -> Option<Link<Web>> {
         // One of the listeners may be running: the glue keeps it until it returns.
@@ -475,7 +475,7 @@ impl Connection {
         }
     }
 
-    /// The host tells no cause, but we know if it is the program's `close` (S68).
+    /// The host reports no cause, but we know if it is the program's `close` (S68).
     fn unestablished(&self) -> ErrorEvent {
         match self.closing.get() {
             true => ABORTED,

@@ -85,7 +85,7 @@ impl Transport for Web {
                         });
                     }
                     // A `SecurityError`, for mixed content or by the page's
-                    // policy, tells no more than a refusal does (S33).
+                    // policy, says no more than a refusal does (S33).
                     Err(Forbidden::Host)
                 }
             }

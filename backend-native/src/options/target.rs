@@ -1,4 +1,4 @@
-//! Where a URL points: host, port, and what the request says of it.
+//! What a connection needs of a URL: host, port, and what the request contains.
 
 use std::fmt;
 

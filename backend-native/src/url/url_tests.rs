@@ -1,4 +1,4 @@
-//! The crate `url` is the reference: what it makes of a URL, we do.
+//! The crate `url` is the reference: for each URL our result must be the same.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

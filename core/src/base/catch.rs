@@ -1,4 +1,4 @@
-//! How a call of the program's code ends that does not return: natively by a panic,
+//! How a call of the program's code ends if it does not return: natively by a panic,
 //! on the web also by a JavaScript exception or by a panic that aborts.
 //!
 //! Invariant: only [`guard`](crate::base::guard) calls what is here.

@@ -1,4 +1,4 @@
-//! A list that is empty nearly always: one pointer then, and no memory.
+//! A list that is usually empty: then it is one pointer, and uses no memory.
 
 use std::ops::{Deref, DerefMut};
 

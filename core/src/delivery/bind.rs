@@ -126,7 +126,7 @@ pub trait Bind: Sized + 'static {
     /// use isosocket::WebSocket;
     ///
     /// let socket = WebSocket::new("ws://peer/")?;
-    /// // With the cause, which browsers do not tell.
+    /// // With the cause, which browsers do not report.
     /// socket.on_error(|socket, error| eprintln!("{}: {error:#}", socket.url()));
     /// # network.finish();
     /// # Ok::<(), isosocket::NewError>(())

@@ -1,4 +1,4 @@
-//! Where the facts about a connection go that is part of another transport.
+//! Receives the facts about a connection that is part of another transport.
 
 use crate::{MaybeSend, Message, Report};
 

@@ -213,7 +213,7 @@ pub enum SendError {
     #[error("the send buffer is full")]
     Full(Message),
     /// The socket ended before so many bytes were sent, of messages that it had taken.
-    /// Only `flush` and `close` of a [`Sender`](crate::Sender) tell it.
+    /// Only `flush` and `close` of a [`Sender`](crate::Sender) return it.
     #[error("the socket ended before the last {0} bytes were sent")]
     Unsent(usize),
 }

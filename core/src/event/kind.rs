@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Why a connection failed: see [`ErrorEvent::kind`](crate::ErrorEvent::kind).
 ///
-/// Each target tells only what it knows. On the web that is little, because a page must
+/// Each target reports only what it knows. On the web that is little, because a page must
 /// not be able to probe a network. So a portable program has an answer for
 /// [`Unknown`](ErrorKind::Unknown) that is good for all kinds.
 ///
@@ -88,9 +88,9 @@ pub enum ErrorKind {
 /// ```
 ///
 /// ## Platform-specific
-/// - **Native:** rustls tells all of these. The system's library (the feature
-///   `native-tls`) tells [`Other`](TlsFailure::Other) only.
-/// - **Web:** a browser tells none.
+/// - **Native:** rustls reports all of these. The system's library (the feature
+///   `native-tls`) reports only [`Other`](TlsFailure::Other).
+/// - **Web:** a browser reports none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TlsFailure {

@@ -154,7 +154,7 @@ impl Event {
 /// The event is the same for all failures, on purpose: a page must not be able to probe a
 /// network. What the target knows is in [`kind`](ErrorEvent::kind), for a program
 /// that has different answers to different failures. For a log, `{error:#}` shows the
-/// cause and its causes on one line, where the target tells them;
+/// cause and its causes on one line, if the target reports them;
 /// [`source`](Error::source) has them one by one.
 ///
 /// Two error events are equal if their kinds are, and their causes say the same, from the
@@ -171,7 +171,7 @@ impl Event {
 /// ```
 ///
 /// ## Platform-specific
-/// - **Web:** browsers do not tell the cause; there is no source, and the kind is known
+/// - **Web:** browsers do not report the cause; there is no source, and the kind is known
 ///   only where isosocket itself ended the connection.
 /// - **Native:** the source is the failure: a refused connection, a bad
 ///   certificate, a violation of the protocol. A refused handshake also has the server's

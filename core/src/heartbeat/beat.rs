@@ -170,7 +170,7 @@ impl Beat {
     fn verdict(&mut self, now: Duration, deadline: Duration) -> Option<Verdict> {
         match now.checked_sub(deadline) {
             None => Some(Verdict::Wait(deadline - now)),
-            // The timer was held up. The peer is asked again.
+            // The timer is late. The peer is asked again.
             Some(late) if late > HostEvent::LATE && !self.was_late => {
                 self.was_late = true;
                 Some(Verdict::Ask(Duration::ZERO))

@@ -1,4 +1,4 @@
-//! The builder's methods for heartbeats, and what a socket tells of them.
+//! The builder's methods for heartbeats, and what a socket reports about them.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ impl<T: Transport> Builder<T> {
     ///
     /// Any byte that arrives and any byte that the network accepts is a sign of life.
     /// There is no heartbeat before the socket is open, and none once it is
-    /// closing. A timer that was held up, for example in a hidden page, ends no
+    /// closing. A timer that is late, for example in a hidden page, ends no
     /// connection: the peer is asked again first.
     ///
     /// Off by default; a [`Reconnecting`](crate::Reconnect) socket has pings natively,

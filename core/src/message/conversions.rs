@@ -1,4 +1,4 @@
-//! What a message turns into, and what it is compared with.
+//! Conversions of messages to other types, and comparisons with text and bytes.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! What can be sent.
+//! The types that can be sent.
 //!
 //! Invariant: strings are text and bytes are binary, whatever points to them.
 

@@ -1,4 +1,4 @@
-//! The error of a text that is asked of a binary message.
+//! The error when a program asks a binary message for its text.
 
 use thiserror::Error;
 

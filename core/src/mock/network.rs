@@ -1,4 +1,4 @@
-//! The network: who is in it, and letting it happen.
+//! The mocked network: its peers, and the calls by which a test lets time pass.
 
 use std::fmt;
 use std::future::Future;
@@ -223,7 +223,7 @@ impl Network {
         }
     }
 
-    /// Runs, and tells whether everything was as the scripts have it and
+    /// Runs, and returns whether everything was as the scripts have it and
     /// nothing of them is left.
     ///
     /// ```

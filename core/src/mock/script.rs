@@ -1,4 +1,4 @@
-//! What a peer does, step by step, and how far it has come.
+//! The script of a peer: its steps, and which of them are done.
 
 use std::collections::VecDeque;
 use std::fmt;

@@ -1,6 +1,6 @@
 //! The transport: what core asks of a simulated connection.
 //!
-//! Invariant: nothing happens inside a call; the network is asked to come by.
+//! Invariant: a call does nothing at once; it gives the network a task for later.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! URLs of mocked sockets and of peers: enough that the two compare.
+//! The URLs of mocked sockets and of peers, parsed just enough to compare them.
 
 use crate::socket::request::check_url;
 use crate::{NewError, SyntaxError};

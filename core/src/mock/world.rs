@@ -1,6 +1,7 @@
-//! Simulated time: what is to happen now and later, and chance.
+//! Simulated time: the tasks that are due now or later, and random numbers.
 //!
-//! Invariant: a task is run and dropped outside the lock, for it may come back.
+//! Invariant: a task runs and is dropped outside the lock, because it may use the
+//! network again.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};

@@ -1,4 +1,4 @@
-//! What a URL may be given as.
+//! The types that a program can give as a URL.
 
 use std::borrow::Cow;
 

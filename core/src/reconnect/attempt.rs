@@ -1,4 +1,4 @@
-//! One attempt after another: connecting, and what becomes of it. All of it runs on the
+//! One attempt after another: connecting, and what follows from the result. All of it runs on the
 //! thread that takes turns.
 
 use std::error::Error as StdError;
@@ -21,7 +21,7 @@ use crate::{
     Timeout, Transport, Turn, WebSocket,
 };
 
-/// Begins an attempt: tells of it, and asks for the URL unless it is known. The
+/// Begins an attempt: reports it, and asks for the URL unless it is known. The
 /// first one of a known URL is under way already.
 pub(crate) fn begin<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     let reconnect = link.transport();

@@ -1,4 +1,4 @@
-//! How a loss and a status read, in a log or on a screen.
+//! The texts of a loss and of a status, for logs and screens.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What was sent while there was no connection, for the next one.
+//! Keeps what the program sends while there is no connection, for the next connection.
 
 use std::collections::VecDeque;
 

@@ -1,6 +1,6 @@
 //! When a server wants to be asked again: `Retry-After` (RFC 9110, section 10.2.3).
 //!
-//! Invariant: no clock. What the time is, is an argument.
+//! Invariant: it reads no clock. The time is an argument.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

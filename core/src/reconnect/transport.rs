@@ -72,7 +72,7 @@ pub struct Reconnect<T: Transport> {
 #[derive(Debug)]
 pub(crate) struct State<T: Transport> {
     pub(crate) phase: Phase<T>,
-    /// Let go of at the end, so that nothing leaks.
+    /// Dropped at the end, so that nothing leaks.
     link: Option<Link<Reconnect<T>>>,
     /// Which attempt in a row this is; 0 once the connection has held.
     pub(crate) attempt: u32,
@@ -255,7 +255,7 @@ impl<T: Transport> Reconnect<T> {
         drop(asking);
     }
 
-    /// Lets go of the link and of the program's functions, at the end.
+    /// Drops the link and the program's functions, at the end.
     pub(crate) fn release(&self) {
         let parts = {
             let mut state = self.state();

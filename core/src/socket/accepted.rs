@@ -1,8 +1,8 @@
 //! What the peer accepted, for as long as anybody may look at it.
 //!
 //! `protocol()` lends a string as long as the socket lives, and a reconnecting
-//! socket has another one after each connection. So values are kept: each that
-//! is distinct once, which are few, as the peer chooses among what was offered.
+//! socket has another one after each connection. So every distinct value is kept once.
+//! There are few of them, because the peer chooses among what was offered.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -148,7 +148,7 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// transport that wraps another, for whose connections it then does.
     const MOCKABLE: bool = true;
 
-    /// Whether it tells the status of a refused opening handshake. Where a host does not,
+    /// Whether it reports the status of a refused opening handshake. Where a host does not,
     /// nothing is loaded that decides by it.
     const TELLS_REFUSALS: bool = true;
 
@@ -207,7 +207,7 @@ pub trait Transport: Sized + Send + Sync + 'static {
     fn resume(&self) {}
 
     /// Core fails the socket by itself. It closes and detaches the transport after
-    /// this. Only a transport that tells the program more than events do needs it.
+    /// this. Only a transport that gives the program more than events do needs it.
     #[doc(hidden)]
     fn failing(&self, _socket: &WebSocket<Self>, _error: &ErrorEvent) {}
 

@@ -219,7 +219,7 @@ pub async fn handlers_are_freed_after_close() -> Seen {
 /// How the socket is, and what becomes of it after the drop.
 pub const LIVES: &[(&str, bool)] = &[
     ("/echo", true),
-    // A reply that never came would hold up Firefox's next connection (S41).
+    // A reply that never came would delay Firefox's next connection (S41).
     ("/script?do=delay:200;accept", false),
     ("/refuse/500", false),
     ("/script?do=text:a;fin", false),

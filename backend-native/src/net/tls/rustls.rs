@@ -125,7 +125,7 @@ fn new_session(config: Arc<ClientConfig>, host: &Host) -> io::Result<Session> {
 #[derive(Debug, Error)]
 #[error(
     "the server's certificate is one of a certificate authority, as `openssl req -x509` makes \
-     them; make it anew with `-addext basicConstraints=critical,CA:FALSE`"
+     them; create it again with `-addext basicConstraints=critical,CA:FALSE`"
 )]
 struct SelfSigned {
     source: rustls::Error,
