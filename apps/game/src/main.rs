@@ -90,8 +90,10 @@ async fn game(options: Options) {
         Err(error) => return say(&format!("game: {error:#}")),
     };
     let start = get_time();
-    let mut second = Second::default();
-    second.start = start;
+    let mut second = Second {
+        start,
+        ..Second::default()
+    };
     while get_time() - start < seconds {
         let (now, before) = (get_time(), miniquad::date::now());
         for (number, player) in players.iter_mut().enumerate() {

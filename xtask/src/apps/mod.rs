@@ -152,23 +152,24 @@ fn run(app: &App, install: bool, lints: bool, log: &Path) -> Result<Vec<String>,
 
 /// What is built and tested for an app, in this order.
 fn steps(app: &App, lints: bool) -> Vec<(&'static str, Invocation)> {
-    let cargo = |command: &str| {
+    let cargo = |command: &str, package: &str| {
         let arguments = [command, "--manifest-path", MANIFEST, "--target-dir", TARGET];
         // Without debug information it takes half the time and a third of the space.
         let cargo = Invocation::cargo().env("CARGO_PROFILE_DEV_DEBUG", "0");
-        cargo.args(arguments).args(["-p", app.package])
+        cargo.args(arguments).args(["-p", package])
     };
+    let hub = cargo("build", "hub");
+    let cargo = |command: &str| cargo(command, app.package);
     let for_page = |command: Invocation| command.args(["--target", tools::WASM_TRIPLE]);
     let strict = |command: Invocation| command.args(["--", "-D", "warnings"]);
     let mut steps = Vec::new();
+    if app.desktop.is_some() || app.page.is_some() {
+        steps.push(("build the hub", hub));
+    }
     if !app.only_page {
-        // The graphical ones meet at the hub.
-        let hub = app.desktop.map_or(&[][..], |_| &["-p", "hub"]);
-        steps.push(("build", cargo("build").args(hub)));
-    } else {
-        let hub = Invocation::cargo().args(["build", "--manifest-path", MANIFEST]);
-        let hub = hub.args(["--target-dir", TARGET, "-p", "hub"]);
-        steps.push(("build the hub", hub.env("CARGO_PROFILE_DEV_DEBUG", "0")));
+        // With the tests, which may need other features of what both depend on: else all
+        // of that is built twice.
+        steps.push(("build", cargo("build").arg("--all-targets")));
     }
     if app.tested {
         steps.push(("test", cargo("test")));
