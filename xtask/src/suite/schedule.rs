@@ -67,7 +67,13 @@ fn pass(session: &Session, hosts: &[&'static Host], lanes: usize) -> Vec<Row> {
         }
         scope.spawn(move || {
             for (index, host) in hosts.iter().enumerate() {
-                ready.push(host.family(), (index, session.build(host)));
+                let built = (index, session.build(host));
+                match host.kind {
+                    // They compute where the others wait, some of them for minutes. At the
+                    // end nobody would be left to wait meanwhile.
+                    Kind::Command(_) => ready.push_first(host.family(), built),
+                    _ => ready.push(host.family(), built),
+                }
             }
             ready.close();
         });
@@ -122,6 +128,12 @@ impl<T> Default for Queue<T> {
 impl<T> Queue<T> {
     fn push(&self, family: &'static str, row: T) {
         self.lock().waiting.push_back((family, row));
+        self.changed.notify_one();
+    }
+
+    /// Before all that wait.
+    fn push_first(&self, family: &'static str, row: T) {
+        self.lock().waiting.push_front((family, row));
         self.changed.notify_one();
     }
 
@@ -235,9 +247,10 @@ mod tests {
         {
             queue.push(family, number);
         }
+        queue.push_first("fuzz", 4);
         queue.close();
         let take = || queue.take().map(|(_, number)| number);
-        assert_eq!((take(), take()), (Some(0), Some(2)));
+        assert_eq!((take(), take(), take()), (Some(4), Some(0), Some(2)));
         // Nothing else is left.
         assert_eq!(take(), Some(1));
         queue.ended("firefox");
