@@ -59,7 +59,10 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
     let (seconds, only) = match task {
         Task::Run { seconds, only } => (seconds, only),
         Task::Coverage => return coverage(&log).map(|()| true),
-        Task::Build => return build(&log).map(|_| true),
+        Task::Build => {
+            build(&log)?;
+            return replay(&["--no-run"], &log).map(|()| true);
+        }
     };
     let known = targets()?;
     let chosen: Vec<&String> = match &only {
@@ -70,7 +73,7 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
         return Err(format!("the targets are {}", known.join(", ")));
     }
     let folder = build(&log).inspect_err(|_| progress::show_tail(&log))?;
-    replay(&log).inspect_err(|_| progress::show_tail(&log))?;
+    replay(&[], &log).inspect_err(|_| progress::show_tail(&log))?;
     let mut failed = 0;
     for target in &chosen {
         let found = run(&folder, target, seconds, &log)?;
@@ -111,9 +114,10 @@ fn build(log: &Path) -> Result<PathBuf, String> {
 }
 
 /// Every target with the seeds, and the inputs that found something once.
-fn replay(log: &Path) -> Result<(), String> {
+fn replay(arguments: &[&str], log: &Path) -> Result<(), String> {
     let command = Invocation::cargo()
         .args(["test", "--manifest-path", MANIFEST])
+        .args(arguments)
         .args(["--target-dir", FOLDER])
         .env("RUSTFLAGS", OPENED);
     progress::run(
