@@ -1,4 +1,4 @@
-//! Counters of sockets, in simulated time. Numbers such as R50 name the rules in
+//! Counters of sockets, in simulated time. Numbers such as R55 name the rules in
 //! `facade/guide/reconnecting.md`.
 
 use std::sync::{Arc, Mutex};
@@ -48,7 +48,7 @@ fn converse<S: Socket>(network: &Network, connect: impl FnOnce() -> S) {
     assert_eq!(stats.open_for, None);
 }
 
-/// R50.
+/// R55.
 #[test]
 fn every_kind_of_socket_counts() {
     let network = Network::new();
@@ -60,7 +60,7 @@ fn every_kind_of_socket_counts() {
     network.finish();
 }
 
-/// R50: also what is not counted by the transport itself.
+/// R55: also what is not counted by the transport itself.
 #[test]
 fn a_socket_that_receives_in_a_handler_counts_it_before() {
     let network = Network::new();
@@ -76,7 +76,7 @@ fn a_socket_that_receives_in_a_handler_counts_it_before() {
     assert_eq!(socket.stats().bytes_received, 6);
 }
 
-/// R50: connections are counted together, and a kept message once it is sent.
+/// R55: connections are counted together, and a kept message once it is sent.
 #[test]
 fn a_reconnecting_socket_counts_over_all_connections() {
     let network = Network::new();
@@ -106,7 +106,7 @@ fn a_reconnecting_socket_counts_over_all_connections() {
     network.finish();
 }
 
-/// R50.
+/// R55.
 #[test]
 fn heartbeats_count_in_both_directions() {
     let network = Network::new();

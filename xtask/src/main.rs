@@ -11,7 +11,7 @@ mod tidy;
 
 use std::process::ExitCode;
 
-use commands::{autobahn, bench, demo, parity, release, servers, simulate, standins, threads};
+use commands::{autobahn, bench, day, demo, parity, release, servers, simulate, standins, threads};
 use xtask_kit::{browser, run, tools};
 
 const USAGE: &str = "\
@@ -60,6 +60,10 @@ Usage: cargo xtask COMMAND
   servers [--install]
         Talk compressed with servers that are not ours: ws and websockets.
 
+  day desktop|chromium|firefox [--long] [--install] [FILTER]
+        Run a chat through twelve things that happen to an app in a day, over a network
+        that fails. `--long`: with a minute of sleep and two minutes in a hidden tab.
+
   size [--install]
         Build small pages and compare how many bytes they load with their budgets.
 
@@ -107,6 +111,7 @@ fn main() -> ExitCode {
         Some("apps") => apps::main(&rest),
         Some("autobahn") => autobahn::main(&rest),
         Some("servers") => servers::main(&rest),
+        Some("day") => day::main(&rest),
         Some("size") => bench::main("size", &rest),
         Some("simulate") => simulate::main(&rest),
         Some("fuzz") => commands::fuzz::main(&rest),

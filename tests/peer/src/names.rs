@@ -21,7 +21,7 @@ Services: /record?id=ID  /report?from=NAME  /ports  /proxy/new  /proxy/PORT/COMM
 
 /// The script that a request asks for.
 ///
-/// `before` is how many connections came before it with the same id.
+/// `before` is how many connections took a turn before it.
 pub(crate) fn script(request: &Request, before: usize) -> Result<String, String> {
     // A name's arguments go into the script as they are, still encoded.
     let path = request.path().replace(':', "%3A").replace(';', "%3B");

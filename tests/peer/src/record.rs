@@ -3,6 +3,7 @@
 //! Invariant: a record is complete once it is marked done, which happens last,
 //! after the socket is closed; its size is bounded whatever a client sends.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -24,6 +25,8 @@ const MAX_CONNECTIONS: usize = 4096;
 pub(crate) struct Store {
     entries: Mutex<Vec<(String, Arc<Mutex<Entry>>)>>,
     changed: Condvar,
+    /// How many connections took turns so far, by what they have in common.
+    turns: Mutex<HashMap<String, usize>>,
 }
 
 /// What was seen of one connection.
@@ -68,7 +71,6 @@ pub(crate) struct Recorder {
     store: Arc<Store>,
     entry: Arc<Mutex<Entry>>,
     start: Instant,
-    before: usize,
 }
 
 impl Recorder {
@@ -82,10 +84,8 @@ impl Recorder {
             ..Entry::default()
         };
         let (store, entry) = (store.clone(), Arc::new(Mutex::new(entry)));
-        let mut before = 0;
         if let Some(id) = request.parameter("id").filter(|_| keep) {
             let mut entries = lock(&store.entries);
-            before = entries.iter().filter(|(known, _)| known == id).count();
             if entries.len() >= MAX_CONNECTIONS {
                 entries.remove(0);
             }
@@ -96,13 +96,7 @@ impl Recorder {
             store,
             entry,
             start: Instant::now(),
-            before,
         }
-    }
-
-    /// How many connections with the same id came before this one.
-    pub(crate) fn before(&self) -> usize {
-        self.before
     }
 
     pub(crate) fn entry(&self) -> MutexGuard<'_, Entry> {
@@ -158,6 +152,19 @@ impl Drop for Recorder {
 }
 
 impl Store {
+    /// Takes a turn: how many connections came before with the same `turn`, or else with
+    /// the same id.
+    pub(crate) fn turn(&self, request: &Request) -> usize {
+        let key = request
+            .parameter("turn")
+            .or_else(|| request.parameter("id"));
+        let Some(key) = key else { return 0 };
+        let mut turns = lock(&self.turns);
+        let turn = turns.entry(key.to_owned()).or_default();
+        *turn += 1;
+        *turn - 1
+    }
+
     /// The records of an id as JSON, as soon as there are `count` and all are
     /// done, at the latest after `wait`.
     pub(crate) fn wait(&self, id: &str, count: usize, wait: Duration) -> String {

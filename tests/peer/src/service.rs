@@ -56,7 +56,8 @@ pub(crate) fn serve(wire: Wire, request: Request, shared: &Arc<Shared>) {
         let from = String::from_utf8_lossy(&from);
         return report(Session::new(wire, request, recorder), &from, shared);
     }
-    match names::script(&request, recorder.before()).and_then(|script| script::parse(&script)) {
+    let turn = shared.store.turn(&request);
+    match names::script(&request, turn).and_then(|script| script::parse(&script)) {
         Ok(steps) => Session::new(wire, request, recorder).run(&steps),
         Err(error) => {
             shared.error(&format!("{error} ({})", request.line));

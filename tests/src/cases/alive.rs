@@ -101,7 +101,7 @@ pub async fn a_heartbeat_without_a_message_works_or_is_refused() -> Seen {
     }
 }
 
-/// R50: what the peer's record shows is what was counted.
+/// R55: what the peer's record shows is what was counted.
 pub async fn counters_tell_what_went_over_the_wire() -> Seen {
     let mut probe = Probe::path("/echo")?;
     probe.opened().await?;

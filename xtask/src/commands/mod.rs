@@ -4,6 +4,7 @@
 
 pub mod autobahn;
 pub mod bench;
+pub mod day;
 pub mod demo;
 pub mod fuzz;
 pub mod pages;

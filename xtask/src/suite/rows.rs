@@ -4,7 +4,7 @@
 //! the same arguments are built once. The order is that of the builds.
 
 use super::host::{Env, Host, Kind, Set};
-use crate::commands::{autobahn, bench, servers, standins, threads};
+use crate::commands::{autobahn, bench, day, servers, standins, threads};
 use crate::tools::{
     AXE, BUN, CHROMIUM, DENO, FIREFOX, NODE, NODE_20, ON_DISPLAY, OPENSSL, Tool, WASM_BINDGEN,
     WASM_TARGET, WEBKIT,
@@ -158,7 +158,7 @@ pub static HOSTS: &[Host] = &[
     Host::native(
         "tools",
         "native, our own tools",
-        "-p xtask -p xtask-kit -p isosocket-parity -p isosocket-peer",
+        "-p xtask -p xtask-kit -p isosocket-parity -p isosocket-peer -p isosocket-chat",
     ),
     Host::command("servers", "native, servers not ours", "servers")
         .builds(&["build -p isosocket-native --example deflate_echo"])
@@ -185,6 +185,14 @@ pub static HOSTS: &[Host] = &[
     .builds(&["xtask threads build"])
     .needs(threads::FOR_CHROMIUM)
     .engine(threads::FOR_CHROMIUM),
+    Host::command("day-desktop", "native, a chat's day", "day desktop")
+        .builds(&["xtask day build"]),
+    Host::command("day-chromium", "Chromium, a chat's day", "day chromium")
+        .needs(day::FOR_CHROMIUM)
+        .engine(day::FOR_CHROMIUM),
+    Host::command("day-firefox", "Firefox, a chat's day", "day firefox")
+        .needs(day::FOR_FIREFOX)
+        .engine(day::FOR_FIREFOX),
     Host::command("size", "wasm, sizes of pages", "size").needs(bench::FOR_SIZE),
     Host::command("size-native", "native, size and crates", "size native"),
     Host::command("autobahn", "native, Autobahn Testsuite", "autobahn")

@@ -145,7 +145,12 @@ impl Server {
                 )?;
                 let none = || json!({ "error": "invalid session id", "message": "it ended" });
                 let session = self.session.as_mut().ok_or_else(none)?;
-                Ok(session.command(command, &parameters)?["value"].take())
+                let mut answer = session.command(command, &parameters)?;
+                // Some answers have no name.
+                Ok(match answer.get_mut("value") {
+                    Some(value) => value.take(),
+                    None => answer,
+                })
             }
             _ => Err(json!({ "error": "unknown command", "message": request.target })),
         }
@@ -250,6 +255,9 @@ fn translated(method: &str, path: &[&str], body: Value) -> Option<(&'static str,
     Some(match (method, path) {
         ("POST", ["url"]) => ("WebDriver:Navigate", body),
         ("POST", ["back"]) => ("WebDriver:Back", body),
+        ("GET", ["window"]) => ("WebDriver:GetWindowHandle", json!({})),
+        ("POST", ["window"]) => ("WebDriver:SwitchToWindow", body),
+        ("POST", ["window", "new"]) => ("WebDriver:NewWindow", body),
         ("POST", ["execute", "sync"]) => {
             ("WebDriver:ExecuteScript", with("newSandbox", json!(false)))
         }

@@ -38,6 +38,8 @@ pub const SPACE: char = ' ';
 pub struct Browser {
     driver: SocketAddr,
     session: String,
+    /// The browser's main process, if the driver tells.
+    process: Option<u64>,
     _driver: Driver,
 }
 
@@ -86,9 +88,12 @@ impl Browser {
             .as_str()
             .ok_or("the driver gave no session")?
             .to_owned();
+        let capabilities = &answer["capabilities"];
+        let processes = ["moz:processID", "goog:processID"].map(|name| &capabilities[name]);
         Ok(Self {
             driver: address,
             session,
+            process: processes.iter().find_map(|process| process.as_u64()),
             _driver: driver,
         })
     }
@@ -101,6 +106,30 @@ impl Browser {
     /// Goes back to the page before, as the button does.
     pub fn back(&self) -> Result<(), String> {
         self.post("back", &json!({})).map(drop)
+    }
+
+    /// The tab that commands are for.
+    pub fn tab(&self) -> Result<String, String> {
+        let handle = self.get("window")?;
+        let handle = handle.as_str().map(str::to_owned);
+        handle.ok_or_else(|| "no tab".to_owned())
+    }
+
+    /// Opens another tab, which hides this one, and commands are for it from now on.
+    pub fn open_tab(&self) -> Result<(), String> {
+        let new = self.post("window/new", &json!({ "type": "tab" }))?;
+        let handle = new["handle"].as_str().ok_or("no new tab")?;
+        self.show_tab(handle)
+    }
+
+    /// Shows a tab, and commands are for it from now on.
+    pub fn show_tab(&self, handle: &str) -> Result<(), String> {
+        self.post("window", &json!({ "handle": handle })).map(drop)
+    }
+
+    /// The browser's main process.
+    pub fn process(&self) -> Option<u64> {
+        self.process
     }
 
     /// Runs a function body in the page and returns its value, or what the
