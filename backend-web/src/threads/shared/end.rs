@@ -16,8 +16,8 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 
 use isosocket_core::{ErrorEvent, ErrorKind, Link, Report};
+use js_sys::{Promise, Reflect};
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::js_sys::{self, Promise, Reflect};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::inbox::{Inbox, Thread};

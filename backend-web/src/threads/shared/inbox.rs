@@ -26,7 +26,6 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 
 use super::{end, outbox};
-use crate::js;
 use crate::microtask::{self, Job};
 use crate::timer::Timer;
 
@@ -76,7 +75,7 @@ impl Thread {
             }
             let inbox = Arc::new(Inbox::new(State {
                 // Other pages of the same site have locks, too.
-                name: format!("isosocket {}", js::random()),
+                name: format!("isosocket {}", js_sys::Math::random()),
                 ..State::default()
             }));
             let serve = Serve {
