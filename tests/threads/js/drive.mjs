@@ -30,12 +30,25 @@ export async function drive({ source, startWorker, print, filter }) {
   await init({ module_or_path: module });
   const worker = await startWorker({ module, memory: program.shared_memory() });
   globalThis.postTask = () => worker.postMessage("task");
-  let second;
+  let second, before;
+  const locks = async () => {
+    const { held, pending } = await navigator.locks.query();
+    return [held, pending].map((list) => list.map((lock) => lock.name));
+  };
   globalThis.startSecond = async () => {
+    before = new Set((await locks()).flat());
     second = await startWorker({ module, memory: program.shared_memory() });
   };
   globalThis.postSecond = () => second.postMessage("task");
-  globalThis.endSecond = () => void second.terminate();
+  // Not before it holds its lock, for which so many other threads wait.
+  globalThis.endSecond = async (watchers) => {
+    for (;;) {
+      const [held, pending] = await locks();
+      const name = held.find((name) => !before.has(name));
+      if (name && pending.filter((it) => it === name).length === watchers) break;
+    }
+    second.terminate();
+  };
   globalThis.hasLocks = () => globalThis.navigator?.locks !== undefined;
   let [passed, failed] = [0, 0];
   for (const [index, name] of program.names().entries()) {

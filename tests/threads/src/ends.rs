@@ -6,7 +6,7 @@ use isosocket::{Event, ReadyState, Reconnecting, SendError, Status, WebSocket};
 use isosocket_tests::harness;
 use isosocket_tests::probe::{fresh_id, trace, url, with_id};
 use isosocket_tests::record::record;
-use isosocket_tests::suite::Seen;
+use isosocket_tests::suite::{Seen, within};
 use std::time::Duration;
 
 use crate::cases::{ensure, same, text};
@@ -56,9 +56,7 @@ pub async fn sockets_of_a_terminated_worker_fail() -> Seen {
     });
     let ends = async {
         began.next().await;
-        // Its thread looks after the other one from the next turn on.
-        harness::sleep(50).await;
-        end_second();
+        end_second(2).await?;
         while let Some(event) = here.next().await {
             seen.push(event);
         }
@@ -95,7 +93,7 @@ pub async fn what_is_asked_of_a_terminated_worker_does_not_pile_up() -> Seen {
     let made = echo(&fresh_id());
     let socket = in_second(|| async { WebSocket::open(made).await.map_err(text) }).await?;
     let mut events = socket.events();
-    end_second();
+    end_second(1).await?;
     let mut taken = 0;
     // Until the end is known the socket takes what its limit allows.
     while socket.send(vec![0; 1000]).is_ok() && taken < 100 {
@@ -126,9 +124,23 @@ pub async fn a_socket_that_reconnects_moves_away_from_a_terminated_worker() -> S
     })
     .await?;
     let (mut events, mut statuses) = (socket.events(), socket.statuses());
-    while statuses.next().await != Some(Status::Open) {}
-    end_second();
-    while statuses.next().await != Some(Status::Open) {}
+    let mut seen = Vec::new();
+    for round in 0..2 {
+        let opens = async {
+            while seen.last() != Some(&Status::Open) {
+                seen.extend(statuses.next().await);
+            }
+        };
+        let opened = within(8_000, opens).await;
+        opened.ok_or_else(|| {
+            let state = socket.ready_state();
+            format!("round {round}: not open, but {state:?}, after {seen:?}")
+        })?;
+        seen.clear();
+        if round == 0 {
+            end_second(1).await?;
+        }
+    }
     socket.send("hello").map_err(text)?;
     while !matches!(events.next().await, Some(Event::Message(_))) {}
     socket.close();

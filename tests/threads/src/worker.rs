@@ -21,9 +21,8 @@ extern "C" {
     #[wasm_bindgen(js_name = postSecond)]
     fn post_second();
 
-    /// Ends the second worker, whatever it is doing.
-    #[wasm_bindgen(js_name = endSecond)]
-    pub fn end_second();
+    #[wasm_bindgen(js_name = endSecond, catch)]
+    async fn end_second_js(watchers: u32) -> Result<JsValue, JsValue>;
 
     /// Whether a thread can notice the end of another one: by Web Locks.
     #[wasm_bindgen(js_name = hasLocks)]
@@ -56,6 +55,12 @@ where
     let started = start_second().await;
     started.map_err(|error| format!("the second worker does not start: {error:?}"))?;
     run_by(post_second, task).await
+}
+
+/// Ends the second worker, once so many other threads look after it.
+pub async fn end_second(watchers: u32) -> Result<(), String> {
+    let ended = end_second_js(watchers).await.map(drop);
+    ended.map_err(|error| format!("{error:?}"))
 }
 
 async fn run_by<T, F>(post: fn(), task: impl FnOnce() -> F + Send + 'static) -> Result<T, String>
