@@ -9,7 +9,8 @@ use std::time::Duration;
 #[cfg(feature = "stats")]
 use crate::{ReadyState, Transport, WebSocket};
 
-/// Counters of a socket, at one moment: see [`WebSocket::stats`](crate::WebSocket::stats).
+/// Counters of a socket, at one moment: see `WebSocket::stats`, which the feature `stats`
+/// adds.
 ///
 /// A socket that reconnects counts all its connections together. Counters never go
 /// back, also not at the end.
