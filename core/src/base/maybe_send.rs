@@ -71,9 +71,10 @@ impl<T> Lock<T> {
 
     /// A page's own thread must not wait, and traps where it would: it tries
     /// until whoever holds the lock is done, which is soon. Without threads
-    /// nobody does, and the page is spared the code that would say so.
+    /// nobody does, and the page is spared the code that would say so. Not inlined: the
+    /// page of a socket that connects again is 0.3 kB smaller for that.
     #[cfg(all(target_family = "wasm", target_os = "unknown"))]
-    #[inline]
+    #[inline(never)]
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         use std::sync::TryLockError;
 
