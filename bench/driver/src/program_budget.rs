@@ -31,9 +31,9 @@ static BUDGETS: &[Budget] = &[
     Budget {
         program: &PLAIN,
         name: "without_tls_and_idna",
-        bytes: 1_007_000,
+        bytes: 1_021_000,
         bytes_goal: 750_000,
-        crates: 33,
+        crates: 32,
         crates_goal: 40,
     },
 ];
