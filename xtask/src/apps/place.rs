@@ -18,7 +18,7 @@ use crate::tools::{CHROMIUM, ON_DISPLAY, WASM_BINDGEN, WASM_TRIPLE};
 
 /// What is expected is shown within this, also on a busy machine that draws without a
 /// graphics processor.
-const SHOW_LIMIT: Duration = Duration::from_secs(120);
+pub const SHOW_LIMIT: Duration = Duration::from_secs(120);
 
 pub struct Place {
     app: &'static str,

@@ -2,7 +2,8 @@
 //!
 //! Invariant: a check waits for what is shown, and never for a time.
 
-use super::place::Place;
+use super::place::{Place, SHOW_LIMIT};
+use crate::browser::webdriver::wait_until;
 use crate::run::workspace;
 
 /// What is said on the first connection, and comes back.
@@ -50,6 +51,11 @@ fn restart(
 pub fn chat_leptos_page(place: &mut Place) -> Result<String, String> {
     let page = place.page(&format!("url={}&name=ann", place.url()))?;
     let browser = &page.browser;
+    // Leptos makes the elements, once the module is compiled.
+    let is_there = "return document.getElementById('status') !== null";
+    wait_until("the page is drawn", SHOW_LIMIT, || {
+        Ok(browser.script(is_there)? == true)
+    })?;
     let is_connected = |text: &str| text == "connected";
     browser.wait_for_text("status", "it is connected", is_connected)?;
     browser.type_into("draft", "hello")?;
