@@ -17,7 +17,8 @@ use xtask_kit::run::{progress, workspace};
 use xtask_kit::tools::{NODE_ANY, WASM_TRIPLE};
 
 const PACKAGE: &str = "isosocket-bench-web-echo";
-const LIMIT: Duration = Duration::from_secs(10 * 60);
+/// A build may wait for another one in the same folder.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// The programs: a feature, and what it is called.
 const PROGRAMS: &[(&str, &str)] = &[

@@ -84,7 +84,8 @@ static PROGRAMS: &[&Program] = &[
 ];
 
 pub const PACKAGE: &str = "isosocket-bench-echo";
-const LIMIT: Duration = Duration::from_secs(10 * 60);
+/// A build may wait for another one in the same folder.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 pub fn measure(options: &Options, clients: &[Client], log: &Path) -> Result<Vec<Size>, String> {
     let asked = options.only.iter().any(|name| name == plan::SIZE);

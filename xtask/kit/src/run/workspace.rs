@@ -32,6 +32,8 @@ pub fn tools() -> Result<PathBuf, String> {
 /// A command of xtask, run by this very program.
 pub fn xtask(command: &str) -> Invocation {
     let own = std::env::current_exe().unwrap_or_else(|_| "xtask".into());
+    // So Linux calls a program that was built again while it runs. The new one does as well.
+    let own = own.to_string_lossy().replace(" (deleted)", "");
     // See `root`.
     Invocation::new(own)
         .env("CARGO_MANIFEST_DIR", root().join("xtask"))

@@ -26,7 +26,10 @@ pub(super) struct Seen {
 /// `None` if the host has nothing of the kind.
 type Outcome = Result<Option<Seen>, String>;
 
-pub(super) const SCENARIOS: &[(&str, fn(&Day<'_>) -> Outcome)] = &[
+/// A scenario's name, and what happens in it.
+type Scenario = (&'static str, fn(&Day<'_>) -> Outcome);
+
+pub(super) const SCENARIOS: &[Scenario] = &[
     ("01_the_server_restarts", restart),
     ("02_the_cable_is_pulled_for_five_seconds", cable),
     ("02_offline_by_the_developer_tools", offline),
