@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use js_sys::Math;
+use js_sys::{Date, Math};
 
 use crate::js;
 use crate::microtask::{Call, Job};
 use crate::threads::{Local, Thread};
 use crate::timer::{LONGEST, Timer};
-use isosocket_core::{Host, MaybeSend, NewError};
+use crate::waking;
+use isosocket_core::{Host, HostEvent, HostListener, MaybeSend, NewError, Subscription};
 
 /// The JavaScript host, for calls without a socket.
 ///
@@ -55,6 +56,7 @@ impl Host for WebHost {
             cancelled: cancelled.clone(),
             thread: self.0.clone(),
             left: Cell::new((delay.as_secs_f64() * 1e3).ceil()),
+            due: Cell::new(0.0),
             timer: Cell::default(),
             task: Cell::new(Some(Box::new(task))),
         });
@@ -73,6 +75,14 @@ impl Host for WebHost {
     fn now(&self) -> Duration {
         // Not by `from_secs_f64`, whose care for every number a page pays for.
         Duration::from_micros((js::now() * 1e3) as u64)
+    }
+
+    fn listen(&self, listener: HostListener) -> Subscription {
+        waking::listen(&self.0, listener)
+    }
+
+    fn wake_up() {
+        waking::announce(HostEvent::WokeUp);
     }
 
     fn random(&self) -> u64 {
@@ -100,6 +110,8 @@ struct Ring {
     thread: Thread,
     /// Milliseconds beyond the present timer, which cannot be as long as a delay.
     left: Cell<f64>,
+    /// The date when the present timer is to ring.
+    due: Cell<f64>,
     timer: Cell<Option<Timer>>,
     task: Cell<Option<Box<dyn Call>>>,
 }
@@ -108,6 +120,7 @@ impl Ring {
     fn wait(self: &Rc<Self>) {
         let delay = self.left.get().min(LONGEST);
         self.left.set(self.left.get() - delay);
+        self.due.set(Date::now() + delay);
         // Weak: the timer is owned here.
         let weak = Rc::downgrade(self);
         let ring = move || {
@@ -124,8 +137,18 @@ impl Ring {
         }
         self.timer.take();
         let task = self.task.take();
-        if let (Some(task), false) = (task, self.cancelled.load(Ordering::Acquire)) {
-            self.thread.call(task);
+        let cancelled = self.cancelled.clone();
+        let task = move || {
+            if let (Some(task), false) = (task, cancelled.load(Ordering::Acquire)) {
+                task.call();
+            }
+        };
+        let late = Date::now() - self.due.get();
+        if late < HostEvent::LATE.as_millis() as f64 {
+            return self.thread.call(Box::new(task));
         }
+        waking::announce(HostEvent::WokeUp);
+        // Behind those who listen: peers are tested before they are judged.
+        self.thread.push(Job::Call(Box::new(task)));
     }
 }

@@ -38,6 +38,10 @@ extern "C" {
     #[wasm_bindgen(static_method_of = Global, js_class = globalThis, getter, js_name = WebSocket)]
     fn web_socket() -> JsValue;
 
+    // js-sys looks for the global scope by more names, where there is no such member.
+    #[wasm_bindgen(static_method_of = Global, js_class = globalThis, getter, js_name = globalThis)]
+    fn itself() -> JsValue;
+
     // Without an argument and a result, which those of js-sys have: 37 bytes.
     #[wasm_bindgen(js_name = Function)]
     type Callable;
@@ -115,6 +119,11 @@ impl Members {
     fn get(&self, name: &str) -> Option<String> {
         self.member(name).as_string()
     }
+}
+
+/// The global scope.
+pub(crate) fn global() -> JsValue {
+    Global::itself()
 }
 
 /// Whether the global scope has a `WebSocket` now (S103).

@@ -41,6 +41,7 @@ mod run;
 mod stream;
 mod threads;
 mod timer;
+mod waking;
 mod web;
 
 #[cfg(feature = "web-sys")]

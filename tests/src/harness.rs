@@ -311,6 +311,26 @@ mod native {
         true
     }
 
+    /// Whether the host has objects that get this event: not natively.
+    pub fn has_event(_: &str) -> bool {
+        false
+    }
+
+    /// Lets an event of the host happen.
+    pub fn happen(event: &str) {
+        unreachable!("{event} does not happen natively");
+    }
+
+    /// Keeps the thread from everything else for so many milliseconds.
+    pub fn block(_: u32) {
+        unreachable!("a process is stopped by a signal, in the native crate's own tests");
+    }
+
+    /// How many listeners the host's objects have, for the events of [`has_event`].
+    pub fn host_listeners() -> Option<u32> {
+        None
+    }
+
     /// Whether it should be able to, asked independently of the library.
     pub fn has_web_socket_stream() -> bool {
         true
@@ -538,6 +558,63 @@ mod web {
     /// Whether sockets can send pings.
     pub fn has_pings() -> bool {
         false
+    }
+
+    /// What gets this event of the host.
+    fn target(event: &str) -> JsValue {
+        match event {
+            "visibilitychange" | "resume" => global("document"),
+            _ => js_sys::global().into(),
+        }
+    }
+
+    /// Whether the host has objects that get this event.
+    pub fn has_event(event: &str) -> bool {
+        let dispatch = Reflect::get(&target(event), &"dispatchEvent".into());
+        dispatch.is_ok_and(|dispatch| dispatch.is_function())
+    }
+
+    /// Lets an event of the host happen.
+    pub fn happen(event: &str) {
+        let code = "const event = new Event(kind); event.persisted = true;
+                    target.dispatchEvent(event);";
+        let dispatch = js_sys::Function::new_with_args("target, kind", code);
+        let happened = dispatch.call2(&JsValue::NULL, &target(event), &event.into());
+        happened.expect("the host has such events");
+    }
+
+    /// Keeps the thread from everything else for so many milliseconds.
+    pub fn block(milliseconds: u32) {
+        let end = now() + f64::from(milliseconds);
+        while now() < end {}
+    }
+
+    /// How many listeners the host's objects have, for the events of [`has_event`], beyond
+    /// those of before the first call.
+    pub fn host_listeners() -> Option<u32> {
+        let code = r#"
+            return (globalThis.isosocketListeners ??= (() => {
+                let count = 0;
+                const kinds = ["online", "offline", "pageshow", "visibilitychange", "resume"];
+                for (const target of [globalThis, globalThis.document]) {
+                    if (!target?.addEventListener) continue;
+                    for (const [name, more] of
+                        [["addEventListener", 1], ["removeEventListener", -1]]) {
+                        const before = target[name];
+                        target[name] = function (kind, ...rest) {
+                            if (kinds.includes(kind)) count += more;
+                            return before.call(this, kind, ...rest);
+                        };
+                    }
+                }
+                return () => count;
+            })())();"#;
+        if !has_event("online") {
+            return None;
+        }
+        let count = js_sys::Function::new_no_args(code);
+        let count = count.call0(&JsValue::NULL).ok()?;
+        Some(count.as_f64()? as u32)
     }
 
     /// Whether it should be able to, asked independently of the library.

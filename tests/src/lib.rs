@@ -418,6 +418,12 @@ list! {
         M day::each_attempt_uses_what_the_program_supplies;
         M day::an_expired_token_is_replaced;
     }
+    S116 {
+        M waking::a_wait_ends over SIGNS;
+        M waking::a_silent_peer_is_noticed over SIGNS;
+        M waking::a_page_that_is_offline_asks_its_peers;
+        M waking::listeners_of_the_host_go_with_the_last_socket;
+    }
     S118 {
         M kinds::what_we_know_ourselves_has_a_kind over OUR_OWN;
         N kinds::what_the_peer_did_has_a_kind over THE_PEERS;
@@ -437,11 +443,9 @@ pub const NOT_SHOWN: &[(&str, &str)] = &[
     ("S110", NATIVE),
     ("S113", NATIVE),
     ("S114", NATIVE),
-    ("S116", NOT_YET),
 ];
 
 const NATIVE: &str = "it is about the process, which the native backend's own tests control";
-const NOT_YET: &str = "it is a rule to come, and its cases come with it";
 
 #[cfg(test)]
 mod tests {

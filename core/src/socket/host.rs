@@ -3,7 +3,6 @@
 //!
 //! Core has no clock and no source of randomness; whoever needs them asks here.
 
-use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,12 +80,12 @@ pub type HostListener = Arc<dyn Fn(HostEvent) + Send + Sync>;
 /// listener.
 #[derive(Default)]
 pub struct Subscription(
-    #[allow(dead_code, reason = "dropping it is its use")] Option<Box<dyn Any + Send + Sync>>,
+    #[allow(dead_code, reason = "dropping it is its use")] Option<Box<dyn Send + Sync>>,
 );
 
 impl Subscription {
     /// A subscription that drops `place` when it is dropped.
-    pub fn new(place: impl Any + Send + Sync) -> Self {
+    pub fn new(place: impl Send + Sync + 'static) -> Self {
         Subscription(Some(Box::new(place)))
     }
 }

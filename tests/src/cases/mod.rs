@@ -19,3 +19,4 @@ pub mod sending;
 pub mod subprotocol;
 pub mod support;
 pub mod url;
+pub mod waking;
