@@ -14,7 +14,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use isosocket_core::{ErrorKind, Link, Report, guard};
+#[cfg(unix)]
+use isosocket_core::Report;
+use isosocket_core::{ErrorKind, Link, guard};
 use slab::Slab;
 
 use crate::Native;
@@ -102,6 +104,7 @@ impl Drop for Registration {
 }
 
 /// Fails the sockets that were made before the fork.
+#[cfg(unix)]
 fn fail_inherited() {
     let links: Vec<_> = {
         let mut sockets = sockets();

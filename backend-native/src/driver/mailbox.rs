@@ -512,6 +512,7 @@ impl Mailbox {
     }
 
     /// Holds the lock across a fork, so that the child finds it free.
+    #[cfg(unix)]
     pub(super) fn lock_for_fork(&self) -> impl Sized + '_ {
         self.state()
     }
