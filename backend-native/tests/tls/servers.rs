@@ -189,6 +189,5 @@ pub fn hello(minor: u8, random: [u8; 32], cipher: u16) -> Vec<u8> {
     let cipher = cipher.to_be_bytes();
     let body = [&[3, minor][..], &random, &[0], &cipher, &[0]].concat();
     let handshake = [&[2, 0, 0, body.len() as u8][..], &body].concat();
-    let record = [&[22, 3, minor, 0, handshake.len() as u8][..], &handshake].concat();
-    record
+    [&[22, 3, minor, 0, handshake.len() as u8][..], &handshake].concat()
 }

@@ -389,7 +389,7 @@ mod tests {
         // In seconds, where milliseconds are too many.
         let long = Code::timed(SILENT, Duration::MAX);
         assert_eq!((long.kind(), long.0 & 0xff), (kind, SILENT + 1));
-        let text = text(Code(UNANSWERED + 1 | 86_400 << 8));
+        let text = text(Code((UNANSWERED + 1) | (86_400 << 8)));
         assert!(text.ends_with("within 86400s"), "{text}");
         assert_eq!(Code(UNANSWERED + 1).kind(), kind);
     }
