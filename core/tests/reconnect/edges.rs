@@ -244,3 +244,20 @@ fn a_status_handler_that_is_bound_late_hears_of_the_next() {
     let expected = [Status::Connecting { attempt: 2 }, Status::Open];
     assert_eq!(*seen.lock().unwrap(), expected);
 }
+
+/// R5. The handler owns the socket, so that it would keep it for ever.
+#[test]
+fn a_status_handler_that_is_bound_after_the_end_is_dropped() {
+    let network = network();
+    network.peer(URL).refuse("no");
+    let socket = Socket::builder(URL)
+        .retry(|_| Retry::GiveUp)
+        .connect()
+        .unwrap();
+    network.run();
+    assert!(matches!(socket.status(), Status::GaveUp(_)));
+    let owned = Arc::new(socket.clone());
+    let seen = Arc::downgrade(&owned);
+    socket.on_status(move |_, _| drop(owned.clone()));
+    assert!(seen.upgrade().is_none());
+}
