@@ -23,7 +23,7 @@ Usage: cargo xtask COMMAND
         --install        install what a host needs (rustup, cargo, npm, apt-get as root)
         --allow-missing  do not fail because of a host that is not installed
         --hosts all      every host, and all else that must pass before a merge
-        --hosts more     these, and what takes long: Autobahn
+        --hosts more     these, and what takes long: Autobahn, fuzzing
         --only           only these rows, by id or by family; --list prints them
         --jobs           how many rows run at a time: cores + 1 unless given
         --times          print how long each part took
