@@ -425,19 +425,12 @@ pub fn supported() -> bool {
 ///
 /// Guide: [waking up](guide::reconnecting#waking-up).
 ///
-/// ```
-/// # let network = isosocket::mock::Network::new();
-/// # network.peer("ws://peer/").refuse("no network");
-/// # network.peer("ws://peer/").accept();
+/// ```no_run
 /// use isosocket::Reconnecting;
 ///
-/// let socket = Reconnecting::new("ws://peer/")?;
-/// # network.run();
-/// # assert!(matches!(socket.status(), isosocket::Status::Waiting { .. }));
+/// let socket = Reconnecting::new("wss://example.org/feed")?;
 /// // In the handler by which a phone says that the app is in front again:
 /// isosocket::wake_up();
-/// # network.run();
-/// # assert_eq!((socket.status(), network.now()), (isosocket::Status::Open, Default::default()));
 /// # Ok::<(), isosocket::NewError>(())
 /// ```
 ///
