@@ -44,8 +44,9 @@ export async function drive({ source, startWorker, print, filter }) {
   globalThis.endSecond = async (watchers) => {
     for (;;) {
       const [held, pending] = await locks();
-      const name = held.find((name) => !before.has(name));
-      if (name && pending.filter((it) => it === name).length === watchers) break;
+      const waiting = (name) => pending.filter((it) => it === name).length;
+      // Other threads may have got locks of their own meanwhile.
+      if (held.some((name) => !before.has(name) && waiting(name) >= watchers)) break;
     }
     second.terminate();
   };
