@@ -30,6 +30,11 @@ const fn program(feature: &'static str, name: &'static str, client: &'static str
     }
 }
 
+/// A client under its own name, with nothing but what it needs for `ws:`.
+const fn plain(client: &'static str) -> Program {
+    program(client, client, client)
+}
+
 /// What programs get without a word about features.
 pub static DEFAULT: Program = program(
     "isosocket-default",
@@ -55,32 +60,20 @@ static PROGRAMS: &[&Program] = &[
         "isosocket",
     ),
     &program("ewebsock-tls", "ewebsock, TLS", "ewebsock"),
-    &program("ewebsock", "ewebsock", "ewebsock"),
+    &plain("ewebsock"),
     &program("tungstenite-tls", "tungstenite, TLS", "tungstenite"),
-    &program("tungstenite", "tungstenite", "tungstenite"),
+    &plain("tungstenite"),
     &program(
         "tokio-tungstenite-tls",
         "tokio-tungstenite, TLS",
         "tokio-tungstenite",
     ),
-    &program(
-        "tokio-tungstenite",
-        "tokio-tungstenite",
-        "tokio-tungstenite",
-    ),
-    &program(
-        "tokio-tungstenite-wasm",
-        "tokio-tungstenite-wasm",
-        "tokio-tungstenite-wasm",
-    ),
-    &program("tokio-websockets", "tokio-websockets", "tokio-websockets"),
-    &program("fastwebsockets", "fastwebsockets", "fastwebsockets"),
-    &program("yawc", "yawc", "yawc"),
-    &program(
-        "reqwest-websocket",
-        "reqwest-websocket",
-        "reqwest-websocket",
-    ),
+    &plain("tokio-tungstenite"),
+    &plain("tokio-tungstenite-wasm"),
+    &plain("tokio-websockets"),
+    &plain("fastwebsockets"),
+    &plain("yawc"),
+    &plain("reqwest-websocket"),
 ];
 
 pub const PACKAGE: &str = "isosocket-bench-echo";

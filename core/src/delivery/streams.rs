@@ -80,7 +80,7 @@ impl Streams for Vec<Tap> {
     }
 }
 
-/// A stream's end at the delivering thread. It collects the events of a turn.
+/// The delivering thread's side of a stream. It collects the events of a turn.
 pub(crate) struct Tap {
     queue: Arc<Queue>,
     batch: Batch,

@@ -492,13 +492,13 @@ fn tell_to<T: Transport>(socket: &WebSocket<Reconnect<T>>) {
     let reconnect = link.transport();
     loop {
         let next = reconnect.state().course.next();
-        let Some(told) = next else { return };
-        log(socket.url(), &told.status);
-        if let Some(streams) = told.streams {
+        let Some(due) = next else { return };
+        log(socket.url(), &due.status);
+        if let Some(streams) = due.streams {
             streams.announce();
         }
         if let Some(listeners) = reconnect.hooks.listeners.get() {
-            listeners.call(socket, &told.status);
+            listeners.call(socket, &due.status);
         }
     }
 }

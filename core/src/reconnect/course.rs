@@ -22,9 +22,9 @@ const KEPT: usize = 64;
 /// The statuses that were reported and that are to be, and the streams.
 pub(crate) struct Course {
     /// The last one that was reported.
-    told: Status,
+    reported: Status,
     /// The oldest first.
-    untold: Vec<Status>,
+    unreported: Vec<Status>,
     streams: Option<Box<dyn StatusStreams>>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) trait Announcement {
 }
 
 /// A status that is to be reported.
-pub(crate) struct Told {
+pub(crate) struct Due {
     pub(crate) status: Status,
     pub(crate) streams: Option<Box<dyn Announcement>>,
     /// Nobody needs it any more. It may own an error of the program, so it is dropped
@@ -64,8 +64,8 @@ impl Default for Course {
     fn default() -> Self {
         let first = Status::Connecting { attempt: 1 };
         Course {
-            told: first.clone(),
-            untold: vec![first],
+            reported: first.clone(),
+            unreported: vec![first],
             streams: None,
         }
     }
@@ -74,23 +74,23 @@ impl Default for Course {
 impl Course {
     /// The present status.
     pub(crate) fn status(&self) -> &Status {
-        self.untold.last().unwrap_or(&self.told)
+        self.unreported.last().unwrap_or(&self.reported)
     }
 
     pub(crate) fn set(&mut self, status: Status) {
-        self.untold.push(status);
+        self.unreported.push(status);
     }
 
     /// Whether the last status was reported.
     pub(crate) fn has_ended(&self) -> bool {
-        self.told.is_end()
+        self.reported.is_end()
     }
 
     pub(crate) fn stream(&mut self) -> Arc<StatusQueue> {
         let queue = Arc::new(StatusQueue::default());
         // The first one, unless the next turn reports one anyway.
-        if self.untold.is_empty() {
-            queue.push(self.told.clone());
+        if self.unreported.is_empty() {
+            queue.push(self.reported.clone());
         }
         if !self.has_ended() {
             let new = || Box::new(Vec::<Weak<StatusQueue>>::new()) as Box<dyn StatusStreams>;
@@ -107,18 +107,18 @@ impl Course {
     }
 
     /// The next status that was not reported. It is handed to the streams.
-    pub(crate) fn next(&mut self) -> Option<Told> {
-        if self.untold.is_empty() {
+    pub(crate) fn next(&mut self) -> Option<Due> {
+        if self.unreported.is_empty() {
             return None;
         }
-        let status = self.untold.remove(0);
+        let status = self.unreported.remove(0);
         let streams = self.streams.as_mut();
         let streams = streams.map(|streams| streams.push(&status));
         if status.is_end() {
             self.streams = None;
         }
-        let before = mem::replace(&mut self.told, status.clone());
-        Some(Told {
+        let before = mem::replace(&mut self.reported, status.clone());
+        Some(Due {
             status,
             streams,
             _before: before,

@@ -55,6 +55,19 @@ impl<'a> Proxied<'a> {
     }
 }
 
+/// Nothing arrives for a while.
+fn assert_says_nothing(raw: &mut Raw) {
+    let limit = raw.0.read_timeout().unwrap();
+    raw.0
+        .set_read_timeout(Some(Duration::from_millis(100)))
+        .unwrap();
+    assert_eq!(
+        raw.0.read(&mut [0]).unwrap_err().kind(),
+        ErrorKind::WouldBlock
+    );
+    raw.0.set_read_timeout(limit).unwrap();
+}
+
 #[test]
 fn what_is_held_arrives_later_once_and_in_order() {
     let peer = start();
@@ -67,16 +80,7 @@ fn what_is_held_arrives_later_once_and_in_order() {
     // Another connection is accepted, and nothing comes of it.
     let mut other = proxied.connect();
     other.send(head("/echo", "").as_bytes());
-    raw.0
-        .set_read_timeout(Some(Duration::from_millis(100)))
-        .unwrap();
-    assert_eq!(
-        raw.0.read(&mut [0]).unwrap_err().kind(),
-        ErrorKind::WouldBlock
-    );
-    raw.0
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    assert_says_nothing(&mut raw);
     proxied.set("pass");
     assert_eq!(raw.take(6), b"\x81\x011\x81\x012");
     assert!(other.reply().contains(" 101 "));
@@ -91,13 +95,7 @@ fn a_lost_connection_says_nothing_and_another_works() {
     let mut raw = proxied.open();
     proxied.set("lose");
     raw.send(&frame(0x81, b"lost"));
-    raw.0
-        .set_read_timeout(Some(Duration::from_millis(100)))
-        .unwrap();
-    assert_eq!(
-        raw.0.read(&mut [0]).unwrap_err().kind(),
-        ErrorKind::WouldBlock
-    );
+    assert_says_nothing(&mut raw);
     let mut other = proxied.open();
     Proxied::echo(&mut other, b"new");
     other.send(&close());
