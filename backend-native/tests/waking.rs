@@ -4,13 +4,15 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::mpsc::Receiver;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use isosocket::native::EventLoop;
 use isosocket::{
-    Builder, ErrorKind, Event, Heartbeat, Reconnecting, ReconnectingBuilder, Retry, Status, Timeout,
+    Builder, ErrorKind, Event, Heartbeat, Reconnecting, ReconnectingBuilder, Retry, Status,
+    Timeout, WebSocket,
 };
 
 use support::*;
@@ -39,6 +41,15 @@ fn with_pings(builder: Builder) -> Builder {
 
 fn with_messages(builder: Builder) -> Builder {
     builder.heartbeat(Heartbeat::new(HOUR, HOUR).message("?").answer("!"))
+}
+
+/// An open socket, its events, and the other end of its connection.
+fn opened(configure: fn(Builder) -> Builder) -> (Server, WebSocket, Receiver<Event>, TcpStream) {
+    let server = Server::new();
+    let (socket, events) = connect(configure(server.builder()));
+    let tcp = server.greet();
+    assert_eq!(next(&events), Event::Open);
+    (server, socket, events, tcp)
 }
 
 /// Reads what asks whether this end is alive.
@@ -82,10 +93,7 @@ fn a_frozen_server_is_replaced_soon_after_waking_up() {
 fn a_plain_socket_with_a_heartbeat_is_tested() {
     let _alone = alone();
     for configure in [with_pings, with_messages] {
-        let server = Server::new();
-        let (_socket, events) = connect(configure(server.builder()));
-        let mut tcp = server.greet();
-        assert_eq!(next(&events), Event::Open);
+        let (server, _socket, events, mut tcp) = opened(configure);
         isosocket::wake_up();
         read_question(&mut tcp);
         expect_loss(next(&events));
@@ -113,10 +121,7 @@ fn a_plain_socket_with_a_heartbeat_is_tested() {
 fn a_peer_that_answers_stays() {
     let _alone = alone();
     for configure in [with_pings, with_messages] {
-        let server = Server::new();
-        let (socket, events) = connect(configure(server.builder()));
-        let mut tcp = server.greet();
-        assert_eq!(next(&events), Event::Open);
+        let (_server, socket, events, mut tcp) = opened(configure);
         for _ in 0..3 {
             isosocket::wake_up();
             let (kind, payload) = read_frame(&mut tcp).unwrap();
@@ -142,10 +147,7 @@ fn a_peer_that_answers_stays() {
 fn sending_all_the_time_hides_no_dead_peer() {
     let _alone = alone();
     for configure in [with_pings, with_messages] {
-        let server = Server::new();
-        let (socket, events) = connect(configure(server.builder()));
-        let _tcp = server.greet();
-        assert_eq!(next(&events), Event::Open);
+        let (_server, socket, events, _tcp) = opened(configure);
         let sender = thread::spawn(move || {
             while socket.send("x").is_ok() {
                 thread::sleep(Duration::from_millis(50));
@@ -162,10 +164,7 @@ fn sending_all_the_time_hides_no_dead_peer() {
 fn a_slow_upload_is_no_dead_peer() {
     let _alone = alone();
     for configure in [with_pings, with_messages] {
-        let server = Server::new();
-        let (socket, events) = connect(configure(server.builder()));
-        let mut tcp = server.greet();
-        assert_eq!(next(&events), Event::Open);
+        let (_server, socket, events, mut tcp) = opened(configure);
         // It takes twice as long as a peer has that is tested.
         let size = 2 << 20;
         socket.send(vec![7; size]).unwrap();
