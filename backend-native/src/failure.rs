@@ -122,9 +122,9 @@ pub(crate) fn of_lookup(error: io::Error) -> io::Error {
 
 /// An error of TLS.
 #[cfg(any(feature = "tls", feature = "webpki-roots", feature = "native-tls"))]
-pub(crate) fn of_tls(cause: impl Into<BoxError>) -> io::Error {
-    let kind = ErrorKind::Tls(isosocket_core::TlsFailure::Other);
-    io::Error::new(io::ErrorKind::InvalidData, Tagged::new(kind, cause))
+pub(crate) fn of_tls(failure: isosocket_core::TlsFailure, cause: impl Into<BoxError>) -> io::Error {
+    let tagged = Tagged::new(ErrorKind::Tls(failure), cause);
+    io::Error::new(io::ErrorKind::InvalidData, tagged)
 }
 
 /// The same error, with this kind, where an interface allows errors of the system only.

@@ -321,14 +321,14 @@ fn certificates_that_are_not_good() {
         (
             "localhost",
             |params| params.not_before = rcgen::date_time_ymd(4000, 1, 1),
-            TlsFailure::Expired,
+            TlsFailure::NotYetValid,
         ),
         ("example.org", |_| {}, TlsFailure::WrongName),
         // As `openssl req -x509` makes it.
         (
             "localhost",
             |params| params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained),
-            TlsFailure::Other,
+            TlsFailure::WrongPurpose,
         ),
     ];
     for (name, edit, expected) in cases {
@@ -352,7 +352,8 @@ fn certificates_that_are_not_good() {
         },
         server,
     );
-    assert_eq!(error.kind(), ErrorKind::Tls(TlsFailure::Other), "{error:#}");
+    let kind = ErrorKind::Tls(TlsFailure::DecodeError);
+    assert_eq!(error.kind(), kind, "{error:#}");
 }
 
 /// Why a server's certificate is not accepted, by a client that trusts it or another one.

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use isosocket::ErrorKind;
+use isosocket::TlsFailure::*;
 use isosocket::native::rustls_0_23 as rustls;
+use isosocket::{ErrorKind, TlsFailure};
 use rcgen::{
     BasicConstraints, CustomExtension, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa,
     KeyUsagePurpose, NameConstraints, date_time_ymd,
 };
 use rustls::pki_types::PrivateKeyDer;
 
+use crate::Bad;
 use crate::certificates::{Chain, Signed, server};
 use crate::clients::Client;
 use crate::protocols::protocols;
 use crate::servers::{chain, fixture, revoking, revoking_of_root, with};
-use crate::{BAD, Bad, EXPIRED, REVOKED, UNKNOWN_ISSUER, WRONG_NAME};
 
 /// All of them.
 pub fn bad() -> Vec<Bad> {
@@ -27,12 +28,12 @@ pub fn bad() -> Vec<Bad> {
 /// A leaf that is not good.
 fn certificates() -> Vec<Bad> {
     vec![
-        spoiled("expired", EXPIRED, "xpired", Some("expired"), |chain| {
+        spoiled("expired", Expired, "xpired", Some("expired"), |chain| {
             chain.leaf.not_after = date_time_ymd(2020, 1, 1);
         }),
         spoiled(
             "not yet valid",
-            EXPIRED,
+            NotYetValid,
             "not valid yet",
             Some("not yet valid"),
             |chain| {
@@ -41,7 +42,7 @@ fn certificates() -> Vec<Bad> {
         ),
         spoiled(
             "another name",
-            WRONG_NAME,
+            WrongName,
             "not valid for name",
             Some("ostname mismatch"),
             |chain| {
@@ -50,7 +51,7 @@ fn certificates() -> Vec<Bad> {
         ),
         spoiled(
             "a wildcard above",
-            WRONG_NAME,
+            WrongName,
             "not valid for name",
             Some("ostname mismatch"),
             |chain| {
@@ -60,7 +61,7 @@ fn certificates() -> Vec<Bad> {
         // OpenSSL takes the subject's name where there are no others.
         spoiled(
             "no name but the subject's",
-            WRONG_NAME,
+            WrongName,
             "not valid for",
             None,
             |chain| {
@@ -72,7 +73,7 @@ fn certificates() -> Vec<Bad> {
         ),
         spoiled(
             "for clients only",
-            BAD,
+            WrongPurpose,
             "extended key usage",
             Some("unsuitable certificate purpose"),
             |chain| {
@@ -81,7 +82,7 @@ fn certificates() -> Vec<Bad> {
         ),
         spoiled(
             "a critical extension that nobody knows",
-            BAD,
+            UnhandledCriticalExtension,
             "ritical",
             Some("unhandled critical extension"),
             |chain| {
@@ -91,7 +92,29 @@ fn certificates() -> Vec<Bad> {
                 chain.leaf.custom_extensions.push(unknown);
             },
         ),
+        spoiled(
+            "that of an authority",
+            WrongPurpose,
+            "certificate authority",
+            None,
+            |chain| {
+                chain.leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            },
+        ),
         self_signed(),
+        {
+            let signed = chain().sign();
+            let cut = &signed.leaf[..signed.leaf.len() - 1];
+            let chain = vec![cut.to_vec().into(), signed.intermediate.clone()];
+            refused(
+                "a certificate that cannot be read",
+                signed.client(),
+                server(chain, &signed.key),
+                BadCertificate,
+                "BadEncoding",
+                Some(""),
+            )
+        },
         {
             let signed = chain().sign();
             let mut leaf = signed.leaf.to_vec();
@@ -101,7 +124,7 @@ fn certificates() -> Vec<Bad> {
                 "a signature that was changed",
                 signed.client(),
                 server(chain, &signed.key),
-                BAD,
+                BadSignature,
                 "BadSignature",
                 Some("certificate"),
             )
@@ -113,7 +136,7 @@ fn certificates() -> Vec<Bad> {
                 "a certificate without its key",
                 signed.client(),
                 server(chain, &other.key),
-                BAD,
+                BadSignature,
                 "BadSignature",
                 Some("signature"),
             )
@@ -123,19 +146,22 @@ fn certificates() -> Vec<Bad> {
 
 /// What was revoked, by lists that the client was given. The system's library takes none.
 fn revocations() -> Vec<Bad> {
-    let listed = |name, kind, text, lists: fn(&Signed) -> Vec<_>| {
+    let listed = |name, failure, text, lists: fn(&Signed) -> Vec<_>| {
         let signed = chain().sign();
         let (server, client) = signed.serve();
         let client = client.with_revocations(lists(&signed));
-        refused(name, client, server, kind, text, None)
+        refused(name, client, server, failure, text, None)
     };
     vec![
-        listed("revoked", REVOKED, "evoked", |signed| {
+        listed("revoked", Revoked, "evoked", |signed| {
             vec![revoking(signed, &[7]), revoking_of_root(signed)]
         }),
-        listed("no list of its issuer", BAD, "evocation", |signed| {
-            vec![revoking_of_root(signed)]
-        }),
+        listed(
+            "no list of its issuer",
+            UnknownRevocationStatus,
+            "evocation",
+            |signed| vec![revoking_of_root(signed)],
+        ),
     ]
 }
 
@@ -152,7 +178,7 @@ fn chains() -> Vec<Bad> {
                 "an unknown root",
                 other.sign().client(),
                 server,
-                UNKNOWN_ISSUER,
+                UnknownIssuer,
                 "UnknownIssuer",
                 Some("unable to get local issuer certificate"),
             )
@@ -163,10 +189,11 @@ fn chains() -> Vec<Bad> {
                 "a root that has a trusted one's name",
                 chain().sign().client(),
                 server,
-                BAD,
+                BadSignature,
                 "BadSignature",
                 Some("certificate"),
             )
+            .by_system(UnknownIssuer)
         },
         {
             let signed = chain().sign();
@@ -175,14 +202,14 @@ fn chains() -> Vec<Bad> {
                 "a chain with a gap",
                 signed.client(),
                 server,
-                UNKNOWN_ISSUER,
+                UnknownIssuer,
                 "UnknownIssuer",
                 Some("unable to get local issuer certificate"),
             )
         },
         spoiled(
             "an issuer that has expired",
-            EXPIRED,
+            Expired,
             "xpired",
             Some("expired"),
             |chain| {
@@ -191,7 +218,7 @@ fn chains() -> Vec<Bad> {
         ),
         spoiled(
             "an issuer that is no authority",
-            BAD,
+            InvalidIssuer,
             "EndEntityUsedAsCa",
             Some("invalid CA certificate"),
             |chain| {
@@ -212,14 +239,14 @@ fn chains() -> Vec<Bad> {
                 "an authority too many",
                 signed.client(),
                 server(served, &key),
-                BAD,
+                InvalidIssuer,
                 "PathLenConstraint",
                 Some("path length"),
             )
         },
         spoiled(
             "a name that the issuer may not give",
-            BAD,
+            NameConstraint,
             "NameConstraintViolation",
             Some("permitted subtree"),
             |chain| {
@@ -231,7 +258,7 @@ fn chains() -> Vec<Bad> {
         ),
         spoiled(
             "a name that is excluded",
-            BAD,
+            NameConstraint,
             "NameConstraintViolation",
             Some("excluded subtree"),
             |chain| {
@@ -247,21 +274,18 @@ fn chains() -> Vec<Bad> {
                 "signed over SHA-1",
                 client,
                 server,
-                BAD,
+                UnsupportedAlgorithm,
                 "UnsupportedSignatureAlgorithm",
                 Some("too weak"),
             )
         },
         {
+            // ring does not verify with it.
             let (server, client) = fixture("weak");
-            refused(
-                "an issuer's key of 1024 bits",
-                client,
-                server,
-                BAD,
-                "",
-                Some("too weak"),
-            )
+            let name = "an issuer's key of 1024 bits";
+            let text = "BadSignature";
+            refused(name, client, server, BadSignature, text, Some("too weak"))
+                .by_system(UnsupportedAlgorithm)
         },
     ]
 }
@@ -270,7 +294,7 @@ fn refused(
     name: &'static str,
     client: Client,
     config: Arc<rustls::ServerConfig>,
-    kind: ErrorKind,
+    failure: TlsFailure,
     text: &'static str,
     system: Option<&'static str>,
 ) -> Bad {
@@ -278,20 +302,20 @@ fn refused(
         name,
         client,
         serve: with(config),
-        rustls: (kind, text),
-        system,
+        rustls: (ErrorKind::Tls(failure), text),
+        system: system.map(|text| (ErrorKind::Tls(failure), text)),
     }
 }
 
 fn spoiled(
     name: &'static str,
-    kind: ErrorKind,
+    failure: TlsFailure,
     text: &'static str,
     system: Option<&'static str>,
     spoil: impl FnOnce(&mut Chain),
 ) -> Bad {
     let (config, client) = chain().with(spoil).sign().serve();
-    refused(name, client, config, kind, text, system)
+    refused(name, client, config, failure, text, system)
 }
 
 /// The client trusts another root.
@@ -305,7 +329,7 @@ fn self_signed() -> Bad {
         "signed by itself",
         client,
         config,
-        UNKNOWN_ISSUER,
+        UnknownIssuer,
         "UnknownIssuer",
         Some("self-signed certificate"),
     )

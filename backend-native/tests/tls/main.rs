@@ -23,14 +23,6 @@ use isosocket::native::{BuilderExt, rustls_0_23 as rustls};
 use isosocket::{Builder, CloseEvent, ErrorKind, Event, TlsFailure, WebSocket};
 use support::{connect, next};
 
-const OTHER: ErrorKind = ErrorKind::Tls(TlsFailure::Other);
-const EXPIRED: ErrorKind = ErrorKind::Tls(TlsFailure::Expired);
-const WRONG_NAME: ErrorKind = ErrorKind::Tls(TlsFailure::WrongName);
-/// Until there is a kind of its own.
-const REVOKED: ErrorKind = OTHER;
-const BAD: ErrorKind = OTHER;
-const UNKNOWN_ISSUER: ErrorKind = ErrorKind::Tls(TlsFailure::UnknownIssuer);
-
 /// How a client does TLS.
 type Library = fn(Builder, &Client) -> Builder;
 
@@ -50,10 +42,19 @@ struct Bad {
     serve: Serve,
     /// The kind and a part of the text by rustls.
     rustls: (ErrorKind, &'static str),
-    /// A part of the text by the system's library, of which the kind is `Other` unless it
-    /// is that of rustls. `None`: it cannot be asked for this.
+    /// The same by the system's library. `None`: it cannot be asked for this.
     #[cfg_attr(not(feature = "native-tls"), allow(dead_code))]
-    system: Option<&'static str>,
+    system: Option<(ErrorKind, &'static str)>,
+}
+
+impl Bad {
+    /// The system's library has another kind for it.
+    fn by_system(mut self, failure: TlsFailure) -> Self {
+        if let Some((kind, _)) = &mut self.system {
+            *kind = ErrorKind::Tls(failure);
+        }
+        self
+    }
 }
 
 /// Why a connection to a server failed, and what that server understood.
@@ -128,18 +129,11 @@ fn bad_servers_are_refused_by_the_systems_library() {
         name,
         client,
         serve,
-        rustls: (kind, _),
         system,
         ..
     } in bad::bad()
     {
-        let Some(text) = system else { continue };
-        // That a stream ended is known without the library.
-        let kind = if kind == ErrorKind::Reset {
-            kind
-        } else {
-            OTHER
-        };
+        let Some((kind, text)) = system else { continue };
         let (listener, url) = listen();
         let builder = WebSocket::builder(&url).native_tls(client.system());
         let found = refusal(builder, listener, serve);
@@ -155,11 +149,12 @@ fn bad_servers_are_refused_by_the_systems_library() {
 #[test]
 fn an_address_is_not_a_name() {
     for names in [&["localhost"][..], &["192.0.2.1"]] {
-        for (library, kind) in LIBRARIES.iter().zip([WRONG_NAME, OTHER]) {
+        for library in LIBRARIES {
             let (server, client) = Chain::new(names).sign().serve();
             let (listener, url) = listen();
             let builder = WebSocket::builder(url.replace("localhost", "127.0.0.1"));
             let found = refusal(library(builder, &client), listener, servers::with(server));
+            let kind = ErrorKind::Tls(TlsFailure::WrongName);
             assert_eq!((found.0, found.2.len()), (kind, 0), "{}", found.1);
         }
     }

@@ -2,15 +2,16 @@
 
 use std::io::Write;
 
-use isosocket::ErrorKind;
+use isosocket::TlsFailure::*;
 use isosocket::native::rustls_0_23 as rustls;
+use isosocket::{ErrorKind, TlsFailure};
 
+use crate::Bad;
 use crate::servers::{chain, hello, read_record, wait_for_end};
-use crate::{Bad, OTHER};
 
 /// A server that breaks TLS itself.
 pub fn protocols() -> Vec<Bad> {
-    let raw = |name, answer: Vec<u8>, kind, text, system| Bad {
+    let raw = |name, answer: Vec<u8>, failure: TlsFailure, text, system: Option<_>| Bad {
         name,
         client: chain().sign().client(),
         serve: Box::new(move |mut tcp| {
@@ -20,8 +21,8 @@ pub fn protocols() -> Vec<Bad> {
             wait_for_end(&mut tcp);
             Vec::new()
         }),
-        rustls: (kind, text),
-        system,
+        rustls: (ErrorKind::Tls(failure), text),
+        system: system.map(|text| (ErrorKind::Tls(failure), text)),
     };
     let downgraded = *b"0123456789abcdefghijklmnDOWNGRD\x01";
     let random = [9; 32];
@@ -29,59 +30,67 @@ pub fn protocols() -> Vec<Bad> {
         raw(
             "TLS 1.0 only",
             hello(1, random, 0xC013),
-            OTHER,
+            ProtocolVersion,
             "",
             Some("protocol"),
         ),
         raw(
             "TLS 1.1 only",
             hello(2, random, 0xC013),
-            OTHER,
+            ProtocolVersion,
             "",
             Some("protocol"),
         ),
         raw(
             "SSL 3.0 only",
             hello(0, random, 0x002F),
-            OTHER,
+            ProtocolVersion,
             "",
             Some(""),
         ),
         raw(
             "a downgrade",
             hello(3, downgraded, 0xC02B),
-            OTHER,
+            Downgrade,
             "Downgrade",
             Some("inappropriate fallback"),
         ),
         raw(
             "a cipher that was not offered",
             hello(3, random, 0x0005),
-            OTHER,
+            IllegalParameter,
             "",
             Some("cipher"),
         ),
         raw(
-            "an alert",
+            "nothing in common",
             vec![21, 3, 3, 0, 2, 2, 40],
-            OTHER,
+            HandshakeFailure,
             "HandshakeFailure",
             Some("handshake failure"),
         ),
         raw(
+            "an alert of another kind",
+            vec![21, 3, 3, 0, 2, 2, 80],
+            Alert,
+            "InternalError",
+            Some("internal error"),
+        ),
+        raw(
             "no TLS",
             b"HTTP/1.1 400 no TLS\r\n\r\n".to_vec(),
-            OTHER,
+            DecodeError,
             "",
             Some(""),
         ),
         raw(
             "garbage in a record",
             [&[22, 3, 3, 0, 40][..], &[0xFF; 40]].concat(),
-            OTHER,
+            DecodeError,
             "",
             Some(""),
-        ),
+        )
+        .by_system(IllegalParameter),
         Bad {
             name: "an end inside the handshake",
             client: chain().sign().client(),
@@ -92,7 +101,7 @@ pub fn protocols() -> Vec<Bad> {
                 Vec::new()
             }),
             rustls: (ErrorKind::Reset, ""),
-            system: Some(""),
+            system: Some((ErrorKind::Reset, "")),
         },
         {
             let signed = chain().sign();
@@ -110,8 +119,8 @@ pub fn protocols() -> Vec<Bad> {
                     wait_for_end(&mut tcp);
                     Vec::new()
                 }),
-                rustls: (OTHER, "decrypt"),
-                system: Some("bad record mac"),
+                rustls: (ErrorKind::Tls(BadRecordMac), "decrypt"),
+                system: Some((ErrorKind::Tls(BadRecordMac), "bad record mac")),
             }
         },
     ]

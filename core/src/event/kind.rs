@@ -6,6 +6,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use super::tls::TlsFailure;
+
 /// Why a connection failed: see [`ErrorEvent::kind`](crate::ErrorEvent::kind).
 ///
 /// Each target reports only what it knows. On the web that is little, because a page must
@@ -76,32 +78,6 @@ pub enum ErrorKind {
     /// Not known, or none of these.
     #[default]
     Unknown,
-}
-
-/// What TLS failed for.
-///
-/// ```
-/// use isosocket::{ErrorKind, TlsFailure};
-///
-/// let kind = ErrorKind::Tls(TlsFailure::WrongName);
-/// assert_eq!(kind.to_string(), "TLS failed: the certificate is for another name");
-/// ```
-///
-/// ## Platform-specific
-/// - **Native:** rustls reports all of these. The system's library (the feature
-///   `native-tls`) reports only [`Other`](TlsFailure::Other).
-/// - **Web:** a browser reports none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum TlsFailure {
-    /// The certificate has expired, or is not valid yet. Or the clock is wrong.
-    Expired,
-    /// The certificate is for another name.
-    WrongName,
-    /// Whoever issued the certificate is not trusted.
-    UnknownIssuer,
-    /// Anything else.
-    Other,
 }
 
 /// What took too long.
@@ -205,12 +181,7 @@ impl Code {
             1 => ErrorKind::NameNotFound,
             2 => ErrorKind::ConnectionRefused,
             3 => ErrorKind::Unreachable,
-            4 => ErrorKind::Tls(match detail {
-                0 => TlsFailure::Expired,
-                1 => TlsFailure::WrongName,
-                2 => TlsFailure::UnknownIssuer,
-                _ => TlsFailure::Other,
-            }),
+            4 => ErrorKind::Tls(TlsFailure::numbered(detail)),
             5 => ErrorKind::Proxy,
             6 => ErrorKind::ProxyRefused(detail as u16),
             7 => ErrorKind::HandshakeRefused(detail as u16),
@@ -296,17 +267,6 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-impl fmt::Display for TlsFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TlsFailure::Expired => "the certificate is not valid now",
-            TlsFailure::WrongName => "the certificate is for another name",
-            TlsFailure::UnknownIssuer => "the certificate's issuer is not trusted",
-            TlsFailure::Other => "no secure connection",
-        })
-    }
-}
-
 impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -335,10 +295,6 @@ mod tests {
             ErrorKind::NameNotFound,
             ErrorKind::ConnectionRefused,
             ErrorKind::Unreachable,
-            ErrorKind::Tls(TlsFailure::Expired),
-            ErrorKind::Tls(TlsFailure::WrongName),
-            ErrorKind::Tls(TlsFailure::UnknownIssuer),
-            ErrorKind::Tls(TlsFailure::Other),
             ErrorKind::Proxy,
             ErrorKind::ProxyRefused(407),
             ErrorKind::HandshakeRefused(999),
@@ -354,7 +310,9 @@ mod tests {
             ErrorKind::Forbidden,
             ErrorKind::Aborted,
         ];
-        let same = all.map(|kind| Code::of(kind).kind());
+        let of_tls = TlsFailure::ALL.map(ErrorKind::Tls);
+        let all = [&all[..], &of_tls].concat();
+        let same: Vec<_> = all.iter().map(|kind| Code::of(*kind).kind()).collect();
         assert_eq!(same, all);
         let texts: std::collections::BTreeSet<_> = all.iter().map(ErrorKind::to_string).collect();
         assert_eq!(texts.len(), all.len());

@@ -3,6 +3,7 @@
 pub(crate) mod error;
 pub(crate) mod kind;
 pub(crate) mod report;
+pub(crate) mod tls;
 
 use std::error::Error;
 use std::fmt;

@@ -10,6 +10,8 @@
 )]
 
 pub(crate) mod default;
+#[cfg(any(feature = "tls", feature = "webpki-roots", feature = "native-tls"))]
+mod failure;
 #[cfg(feature = "native-tls")]
 mod native_tls;
 #[cfg(any(feature = "tls", feature = "webpki-roots"))]

@@ -6,6 +6,7 @@
 use std::io::{self, Read, Write};
 use std::mem;
 
+use super::failure::of_system;
 use crate::failure::{kind_of, of_tls};
 use crate::system::TcpStream;
 use crate::url::Host;
@@ -42,7 +43,7 @@ impl State {
         match result {
             Ok(stream) => Ok(State::Established(stream)),
             Err(HandshakeError::WouldBlock(handshake)) => Ok(State::Handshaking(handshake)),
-            Err(HandshakeError::Failure(error)) => Err(of_tls(error)),
+            Err(HandshakeError::Failure(error)) => Err(of_tls(of_system(&error), error)),
         }
     }
 }
@@ -144,7 +145,9 @@ impl super::Session for Session {
                     return Ok(0);
                 }
                 // What comes from TCP comes by `fill`.
-                Err(error) if kind_of(&error) == ErrorKind::Unknown => return Err(of_tls(error)),
+                Err(error) if kind_of(&error) == ErrorKind::Unknown => {
+                    return Err(of_tls(of_system(&error), error));
+                }
                 result => return result,
             }
             if self.wire()?.ended {

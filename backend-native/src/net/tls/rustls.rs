@@ -8,17 +8,18 @@ use std::sync::Arc;
 #[cfg(feature = "webpki-roots")]
 use crate::per_process::PerProcess;
 use crate::system::TcpStream;
+use isosocket_core::TlsFailure;
 #[cfg(feature = "tls")]
 use isosocket_core::logging;
-use isosocket_core::{ErrorKind, TlsFailure};
 use rustls::crypto::{CryptoProvider, KeyProvider};
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::sign::SigningKey;
-use rustls::{CertificateError, ClientConfig, ClientConnection, RootCertStore};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use thiserror::Error;
 
+use super::failure::{is_of_authority, of_rustls};
 use super::quiet::Quiet;
-use crate::failure::{Tagged, of_tls};
+use crate::failure::{BoxError, of_tls};
 use crate::url::Host;
 
 /// The most plain text that rustls is given at a time, so that the buffered
@@ -109,16 +110,21 @@ pub(super) fn session(
 
 fn new_session(config: Arc<ClientConfig>, host: &Host) -> io::Result<Session> {
     let name = match host {
-        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(of_tls)?,
+        Host::Domain(name) => ServerName::try_from(name.clone()).map_err(other)?,
         Host::Ipv4(address) => IpAddr::from(*address).into(),
         Host::Ipv6(address) => IpAddr::from(*address).into(),
     };
     let config = offering_http_1_1(config);
-    let connection = ClientConnection::new(config, name).map_err(of_tls)?;
+    let connection = ClientConnection::new(config, name).map_err(other)?;
     Ok(Session {
         connection,
         accepted: 0,
     })
+}
+
+/// What fails before there is a server.
+fn other(error: impl Into<BoxError>) -> io::Error {
+    of_tls(TlsFailure::Other, error)
 }
 
 /// A certificate that is refused although the program may trust it.
@@ -133,29 +139,10 @@ struct SelfSigned {
 
 /// The error of a session, with advice where its text alone says too little.
 fn explain(error: rustls::Error) -> io::Error {
-    let kind = ErrorKind::Tls(match &error {
-        rustls::Error::InvalidCertificate(certificate) => of_certificate(certificate),
-        _ => TlsFailure::Other,
-    });
-    // The variant is of a crate that rustls does not show.
-    let tagged = match format!("{error:?}").contains("CaUsedAsEndEntity") {
-        true => Tagged::new(kind, SelfSigned { source: error }),
-        false => Tagged::new(kind, error),
-    };
-    io::Error::new(io::ErrorKind::InvalidData, tagged)
-}
-
-fn of_certificate(error: &CertificateError) -> TlsFailure {
-    match error {
-        CertificateError::Expired
-        | CertificateError::ExpiredContext { .. }
-        | CertificateError::NotValidYet
-        | CertificateError::NotValidYetContext { .. } => TlsFailure::Expired,
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            TlsFailure::WrongName
-        }
-        CertificateError::UnknownIssuer => TlsFailure::UnknownIssuer,
-        _ => TlsFailure::Other,
+    let failure = of_rustls(&error);
+    match is_of_authority(&error) {
+        true => of_tls(failure, SelfSigned { source: error }),
+        false => of_tls(failure, error),
     }
 }
 
