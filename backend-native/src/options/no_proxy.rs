@@ -1,7 +1,8 @@
 //! The list of hosts that are reached without the environment's proxy.
 //!
 //! Invariant: addresses are compared as addresses, and names without case and
-//! without the dot at their end, however either side writes them.
+//! without the dot at their end, however either side writes them. Two dots are no end of a
+//! name: it is compared as it stands.
 
 use std::net::IpAddr;
 
@@ -105,8 +106,10 @@ fn address(text: &str) -> Option<IpAddr> {
     }
 }
 
+/// Of `1..` no dot may go: `1.` is an address, and `1..` is a name.
 fn without_dot(name: &str) -> &str {
-    name.strip_suffix('.').unwrap_or(name)
+    let rest = name.strip_suffix('.').filter(|rest| !rest.ends_with('.'));
+    rest.unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -138,6 +141,13 @@ mod tests {
             ("xn--bcher-kva.example", "xn--bcher-kva.example", true),
             ("localhost", "localhost.", true),
             ("localhost.", "localhost", true),
+            ("1..", "1..", true),
+            ("1.", "1..", false),
+            ("a..", "a..", true),
+            ("A..", "b.a..", true),
+            ("a", "a..", false),
+            ("a.", "a..", false),
+            ("a..", "a.", false),
             // Lists.
             (".example.org , x", "a.example.org", true),
             ("x example.org\ty", "example.org", true),
