@@ -80,10 +80,15 @@ mod native {
         }
     }
 
-    /// The name of this run in reports, if anybody reads them.
-    pub fn reporter() -> Option<String> {
+    /// The name of this run in reports.
+    pub fn host() -> String {
         let name = if own_thread() { "native-run" } else { "native" };
-        std::env::var_os("ISOSOCKET_PEER").map(|_| name.to_owned())
+        name.to_owned()
+    }
+
+    /// Whether anybody reads reports.
+    pub fn has_readers() -> bool {
+        std::env::var_os("ISOSOCKET_PEER").is_some()
     }
 
     /// Shows a line to whoever runs the suite.
@@ -367,6 +372,9 @@ mod native {
 
 #[cfg(all(target_family = "wasm", target_os = "unknown"))]
 mod web {
+    use std::cell::Cell;
+    use std::panic::AssertUnwindSafe;
+
     use js_sys::{Promise, Reflect};
     use wasm_bindgen::prelude::*;
     use wasm_bindgen_futures::JsFuture;
@@ -412,7 +420,7 @@ mod web {
 
     /// The name of this run in reports: that of the host in xtask's table,
     /// as far as the program itself can find out.
-    pub fn reporter() -> Option<String> {
+    pub fn host() -> String {
         let agent = member(&global("navigator"), "userAgent").unwrap_or_default();
         let names = [
             ("Deno", "deno"),
@@ -434,7 +442,12 @@ mod web {
             _ if over_stream() => "-stream",
             _ => "-window",
         };
-        Some(format!("{host}{scope}"))
+        format!("{host}{scope}")
+    }
+
+    /// Whether anybody reads reports. A build that unwinds is no host of its own.
+    pub fn has_readers() -> bool {
+        cfg!(not(panic = "unwind"))
     }
 
     /// Whether sockets go over the host's `WebSocketStream`. The row of `test-all` says
@@ -510,9 +523,10 @@ mod web {
                 clear_timeout(&self.0);
             }
         }
-        let mut timer = None;
+        // Nothing unwinds out of the function that is given to a promise.
+        let timer = AssertUnwindSafe(Cell::new(None));
         let promise = Promise::new(&mut |resolve, _| {
-            timer = Some(Timer(set_timeout(&resolve, milliseconds)));
+            timer.set(Some(Timer(set_timeout(&resolve, milliseconds))));
         });
         // A promise that only `setTimeout` resolves is not rejected.
         let _ = JsFuture::from(promise).await;

@@ -34,8 +34,9 @@ impl Binary {
 
 type Environment = [(&'static str, OsString)];
 
-/// Builds tests, and gives their programs in cargo's order.
+/// Builds tests with this cargo, and gives their programs in cargo's order.
 pub fn tests(
+    cargo: Invocation,
     arguments: &str,
     host: &Host,
     environment: &Environment,
@@ -45,7 +46,7 @@ pub fn tests(
         SUITE => "building the suite for wasm".to_owned(),
         _ => format!("building {}", host.name),
     };
-    let command = Invocation::cargo()
+    let command = cargo
         .args(["test", "--no-run"])
         .args(arguments.split_whitespace())
         .envs(environment.to_vec());

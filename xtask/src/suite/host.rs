@@ -49,6 +49,8 @@ pub enum Kind {
         docs: bool,
         /// Only the tests of this package.
         only: Option<&'static str>,
+        /// They are built by the pinned nightly, with these flags of rustc.
+        nightly: Option<&'static str>,
     },
     /// A command of xtask, which prints lines like those of a test.
     Command(&'static str),
@@ -96,6 +98,7 @@ impl Host {
             wasm: false,
             docs: false,
             only: None,
+            nightly: None,
         };
         Self::new(id, name, kind)
     }
@@ -112,6 +115,7 @@ impl Host {
             wasm: true,
             docs: false,
             only: None,
+            nightly: None,
         };
         Self::new(id, name, kind).needs(needs).engine(needs)
     }
@@ -178,6 +182,14 @@ impl Host {
     /// What it shares with the other kinds of the same browser: `chromium`.
     pub fn family(&self) -> &'static str {
         self.id.split('-').next().unwrap_or(self.id)
+    }
+
+    /// Built by the pinned nightly, with flags of rustc for all crates.
+    pub const fn nightly(mut self, flags: &'static str) -> Self {
+        if let Kind::Tests { nightly, .. } = &mut self.kind {
+            *nightly = Some(flags);
+        }
+        self
     }
 
     /// Whether a name given to `--only` means this host: its id or its family.

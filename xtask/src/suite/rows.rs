@@ -6,8 +6,8 @@
 use super::host::{Env, Host, Kind, Set};
 use crate::commands::{autobahn, bench, day, servers, standins, threads};
 use crate::tools::{
-    AXE, BUN, CHROMIUM, DENO, FIREFOX, NODE, NODE_20, ON_DISPLAY, OPENSSL, Tool, WASM_BINDGEN,
-    WASM_TARGET, WEBKIT,
+    AXE, BUN, CHROMIUM, DENO, FIREFOX, NIGHTLY, NODE, NODE_20, ON_DISPLAY, OPENSSL, Tool,
+    WASM_BINDGEN, WASM_TARGET, WEBKIT,
 };
 
 /// What the native rows build.
@@ -15,6 +15,10 @@ const NATIVE: &str = "-p isosocket-native -p isosocket-web -p isosocket -p isoso
 
 /// What the JavaScript rows build.
 pub const SUITE: &str = "-p isosocket-tests --target wasm32-unknown-unknown";
+
+/// The same and the web backend's mocks, with a standard library that unwinds.
+const UNWIND: &str = "-p isosocket-tests -p isosocket-web --tests \
+    --target wasm32-unknown-unknown -Zbuild-std=std,panic_unwind --target-dir target/unwind";
 
 pub static HOSTS: &[Host] = &[
     Host::native("native", "native", NATIVE)
@@ -133,6 +137,15 @@ pub static HOSTS: &[Host] = &[
         "WebKit service worker",
         &[WEBDRIVER, SERVICE],
     ),
+    // The suite and the web backend once more, built so that a panic unwinds.
+    Host::wasm(
+        "unwind-node",
+        "Node 22 or later, panics unwind",
+        UNWIND,
+        FOR_UNWIND,
+    )
+    .nightly("-Cpanic=unwind")
+    .environment(&[Env::PathOf(&NODE)]),
     Host::wasm("deno", "Deno", SUITE, FOR_DENO)
         .environment(&[
             Env::PathTo("xtask/shims/deno"),
@@ -207,6 +220,7 @@ pub static HOSTS: &[Host] = &[
 // The last tool is what the cases run in.
 const FOR_NODE_20: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &NODE_20];
 const FOR_NODE: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &NODE];
+const FOR_UNWIND: &[&Tool] = &[&NIGHTLY, &WASM_BINDGEN, &NODE];
 const FOR_DENO: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &DENO];
 const FOR_BUN: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &BUN];
 const FOR_CHROMIUM: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &CHROMIUM];

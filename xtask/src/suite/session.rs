@@ -118,8 +118,14 @@ impl Session {
             })?;
         }
         match &host.kind {
-            Kind::Tests { arguments, .. } => once(&self.builds, arguments, || {
-                build::tests(arguments, host, &environment, &log)
+            Kind::Tests {
+                arguments, nightly, ..
+            } => once(&self.builds, arguments, || {
+                let cargo = match nightly {
+                    Some(flags) => build::nightly(&self.provide(&tools::NIGHTLY)?, flags),
+                    None => Invocation::cargo(),
+                };
+                build::tests(cargo, arguments, host, &environment, &log)
             }),
             Kind::Page => once(&self.builds, "pages", || {
                 let wasm_bindgen = self.provide(&tools::WASM_BINDGEN)?;
@@ -186,6 +192,7 @@ impl Session {
                 wasm,
                 docs,
                 only,
+                ..
             } => (arguments, wasm, docs, only),
         };
         let mut commands = Vec::new();
