@@ -56,6 +56,12 @@ pub const KNOWN: &[Deviation] = &[
     ),
     known(
         "node",
+        "S43",
+        "every_frame_is_masked_anew",
+        "undici 6 has random keys for the first 4,096 frames of a process only, and then zeros",
+    ),
+    known(
+        "node",
         "S46",
         "\u{feff}",
         "undici strips a leading byte order mark",
