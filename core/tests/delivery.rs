@@ -387,6 +387,19 @@ fn a_listener_makes_room_for_more() {
     assert_eq!(socket.ready_state(), ReadyState::Open);
 }
 
+/// S101: the limit itself is still kept.
+#[test]
+fn as_much_is_kept_as_the_limit_says() {
+    for (extra, state) in [(0, ReadyState::Open), (1, ReadyState::Closed)] {
+        let (socket, log) = keeping();
+        let message = Report::Message(vec![0; (1 << 20) + extra].into());
+        log.report([established(), message]);
+        socket.on_message(|_, _| {});
+        log.run();
+        assert_eq!(socket.ready_state(), state, "{extra} bytes too many");
+    }
+}
+
 /// What waits for somebody to listen is looked at again before the turn ends.
 #[test]
 fn the_end_of_a_turn_sees_what_was_bound_in_it() {

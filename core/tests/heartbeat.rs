@@ -348,6 +348,38 @@ fn the_last_call_counts() {
     network.finish();
 }
 
+/// A heartbeat takes the place of another one only.
+#[test]
+fn a_second_heartbeat_keeps_handlers_and_the_idle_timeout() {
+    let network = Network::new();
+    let peer = network.peer(URL);
+    peer.send("hello").expect("second");
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let own = seen.clone();
+    let socket = WebSocket::builder(URL)
+        .on_message(move |_, message| own.lock().unwrap().push(message.to_string()))
+        .heartbeat(heartbeat().message("first"))
+        .idle_timeout(35 * SECOND)
+        .heartbeat(heartbeat().message("second"))
+        .connect()
+        .unwrap();
+    network.advance(34 * SECOND);
+    assert_eq!(*seen.lock().unwrap(), ["hello"]);
+    assert_eq!(socket.ready_state(), ReadyState::Open);
+    network.advance(SECOND);
+    assert_eq!(socket.ready_state(), ReadyState::Closed);
+    network.check().unwrap();
+}
+
+/// S107: the backend is asked to note when there was a last sign of life.
+#[test]
+fn a_heartbeat_watches_for_signs_of_life() {
+    let network = Network::new();
+    network.peer(URL).accept();
+    let _socket = open(heartbeat());
+    assert!(isosocket_core::watches_life());
+}
+
 /// R40.
 #[test]
 fn a_long_timeout_delays_no_question() {

@@ -123,3 +123,35 @@ fn a_stream_that_is_the_only_one_to_want_messages_is_not_warned_of() {
     });
     assert_eq!(lines, []);
 }
+
+/// S101: one line, however many messages are dropped.
+#[test]
+fn dropped_messages_are_warned_of_once() {
+    let lines = logged(|network| {
+        let peer = network.peer("ws://peer/");
+        for _ in 0..5 {
+            peer.send(vec![0; 1 << 10]);
+        }
+        let builder = WebSocket::builder("ws://peer/").backlog_limit(2 << 10);
+        let _socket = builder.connect().unwrap();
+        network.run();
+    });
+    let line = "nobody listens for messages: dropping them from now on";
+    assert_eq!(lines, [(Level::Warn, line.to_owned())]);
+}
+
+/// S105: the log says which part of the program panicked.
+#[test]
+fn a_panic_in_a_handler_is_logged_with_its_kind() {
+    let lines = logged(|network| {
+        network.peer("ws://peer/").send("hello").fail("reset");
+        let socket = WebSocket::new("ws://peer/").unwrap();
+        socket.on_open(|_| panic!("on purpose"));
+        socket.on_message(|_, _| panic!("on purpose"));
+        socket.on_error(|_, _| panic!("on purpose"));
+        socket.on_close(|_, _| panic!("on purpose"));
+        network.run();
+    });
+    let line = |kind: &str| (Level::Error, format!("a handler for {kind} panicked"));
+    assert_eq!(lines, ["open", "message", "error", "close"].map(line));
+}

@@ -234,12 +234,14 @@ fn a_stream_that_nobody_drains_holds_up_the_peer() {
     network.finish();
 }
 
+/// S101: also while `Open` still waits for its own handler.
 #[test]
 fn what_was_kept_and_then_delivered_leaves_room_for_more() {
     let network = Network::new();
     let peer = network.peer(URL);
     peer.send(vec![0; 700_000]);
-    let socket = Socket::new(URL).unwrap();
+    let builder = Socket::builder(URL).backlog_limit(1 << 20);
+    let socket = builder.connect().unwrap();
     network.run();
     let got = Arc::new(AtomicUsize::new(0));
     let listen = || {
@@ -258,6 +260,7 @@ fn what_was_kept_and_then_delivered_leaves_room_for_more() {
     listen();
     network.run();
     assert_eq!(got.load(Ordering::Relaxed), 2);
+    assert_eq!(socket.ready_state(), ReadyState::Open);
 }
 
 #[test]
@@ -356,6 +359,113 @@ fn the_wrong_message_is_reported_with_its_place() {
     assert_eq!(drain(&mut events), "open, error, end 1006");
     let expected = "connection 1 to ws://peer/: step 2, expect text \"b\": got binary [ff]";
     assert_eq!(complaints(&network), [expected]);
+}
+
+#[test]
+fn a_message_may_be_expected_by_a_test_of_it() {
+    let network = Network::new();
+    network.peer(URL).expect_where("a number", |message| {
+        message
+            .as_text()
+            .is_some_and(|text| text.parse::<u32>().is_ok())
+    });
+    let socket = network.block_on(Socket::open(URL)).unwrap();
+    socket.send("7").unwrap();
+    network.run();
+    network.check().unwrap();
+
+    let network = Network::new();
+    network.peer(URL).expect_where("a number", |_| false);
+    let socket = network.block_on(Socket::open(URL)).unwrap();
+    socket.send("x".repeat(200)).unwrap();
+    network.run();
+    let long = "x".repeat(200);
+    let expected =
+        format!("connection 1 to ws://peer/: step 1, expect a number: got text {long:?}");
+    assert_eq!(complaints(&network), [expected]);
+}
+
+#[test]
+fn a_long_message_is_reported_by_its_length() {
+    for (message, kind) in [
+        (isosocket_core::Message::from("x".repeat(201)), "text"),
+        (isosocket_core::Message::from(vec![1; 201]), "binary"),
+    ] {
+        let network = Network::new();
+        network.peer(URL).expect("a");
+        let socket = network.block_on(Socket::open(URL)).unwrap();
+        socket.send(message).unwrap();
+        network.run();
+        let got = format!("got {kind} of 201 bytes");
+        let expected = format!("connection 1 to ws://peer/: step 1, expect text \"a\": {got}");
+        assert_eq!(complaints(&network), [expected]);
+    }
+}
+
+#[test]
+fn a_close_frame_is_expected_with_or_without_its_content() {
+    let network = Network::new();
+    network.peer(URL).expect_close();
+    let socket = network.block_on(Socket::open(URL)).unwrap();
+    socket.close_with(4000, "bye").unwrap();
+    network.run();
+    network.check().unwrap();
+
+    let network = Network::new();
+    network.peer(URL).expect_close_with(4001, "");
+    let socket = network.block_on(Socket::open(URL)).unwrap();
+    socket.close_with(4000, "bye").unwrap();
+    network.run();
+    let expected = "connection 1 to ws://peer/: step 1, expect a Close frame with 4001 \"\": \
+                    got a Close frame with 4000 \"bye\"";
+    assert_eq!(complaints(&network), [expected]);
+}
+
+/// S76: a stream that nobody reads does not keep the peer's answer away.
+#[test]
+fn close_ends_the_pause_of_a_full_stream() {
+    let network = Network::new();
+    let peer = network.peer(URL);
+    for _ in 0..20 {
+        peer.send(vec![0; (1 << 20) - 100]);
+    }
+    let socket = Socket::new(URL).unwrap();
+    let _events = socket.events();
+    network.run();
+    assert!(!peer.is_done());
+    socket.close_with(4000, "bye").unwrap();
+    network.run();
+    assert_eq!(
+        socket.close_event(),
+        Some(&CloseEvent::new(4000, "bye", true))
+    );
+    assert_eq!(network.now(), Duration::ZERO);
+}
+
+/// S54: so that a message of any size can be sent.
+#[test]
+fn a_message_above_the_send_limit_goes_out_if_nothing_waits() {
+    let network = Network::new();
+    network.peer(URL).accept().stall();
+    let builder = Socket::builder(URL).send_limit(1000);
+    let socket = network.block_on(builder.open()).unwrap();
+    network.run();
+    socket.send(vec![0; 5000]).unwrap();
+    assert!(matches!(socket.send("b"), Err(SendError::Full(_))));
+}
+
+#[test]
+fn a_seed_fixes_the_random_numbers() {
+    let waits = |seed| {
+        let network = Network::new();
+        network.seed(seed);
+        (0..5).for_each(|_| drop(network.peer(URL).refuse("down")));
+        let builder = isosocket::Reconnecting::builder(URL).max_attempts(5);
+        assert!(network.block_on(builder.open()).is_err());
+        network.now()
+    };
+    assert_eq!(waits(1), waits(1));
+    assert_ne!(waits(1), waits(2));
 }
 
 #[test]

@@ -4,7 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use isosocket_core::{CloseEvent, ErrorEvent, Event, Loss, OpenError, Status};
+use bytes::Bytes;
+use isosocket_core::{
+    Binary, CloseEvent, ErrorEvent, Event, EventKind, Loss, Message, OpenError, Status,
+};
 
 /// A cause with a cause of its own.
 #[derive(Debug)]
@@ -122,4 +125,71 @@ fn a_test_can_make_every_status_and_each_is_a_sentence() {
         assert_eq!(format!("{status:#}"), full);
     }
     assert_eq!(loss.to_string(), "closed with code 1012 (clean): restart");
+}
+
+#[test]
+fn the_source_of_an_open_error_is_the_event() {
+    let error = OpenError::Failed(refused());
+    let source = error.source().and_then(|source| source.downcast_ref());
+    assert_eq!(source, Some(&refused()));
+    let syntax = isosocket::WebSocket::new("/chat").unwrap_err();
+    let texts = |error: &dyn Error| error.source().map(ToString::to_string);
+    assert_eq!(texts(&OpenError::New(syntax.clone())), texts(&syntax));
+}
+
+#[test]
+fn every_kind_of_event_has_its_name() {
+    for kind in EventKind::ALL {
+        assert_eq!(kind.name().parse(), Ok(kind));
+    }
+    let error = "opened".parse::<EventKind>().unwrap_err();
+    assert_eq!(error.name(), "opened");
+}
+
+#[test]
+fn a_message_knows_its_kind_and_length() {
+    for (message, is_text, length) in [
+        (Message::from(""), true, 0),
+        (Message::from("grüße"), true, 7),
+        (Message::from([]), false, 0),
+        (Message::from([1, 2]), false, 2),
+    ] {
+        assert_eq!(
+            (message.is_text(), message.is_binary()),
+            (is_text, !is_text)
+        );
+        assert_eq!((message.len(), message.is_empty()), (length, length == 0));
+    }
+}
+
+#[test]
+fn short_data_lies_in_the_value_and_long_data_is_shared() {
+    for length in [0, 1, 31, 32, 33, 1000] {
+        let content: Vec<u8> = (0..length).map(|number| number as u8).collect();
+        let shared = Bytes::from(content.clone());
+        let mut was_shared = false;
+        let share = |_: &[u8]| {
+            was_shared = true;
+            shared.clone()
+        };
+        let data = Binary::prefix(&content, length, share);
+        assert_eq!(&data[..], content);
+        assert_eq!(was_shared, length > 32, "{length}");
+        assert_eq!(Bytes::from(data.clone()), content);
+        assert_eq!(Vec::<u8>::from(data), content);
+    }
+}
+
+#[test]
+fn short_data_can_be_written_in_place() {
+    for length in [0, 1, 32] {
+        let mut data = Binary::from([9; 40]);
+        let room = data.short(length).expect("it is short enough");
+        assert_eq!(room, vec![0; length]);
+        room.fill(7);
+        assert_eq!(&data[..], vec![7; length]);
+    }
+    let mut data = Binary::from([9; 40]);
+    assert_eq!(data.short(33), None);
+    assert_eq!(&data[..], [9; 40]);
 }

@@ -82,6 +82,11 @@ Usage: cargo xtask COMMAND
         Run the fuzz targets, each for a minute or for N. `--coverage` prints how much
         of the engine the inputs of all runs so far reach.
 
+  mutants [--again] [--jobs N] [--list] [FILE ..]
+        Put small faults into core and the native backend, one at a time, and run the
+        tests that come there: in all files, or in those whose path begins so.
+        --again          only those that no test noticed last time
+
   threads node|chromium [--install] [FILTER]
         Run the cases of sockets that are used from two threads, on wasm with
         atomics. Needs one certain nightly, and builds its standard library.
@@ -115,6 +120,7 @@ fn main() -> ExitCode {
         Some("size") => bench::main("size", &rest),
         Some("simulate") => simulate::main(&rest),
         Some("fuzz") => commands::fuzz::main(&rest),
+        Some("mutants") => commands::mutants::main(&rest),
         Some("standins") => standins::main(&rest),
         Some("threads") => threads::main(&rest),
         Some("release") => release::main(&rest),

@@ -325,3 +325,16 @@ impl UnknownEvent {
         &self.name
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(feature = "native")]
+    #[test]
+    fn a_host_beyond_ascii_can_be_asked_for() {
+        let error = SyntaxError::InternationalHost("b\u{fc}cher.example".to_owned());
+        assert_eq!(error.international_host(), Some("b\u{fc}cher.example"));
+        assert_eq!(SyntaxError::Fragment.international_host(), None);
+    }
+}

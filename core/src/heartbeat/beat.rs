@@ -243,6 +243,10 @@ mod tests {
         assert_eq!(beat.judge(s(30)), Verdict::Ask(s(10)));
         assert_eq!(beat.judge(s(3600)), Verdict::Ask(s(10)));
         assert_eq!(beat.judge(s(3660)), Verdict::Dead);
+        // This late is not much too late.
+        let (mut beat, _) = Beat::new(RULE, s(0));
+        assert_eq!(beat.judge(s(30)), Verdict::Ask(s(10)));
+        assert_eq!(beat.judge(s(40) + HostEvent::LATE), Verdict::Dead);
         let (mut beat, _) = Beat::new(RULE, s(0));
         assert_eq!(beat.judge(s(60)), Verdict::Ask(s(10)));
         assert_eq!(beat.judge(s(120)), Verdict::Ask(s(10)));

@@ -7,6 +7,7 @@ pub mod bench;
 pub mod day;
 pub mod demo;
 pub mod fuzz;
+pub mod mutants;
 pub mod pages;
 pub mod parity;
 pub mod release;

@@ -1,0 +1,206 @@
+//! Runs tests with a mutant chosen, those tests that reach it.
+//!
+//! Invariant: a mutant is caught only if a test fails that passes without it.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use crate::build::Program;
+
+/// A test that takes longer is not one of the quick ones.
+const SLOW: Duration = Duration::from_secs(4);
+/// How much longer a test may take with a mutant, and how long at least. The machine may
+/// be busy.
+const FACTOR: u32 = 8;
+const LEAST: Duration = Duration::from_secs(8);
+/// KiB of memory: a mutant may ask for all there is.
+const MEMORY: &str = "6000000";
+
+pub struct Test<'a> {
+    program: &'a Program,
+    name: String,
+    time: Duration,
+    sites: HashSet<u32>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Caught(String),
+    /// A test did not end.
+    Hangs(String),
+    Missed,
+    /// No test comes there.
+    Unreached,
+}
+
+fn command(program: &Program) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -v \"$0\"; ulimit -c 0; exec \"$@\"", MEMORY])
+        .arg(&program.path)
+        .current_dir(&program.folder)
+        .env("CARGO_MANIFEST_DIR", &program.folder)
+        .env("RUST_BACKTRACE", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    command
+}
+
+/// Runs every test by itself, and notes which places it reaches.
+pub fn survey(programs: &[Program], workers: usize) -> Vec<Test<'_>> {
+    let mut all = Vec::new();
+    for program in programs {
+        let listed = command(program)
+            .args(["--list", "--format", "terse"])
+            .output();
+        let listed = listed.map(|output| output.stdout).unwrap_or_default();
+        for line in String::from_utf8_lossy(&listed).lines() {
+            if let Some(name) = line.strip_suffix(": test") {
+                all.push((program, name.to_owned()));
+            }
+        }
+    }
+    let traces = std::env::temp_dir().join(format!("isosocket-mutants-{}", std::process::id()));
+    let _ = std::fs::create_dir_all(&traces);
+    let number = AtomicUsize::new(0);
+    let tests = in_parallel(&all, workers, |(program, name)| {
+        let program: &Program = program;
+        let trace = traces.join(number.fetch_add(1, Ordering::Relaxed).to_string());
+        let mut run = command(program);
+        run.args(["--exact", name])
+            .env("ISOSOCKET_MUTANT_TRACE", &trace);
+        let begun = Instant::now();
+        let verdict = watch(run, SLOW * 4);
+        let time = begun.elapsed();
+        let text = std::fs::read_to_string(&trace).unwrap_or_default();
+        if verdict != Verdict::Missed {
+            eprintln!("left out, as it fails without a mutant: {name}");
+            return None;
+        }
+        if time > SLOW {
+            eprintln!("left out, as it takes {time:?}: {name}");
+            return None;
+        }
+        let sites = text.lines().filter_map(|line| line.parse().ok()).collect();
+        let name = name.clone();
+        Some(Test {
+            program,
+            name,
+            time,
+            sites,
+        })
+    });
+    let _ = std::fs::remove_dir_all(&traces);
+    tests.into_iter().flatten().collect()
+}
+
+/// Runs the tests that reach a mutant, the quickest first, until one notices it.
+pub fn judge(number: u32, site: u32, tests: &[Test]) -> Verdict {
+    let mut reaching: Vec<&Test> = tests
+        .iter()
+        .filter(|test| test.sites.contains(&site))
+        .collect();
+    if reaching.is_empty() {
+        return Verdict::Unreached;
+    }
+    // A test that comes to few places is about this one.
+    reaching.sort_by_key(|test| (test.sites.len() / 64, test.time));
+    let mut groups: Vec<(&Program, Vec<&Test>)> = Vec::new();
+    let mut places = HashMap::new();
+    for test in reaching {
+        let place = *places.entry(&test.program.path).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push((test.program, Vec::new()));
+        }
+        groups[place].1.push(test);
+    }
+    for (program, tests) in groups {
+        let time = tests.iter().map(|test| test.time).max().unwrap_or_default();
+        for tests in tests.chunks(200) {
+            let mut run = command(program);
+            run.arg("--exact").args(tests.iter().map(|test| &test.name));
+            run.env("ISOSOCKET_MUTANT", number.to_string());
+            let verdict = watch(run, LEAST + time * FACTOR);
+            if verdict != Verdict::Missed {
+                return verdict;
+            }
+        }
+    }
+    Verdict::Missed
+}
+
+/// Runs a test program until a test fails, or all have passed, or none ends within `limit`.
+fn watch(mut run: Command, limit: Duration) -> Verdict {
+    let Ok(child) = run.spawn() else {
+        return Verdict::Caught("the program does not start".to_owned());
+    };
+    let mut child = Guarded(child);
+    let Some(output) = child.0.stdout.take() else {
+        return Verdict::Missed;
+    };
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    let mut last = String::new();
+    loop {
+        match receiver.recv_timeout(limit) {
+            Ok(line) if line.starts_with("test result: ok") => return Verdict::Missed,
+            Ok(line) if line.ends_with("... FAILED") => {
+                let name = line
+                    .trim_start_matches("test ")
+                    .trim_end_matches(" ... FAILED");
+                return Verdict::Caught(name.to_owned());
+            }
+            Ok(line) => last = line,
+            Err(mpsc::RecvTimeoutError::Timeout) => return Verdict::Hangs(last),
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    Verdict::Caught(format!("the program ended early: {last}"))
+}
+
+/// A child that does not outlive its trial.
+struct Guarded(Child);
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Calls a function for each element, on several threads; keeps the order.
+pub fn in_parallel<T: Sync, R: Send>(
+    all: &[T],
+    workers: usize,
+    call: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = all.get(index) else { return };
+                    let result = call(one);
+                    results
+                        .lock()
+                        .expect("no worker panics")
+                        .push((index, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().expect("no worker panics");
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
