@@ -121,6 +121,7 @@ fn numbers(tree: &Tree, span: &Value, files: &mut HashMap<String, Vec<Option<u32
 
 /// A program of tests, and the folder of its package.
 pub struct Program {
+    pub number: usize,
     pub path: PathBuf,
     pub folder: PathBuf,
 }
@@ -138,15 +139,21 @@ pub fn tests(tree: &Tree, package: &Package, suite: bool) -> Result<Vec<Program>
             let text: String = messages.iter().filter_map(text).collect();
             return Err(format!("the tests do not compile\n{text}"));
         }
-        programs.extend(messages.iter().filter_map(program));
+        for message in &messages {
+            programs.extend(program(message, programs.len()));
+        }
     }
     Ok(programs)
 }
 
-fn program(artifact: &Value) -> Option<Program> {
+fn program(artifact: &Value, number: usize) -> Option<Program> {
     let path = PathBuf::from(artifact["executable"].as_str()?);
     let manifest = Path::new(artifact["manifest_path"].as_str()?);
     let folder = manifest.parent()?.to_path_buf();
     let is_test = artifact["profile"]["test"] == true;
-    is_test.then_some(Program { path, folder })
+    is_test.then_some(Program {
+        number,
+        path,
+        folder,
+    })
 }

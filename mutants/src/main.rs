@@ -120,7 +120,7 @@ fn run_package(task: &Task, package: &Package) -> Result<bool, String> {
             line: mutant.line,
             verdict,
         };
-        report::say(&outcome);
+        report::say(package, &outcome);
         let done = count.fetch_add(1, Ordering::Relaxed) + 1;
         if done % 100 == 0 {
             eprintln!("{done} of {}", chosen.len());

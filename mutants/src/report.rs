@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 
 use crate::switch::Mutant;
@@ -43,6 +44,15 @@ pub fn names(mutants: &[Mutant]) -> Vec<String> {
     mutants.iter().map(number).collect()
 }
 
+fn path(package: &Package) -> PathBuf {
+    let name = format!("{}.txt", package.folder);
+    crate::root().join("target/mutants").join(name)
+}
+
+fn word(caught: bool) -> &'static str {
+    if caught { "caught" } else { "missed" }
+}
+
 fn describe(verdict: &Verdict) -> (bool, String) {
     match verdict {
         Verdict::Caught(test) => (true, test.clone()),
@@ -52,8 +62,16 @@ fn describe(verdict: &Verdict) -> (bool, String) {
     }
 }
 
-pub fn say(outcome: &Outcome) {
+/// Says what was missed, and keeps it: a run may be stopped at any time.
+pub fn say(package: &Package, outcome: &Outcome) {
     let (caught, how) = describe(&outcome.verdict);
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path(package));
+    if let Ok(mut file) = file {
+        let _ = writeln!(file, "{}\t{}\t{how}", word(caught), outcome.name);
+    }
     if !caught {
         println!("{how}: line {}, {}", outcome.line, outcome.name);
     }
@@ -61,9 +79,7 @@ pub fn say(outcome: &Outcome) {
 
 impl Known {
     pub fn read(package: &Package) -> Result<Known, String> {
-        let path = crate::root()
-            .join("target/mutants")
-            .join(format!("{}.txt", package.folder));
+        let path = path(package);
         let mut outcomes = BTreeMap::new();
         for line in fs::read_to_string(&path).unwrap_or_default().lines() {
             let mut parts = line.splitn(3, '\t');
@@ -108,8 +124,7 @@ impl Known {
     pub fn write(&self) -> Result<(), String> {
         let mut text = String::new();
         for (name, (caught, how)) in &self.outcomes {
-            let word = if *caught { "caught" } else { "missed" };
-            text += &format!("{word}\t{name}\t{how}\n");
+            text += &format!("{}\t{name}\t{how}\n", word(*caught));
         }
         fs::write(&self.path, text).map_err(|error| format!("cannot keep the outcomes: {error}"))
     }

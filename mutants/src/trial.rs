@@ -2,7 +2,7 @@
 //!
 //! Invariant: a mutant is caught only if a test fails that passes without it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +17,8 @@ const SLOW: Duration = Duration::from_secs(4);
 /// be busy.
 const FACTOR: u32 = 8;
 const LEAST: Duration = Duration::from_secs(8);
+/// How many places a test of one part comes to at most.
+const FEW: usize = 150;
 /// KiB of memory: a mutant may ask for all there is.
 const MEMORY: &str = "6000000";
 
@@ -108,18 +110,11 @@ pub fn judge(number: u32, site: u32, tests: &[Test]) -> Verdict {
     if reaching.is_empty() {
         return Verdict::Unreached;
     }
-    // A test that comes to few places is about this one.
-    reaching.sort_by_key(|test| (test.sites.len() / 64, test.time));
-    let mut groups: Vec<(&Program, Vec<&Test>)> = Vec::new();
-    let mut places = HashMap::new();
-    for test in reaching {
-        let place = *places.entry(&test.program.path).or_insert(groups.len());
-        if place == groups.len() {
-            groups.push((test.program, Vec::new()));
-        }
-        groups[place].1.push(test);
-    }
-    for (program, tests) in groups {
+    // A test that comes to few places is about this one, and ends soon.
+    let rank = |test: &Test| (test.sites.len() > FEW, test.program.number);
+    reaching.sort_by_key(|test| (rank(test), test.time));
+    for tests in reaching.chunk_by(|one, other| rank(one) == rank(other)) {
+        let program = tests[0].program;
         let time = tests.iter().map(|test| test.time).max().unwrap_or_default();
         for tests in tests.chunks(200) {
             let mut run = command(program);
