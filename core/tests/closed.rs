@@ -82,10 +82,36 @@ fn it_is_fused_and_leaves_nothing_when_it_is_given_up() {
     let mut closed = socket.closed();
     assert!((&mut closed).now_or_never().is_none());
     assert!(!closed.is_terminated());
+    let nobody = Arc::new(Nobody);
+    let waker = Waker::from(nobody.clone());
+    let polled = Pin::new(&mut closed).poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    assert_eq!(Arc::strong_count(&nobody), 3);
     drop(closed);
+    assert_eq!(Arc::strong_count(&nobody), 2);
     let mut closed = socket.closed();
     network.block_on(&mut closed);
     assert!(closed.is_terminated());
+}
+
+struct Nobody;
+
+impl Wake for Nobody {
+    fn wake(self: Arc<Self>) {}
+}
+
+#[test]
+fn opening_leaves_nothing_when_it_is_given_up() {
+    let network = Network::new();
+    network.peer("ws://peer/").hang();
+    let nobody = Arc::new(Nobody);
+    let waker = Waker::from(nobody.clone());
+    let mut open = Box::pin(WebSocket::open("ws://peer/"));
+    let polled = open.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    assert_eq!(Arc::strong_count(&nobody), 3);
+    drop(open);
+    assert_eq!(Arc::strong_count(&nobody), 2);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use futures::Sink;
 use futures::stream::FusedStream;
+use futures::{FutureExt, Sink, StreamExt};
 use isosocket_core::{
     CloseEvent, ErrorEvent, ErrorKind, Event, EventKind, Events, Link, Message, MessageRef,
     NewError, ReadyState, Refusal, Report, Request, SendError, Transport, WebSocket,
@@ -324,6 +324,11 @@ fn a_failure_for_dropped_messages_is_kept_as_well() {
     seen.bind(&socket, &[EventKind::Open]);
     log.run();
     assert_eq!(seen.take(), ["open 1"], "nobody listens for messages yet");
+    let woken = Arc::new(Count::default());
+    let waker = Waker::from(woken.clone());
+    let mut ended = pin!(socket.closed());
+    let mut poll = || ended.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(poll().is_pending());
     let count = Arc::new(AtomicUsize::new(0));
     let counted = count.clone();
     socket.on_message(move |_, _| {
@@ -331,6 +336,12 @@ fn a_failure_for_dropped_messages_is_kept_as_well() {
     });
     log.run();
     assert_eq!(count.load(Ordering::Relaxed), 2);
+    assert_eq!(
+        woken.0.load(Ordering::Relaxed),
+        1,
+        "whoever waits for the end"
+    );
+    assert!(poll().is_ready());
     seen.bind(&socket, &[EventKind::Error, EventKind::Close]);
     log.run();
     assert_eq!(seen.take(), ["error 3", "close 3"]);
@@ -831,6 +842,101 @@ fn a_panic_in_a_wake_hook_stops_nothing() {
     log.report([established(), message("a"), closed()]);
     assert_eq!(seen.take(), ["open 1", "a 1", "close 3"]);
     assert_eq!(std::iter::from_fn(|| events.try_next()).count(), 3);
+}
+
+/// A hook that was replaced during its call is not put back.
+#[test]
+fn a_wake_hook_may_set_another_one() {
+    let (socket, log) = socket();
+    let events = Arc::new(Mutex::new(socket.events()));
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let (first, other) = (calls.clone(), calls.clone());
+    let own = events.clone();
+    events.lock().unwrap().set_wake_hook(move || {
+        first.lock().unwrap().push("first");
+        let other = other.clone();
+        let next = move || other.lock().unwrap().push("other");
+        own.lock().unwrap().set_wake_hook(next);
+    });
+    log.report([established()]);
+    log.report([message("a")]);
+    log.run();
+    let calls = calls.lock().unwrap();
+    assert_eq!(calls.iter().filter(|call| **call == "first").count(), 1);
+    assert!(calls.contains(&"other"));
+}
+
+#[test]
+fn a_stream_is_terminated_after_its_last_event_and_not_before() {
+    let (socket, log) = socket();
+    let mut events = socket.events();
+    log.report([established(), message("a"), closed()]);
+    for _ in 0..3 {
+        assert!(!events.is_terminated());
+        let event = StreamExt::next(&mut events).now_or_never();
+        assert!(matches!(event, Some(Some(_))), "{event:?}");
+    }
+    assert!(events.is_terminated());
+    assert_eq!(StreamExt::next(&mut events).now_or_never(), Some(None));
+    let end = CloseEvent::new(4000, "bye", true);
+    assert_eq!(events.close_event(), Some(&end));
+}
+
+/// What a backend asks of a link.
+#[test]
+fn a_link_knows_the_url_and_who_waits() {
+    let (socket, log) = socket();
+    let link = log.0.lock().unwrap().link.clone().unwrap();
+    assert_eq!(link.turn().unwrap().url(), "ws://peer/");
+    assert!(!link.is_awaited());
+    let mut closed = Box::pin(socket.closed());
+    let context = &mut Context::from_waker(Waker::noop());
+    assert!(closed.as_mut().poll(context).is_pending());
+    assert!(link.is_awaited());
+    drop(closed);
+    assert!(!link.is_awaited());
+}
+
+/// S105: the thread of the socket's turns ended within a turn.
+#[test]
+fn a_socket_whose_turn_never_ends_is_closed_without_events() {
+    let (socket, log) = socket();
+    let seen = Seen::default();
+    seen.bind(&socket, &EventKind::ALL);
+    let link = log.0.lock().unwrap().link.clone().unwrap();
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(count.clone());
+    let mut closed = pin!(socket.closed());
+    let mut poll = || closed.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(poll().is_pending());
+    let turn = link.turn();
+    link.end_without_events(ErrorEvent::new("the thread ended"));
+    assert_eq!(socket.ready_state(), ReadyState::Closed);
+    assert_eq!(poll(), Poll::Ready(CloseEvent::abnormal()));
+    assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    drop(turn);
+    assert_eq!(seen.take(), [""; 0]);
+}
+
+/// R55: core counts for a transport that does not.
+#[test]
+fn what_a_transport_takes_is_counted() {
+    let (socket, log) = socket();
+    let _ = socket.send("too early");
+    log.report([established(), message("abc")]);
+    socket.send("four").unwrap();
+    socket.send([1; 50]).unwrap();
+    assert!(socket.send([1; 60]).is_err(), "it is full");
+    let stats = socket.stats();
+    assert_eq!((stats.messages_sent, stats.bytes_sent), (2, 54));
+    assert_eq!((stats.messages_received, stats.bytes_received), (1, 3));
+}
+
+#[test]
+fn a_socket_of_a_transport_gives_it_to_its_backend() {
+    let (socket, log) = socket();
+    let script = socket.transport().expect("no mock is in its place");
+    assert!(Arc::ptr_eq(&script.0.0, &log.0));
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! Programs that are written once for every kind of socket.
 
+use std::time::Duration;
+
 use futures::SinkExt;
 use isosocket::mock::Network;
 use isosocket::transport::Transport;
 use isosocket::{
-    Event, ReadyState, Reconnecting, SendError, Socket, SocketEvents, SocketSender, WebSocket,
+    CloseEvent, Event, Heartbeat, ReadyState, Reconnecting, SendError, Socket, SocketEvents,
+    SocketSender, WebSocket,
 };
 
 const URL: &str = "wss://example.org/adder";
@@ -121,4 +124,48 @@ mod without_traits {
         network.finish();
         assert_eq!(seen.try_recv(), Ok(1005));
     }
+}
+
+/// What a program asks a socket of any kind.
+fn facts<S: Socket>(make: impl Fn() -> S) {
+    let network = Network::new();
+    let peer = network.peer(URL);
+    let heartbeat = peer
+        .expect("hello")
+        .expect("?")
+        .delay(Duration::from_millis(20));
+    heartbeat.send("!").expect_close_with(4000, "bye");
+    let socket = make();
+    network.run();
+    socket.send("hello").unwrap();
+    assert_eq!((socket.buffered_amount(), socket.latency()), (5, None));
+    network.advance(Duration::from_secs(35));
+    assert_eq!(socket.buffered_amount(), 0);
+    assert_eq!(socket.latency(), Some(Duration::from_millis(20)));
+    assert_eq!(socket.close_event(), None);
+    socket.close_with(4000, "bye").unwrap();
+    network.run();
+    assert_eq!(
+        socket.close_event(),
+        Some(&CloseEvent::new(4000, "bye", true))
+    );
+    network.finish();
+}
+
+#[test]
+fn every_kind_of_socket_knows_its_amounts_its_latency_and_its_end() {
+    let (interval, timeout) = (Duration::from_secs(30), Duration::from_secs(10));
+    let heartbeat = || Heartbeat::new(interval, timeout).message("?").answer("!");
+    facts(|| {
+        WebSocket::builder(URL)
+            .heartbeat(heartbeat())
+            .connect()
+            .unwrap()
+    });
+    facts(|| {
+        Reconnecting::builder(URL)
+            .heartbeat(heartbeat())
+            .connect()
+            .unwrap()
+    });
 }

@@ -371,6 +371,24 @@ fn a_second_heartbeat_keeps_handlers_and_the_idle_timeout() {
     network.check().unwrap();
 }
 
+/// S108.
+#[test]
+fn the_end_stops_the_heartbeat() {
+    let network = Network::new();
+    network.peer(URL).accept().delay(SECOND).close();
+    let socket = open(heartbeat());
+    network.advance(SECOND / 2);
+    assert_eq!(
+        (socket.ready_state(), network.timers()),
+        (ReadyState::Open, 2)
+    );
+    network.advance(SECOND);
+    assert_eq!(
+        (socket.ready_state(), network.timers()),
+        (ReadyState::Closed, 0)
+    );
+}
+
 /// S107: the backend is asked to note when there was a last sign of life.
 #[test]
 fn a_heartbeat_watches_for_signs_of_life() {

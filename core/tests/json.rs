@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use futures::StreamExt;
 use isosocket::mock::Network;
 use isosocket::{JsonError, Message, SendError, SendJsonError, Socket, WebSocket};
 
@@ -53,4 +54,24 @@ fn what_is_not_sent_says_why() {
         shown.starts_with("the value cannot be written as JSON: "),
         "{shown}"
     );
+}
+
+#[test]
+fn a_stream_of_values_skips_other_events_and_ends() {
+    let network = Network::new();
+    network
+        .peer("ws://peer/")
+        .send("1")
+        .send("x")
+        .send("3")
+        .close();
+    let socket = WebSocket::new("ws://peer/").unwrap();
+    let mut numbers = socket.events().json::<u32>();
+    assert!(numbers.try_next().is_none());
+    assert_eq!(network.block_on(numbers.next()).unwrap().unwrap(), 1);
+    let error = numbers.try_next().unwrap().unwrap_err();
+    assert_eq!(error.message().as_text(), Some("x"));
+    let number = network.block_on(StreamExt::next(&mut numbers));
+    assert_eq!(number.unwrap().unwrap(), 3);
+    assert!(network.block_on(StreamExt::next(&mut numbers)).is_none());
 }

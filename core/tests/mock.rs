@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::FutureExt;
 use isosocket_core::mock::{Mock, Network};
 use isosocket_core::{
     CloseEvent, ErrorEvent, Event, NewError, OpenError, ReadyState, SendError, WebSocket,
@@ -430,11 +431,14 @@ fn close_ends_the_pause_of_a_full_stream() {
         peer.send(vec![0; (1 << 20) - 100]);
     }
     let socket = Socket::new(URL).unwrap();
-    let _events = socket.events();
+    let mut events = socket.events();
     network.run();
     assert!(!peer.is_done());
     socket.close_with(4000, "bye").unwrap();
     network.run();
+    // S60: what comes after `close` is not delivered.
+    let count = std::iter::from_fn(|| events.try_next()).count();
+    assert_eq!(count, 1 + 5 + 1);
     assert_eq!(
         socket.close_event(),
         Some(&CloseEvent::new(4000, "bye", true))
@@ -455,11 +459,26 @@ fn a_message_above_the_send_limit_goes_out_if_nothing_waits() {
 }
 
 #[test]
+fn as_much_may_wait_as_the_send_limit_says() {
+    let network = Network::new();
+    network.peer(URL).accept().stall();
+    let builder = Socket::builder(URL).send_limit(1000);
+    let socket = network.block_on(builder.open()).unwrap();
+    network.run();
+    socket.send(vec![0; 400]).unwrap();
+    assert!(matches!(socket.send(vec![0; 601]), Err(SendError::Full(_))));
+    socket.send(vec![0; 600]).unwrap();
+    assert_eq!(socket.buffered_amount(), 1000);
+}
+
+#[test]
 fn a_seed_fixes_the_random_numbers() {
     let waits = |seed| {
         let network = Network::new();
         network.seed(seed);
-        (0..5).for_each(|_| drop(network.peer(URL).refuse("down")));
+        for _ in 0..5 {
+            network.peer(URL).refuse("down");
+        }
         let builder = isosocket::Reconnecting::builder(URL).max_attempts(5);
         assert!(network.block_on(builder.open()).is_err());
         network.now()
@@ -551,6 +570,18 @@ fn the_send_limit_counts_empty_messages() {
     assert!((1..100).contains(&taken), "{taken}");
 }
 
+/// S54: short messages fill the limit, while the buffered amount is far below it.
+#[test]
+fn send_ready_waits_where_short_messages_found_no_room() {
+    let network = Network::new();
+    network.peer(URL).accept().stall();
+    let opening = Socket::builder(URL).send_limit(1000).open();
+    let socket = network.block_on(opening).unwrap();
+    assert!(socket.send_ready().now_or_never().is_some());
+    while socket.send("x").is_ok() {}
+    assert!(socket.send_ready().now_or_never().is_none());
+}
+
 /// A sink does not report success for what was lost.
 #[test]
 fn a_sink_tells_what_was_not_sent() {
@@ -576,4 +607,24 @@ fn a_sink_tells_what_was_not_sent() {
         assert_eq!(sent, Err(SendError::Unsent(1000)));
         assert_eq!(sent.unwrap_err().into_message().len(), 0);
     }
+}
+
+/// S76: the close timeout begins when all is sent.
+#[test]
+fn a_sink_is_closed_after_what_a_slow_peer_takes() {
+    use futures::SinkExt;
+
+    let network = Network::new();
+    let peer = network.peer(URL);
+    peer.accept().stall().delay(60 * SECOND).drain();
+    peer.expect("last words").expect_close();
+    let builder = Socket::builder(URL).close_timeout(10 * SECOND);
+    let socket = network.block_on(builder.open()).unwrap();
+    let mut sender = socket.sender();
+    let sent = network.block_on(async {
+        sender.feed("last words".into()).await?;
+        sender.close().await
+    });
+    assert_eq!((sent, network.now()), (Ok(()), 60 * SECOND));
+    network.finish();
 }

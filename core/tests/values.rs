@@ -193,3 +193,17 @@ fn short_data_can_be_written_in_place() {
     assert_eq!(data.short(33), None);
     assert_eq!(&data[..], [9; 40]);
 }
+
+/// S103: a target without a backend.
+#[test]
+fn without_a_backend_there_are_no_sockets_and_a_program_ends() {
+    use isosocket_core::{NewError, Unsupported, WebSocket, run_unsupported, supported};
+
+    assert!(!supported::<Unsupported>());
+    let refused = WebSocket::<Unsupported>::new("ws://peer/").map(drop);
+    assert_eq!(refused, Err(NewError::NotSupported));
+    let mut ran = false;
+    run_unsupported(async { ran = true });
+    assert!(ran);
+    run_unsupported(std::future::pending());
+}

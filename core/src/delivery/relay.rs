@@ -11,9 +11,7 @@ pub(crate) trait Relay: MaybeSend {
     fn report(&mut self, report: Report);
 
     /// The same for a message, which is the usual fact.
-    fn message(&mut self, message: Message) {
-        self.report(Report::Message(message));
-    }
+    fn message(&mut self, message: Message);
 
     /// See [`Turn::is_backlogged`].
     fn is_backlogged(&mut self, limit: usize) -> bool;

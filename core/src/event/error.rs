@@ -326,11 +326,10 @@ impl UnknownEvent {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "native"))]
 mod tests {
     use super::*;
 
-    #[cfg(feature = "native")]
     #[test]
     fn a_host_beyond_ascii_can_be_asked_for() {
         let error = SyntaxError::InternationalHost("b\u{fc}cher.example".to_owned());

@@ -150,7 +150,11 @@ impl Connection {
                 unchecked += message.weight();
             }
             if let Some(turn) = &mut turn {
-                turn.report(report);
+                match report {
+                    // As backends do.
+                    Report::Message(message) => turn.message(message),
+                    report => turn.report(report),
+                }
             }
             if is_end {
                 let held = self.lock().release();

@@ -95,12 +95,32 @@ mod tests {
             Some(1_709_164_800)
         );
         assert_eq!(http_date("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
+        // A leap second, a leap day's end, and the last second of a year.
+        for (one, next) in [
+            (
+                "Sat, 31 Dec 2016 23:59:60 GMT",
+                "Sun, 01 Jan 2017 00:00:00 GMT",
+            ),
+            (
+                "Thu, 29 Feb 2024 23:59:60 GMT",
+                "Fri, 01 Mar 2024 00:00:00 GMT",
+            ),
+            (
+                "Tue, 28 Feb 2023 23:59:60 GMT",
+                "Wed, 01 Mar 2023 00:00:00 GMT",
+            ),
+        ] {
+            assert!(http_date(one).is_some());
+            assert_eq!(http_date(one), http_date(next), "{one}");
+        }
         for bad in [
             "",
             "soon",
             "Sun, 06 Nov 1994",
             "Sun, 06 Foo 1994 08:49:37 GMT",
-            "Sun, 06 Nov 1994 25:49:37 GMT",
+            "Sun, 06 Nov 1994 24:49:37 GMT",
+            "Sun, 06 Nov 1994 08:60:37 GMT",
+            "Sun, 06 Nov 1994 08:49:61 GMT",
             "Sun, 06 Nov 99999999999999999999 08:49:37 GMT",
             "Sun, 06 Nov 1969 08:49:37 GMT",
             "Sun, 99 Nov 1994 08:49:37 GMT",

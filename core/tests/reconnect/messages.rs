@@ -240,3 +240,23 @@ fn a_socket_that_was_listened_to_too_late_gives_up() {
     assert_eq!((Arc::strong_count(&told), network.timers()), (1, 0));
     network.finish();
 }
+
+/// R16: what was sent makes room in the queue, also for short messages.
+#[test]
+fn a_queue_that_was_sent_has_room_again() {
+    let network = network();
+    let builder = Socket::builder(URL).queue_limit(200);
+    let builder = builder.backoff(100 * MILLISECOND, 100 * MILLISECOND);
+    let socket = builder.connect().unwrap();
+    for _ in 0..4 {
+        for _ in 0..3 {
+            socket.send("short").unwrap();
+        }
+        assert!(matches!(socket.send("short"), Err(SendError::Full(_))));
+        let peer = network.peer(URL);
+        peer.expect("short").expect("short").expect("short");
+        peer.drop_connection();
+        network.advance(SECOND);
+        assert!(peer.is_done());
+    }
+}

@@ -1,5 +1,8 @@
 //! The stream of statuses.
 
+use futures::FutureExt;
+use futures::stream::FusedStream;
+
 use super::*;
 
 /// R6.
@@ -21,6 +24,25 @@ fn a_stream_of_statuses_begins_with_the_present_one_and_ends() {
     let mut late = socket.statuses();
     assert_eq!(late.try_next(), Some(Status::Closed));
     assert_eq!(network.block_on(late.next()), None);
+}
+
+/// R6.
+#[test]
+fn a_stream_of_statuses_is_fused() {
+    let network = network();
+    network.peer(URL).expect_close();
+    let socket = open(&network);
+    let mut statuses = socket.statuses();
+    fn next(statuses: &mut isosocket_core::Statuses) -> Option<Option<Status>> {
+        futures::StreamExt::next(statuses).now_or_never()
+    }
+    assert_eq!(next(&mut statuses), Some(Some(Status::Open)));
+    assert!(!statuses.is_terminated() && next(&mut statuses).is_none());
+    socket.close();
+    network.run();
+    assert!(!statuses.is_terminated(), "one is left");
+    assert_eq!(next(&mut statuses), Some(Some(Status::Closed)));
+    assert!(statuses.is_terminated());
 }
 
 /// R6.
