@@ -16,7 +16,7 @@ isosocket-peer: a scripted WebSocket server. Behaviours:
 /refuse/STATUS  /redirect/STATUS/PATH  /garbage  /no-reply  /drop  /drop/rst
 /silent  /slow-reader  /slow-reader/BYTES/MS  /stalled/MS
 /script?do=STEP;STEP;..
-Services: /record?id=ID  /report?from=NAME  /ports  /proxy/new  /proxy/PORT/COMMAND
+Services: /record?id=ID  /open-gate?id=ID  /report?from=NAME  /ports  /proxy/new  /proxy/PORT/COMMAND
 ";
 
 /// The script that a request asks for.

@@ -3,7 +3,7 @@
 //! Invariant: a record is complete once it is marked done, which happens last,
 //! after the socket is closed; its size is bounded whatever a client sends.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -27,6 +27,9 @@ pub(crate) struct Store {
     changed: Condvar,
     /// How many connections took turns so far, by what they have in common.
     turns: Mutex<HashMap<String, usize>>,
+    /// The ids whose connections may pass their gate.
+    open_gates: Mutex<HashSet<String>>,
+    gate_opened: Condvar,
 }
 
 /// What was seen of one connection.
@@ -127,6 +130,16 @@ impl Recorder {
         }
     }
 
+    /// Waits until the gate of this id is open; `false` if that took longer than `limit`.
+    pub(crate) fn wait_for_gate(&self, id: &str, limit: Duration) -> bool {
+        let gates = lock(&self.store.open_gates);
+        let waited = self
+            .store
+            .gate_opened
+            .wait_timeout_while(gates, limit, |open| !open.contains(id));
+        waited.is_ok_and(|(_, result)| !result.timed_out())
+    }
+
     /// Notes that the client ended TCP.
     pub(crate) fn client_ended(&self, how: &'static str) {
         let mut entry = self.entry();
@@ -163,6 +176,12 @@ impl Store {
         let turn = turns.entry(key.to_owned()).or_default();
         *turn += 1;
         *turn - 1
+    }
+
+    /// Lets the connections with this id pass their gate, those of now and of later.
+    pub(crate) fn open_gate(&self, id: &str) {
+        lock(&self.open_gates).insert(id.to_owned());
+        self.gate_opened.notify_all();
     }
 
     /// The records of an id as JSON, as soon as there are `count` and all are

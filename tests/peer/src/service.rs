@@ -25,6 +25,12 @@ const MAX_LINE: usize = 4 * 1024 * 1024;
 pub(crate) fn serve(wire: Wire, request: Request, shared: &Arc<Shared>) {
     let text = match request.path() {
         "/record" => Some(record(&request, shared)),
+        "/open-gate" => {
+            shared
+                .store
+                .open_gate(request.parameter("id").unwrap_or(""));
+            Some("{}".to_owned())
+        }
         "/ports" => Some(shared.ports.to_json()),
         path => path.strip_prefix("/proxy/").map(|asked| {
             let answer = shared.proxies.answer(asked, shared.ports.plain);

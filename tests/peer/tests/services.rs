@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -183,6 +183,26 @@ fn a_record_can_be_had_before_the_end() {
         &ask(&peer, "/record?id=live&count=2&wait=50"),
         &[r#""complete":false"#],
     );
+}
+
+#[test]
+fn a_gate_opens_for_the_connections_of_its_id_only() {
+    let peer = start();
+    let [mut mine, mut other] = ["mine", "other"]
+        .map(|id| Raw::open(&peer, &format!("/script?do=accept;gate;text:{id}&id={id}")));
+    ask(&peer, "/open-gate?id=mine");
+    assert_eq!(mine.take(6), b"\x81\x04mine");
+    // Whatever the peer had sent before the answer to this, would be here.
+    ask(&peer, "/ports");
+    other.0.set_nonblocking(true).expect("an open socket");
+    let early = other.0.read(&mut [0; 8]);
+    assert_eq!(
+        early.map_err(|error| error.kind()),
+        Err(ErrorKind::WouldBlock)
+    );
+    other.0.set_nonblocking(false).expect("an open socket");
+    ask(&peer, "/open-gate?id=other");
+    assert_eq!(other.take(7), b"\x81\x05other");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use isosocket::{CloseError, ReadyState, WebSocket};
 use crate::cases::sending::send;
 use crate::harness;
 use crate::probe::{Probe, Via, open_socket, socket_builder, url};
+use crate::record::open_gate;
 use crate::suite::{Seen, ensure, ensure_eq, within};
 
 /// Closes, or says why not.
@@ -112,9 +113,9 @@ pub async fn a_reason_has_at_most_123_bytes(
 /// S68.
 pub const CONNECTING: &[(&str, Option<u16>)] = &[
     ("/no-reply", None),
-    ("/script?do=delay:200;accept;close:1000", None),
-    ("/script?do=delay:200;accept;wait:end", Some(4000)),
-    ("/script?do=delay:100;rst", Some(1000)),
+    ("/script?do=gate;accept;close:1000", None),
+    ("/script?do=gate;accept;wait:end", Some(4000)),
+    ("/script?do=gate;rst", Some(1000)),
 ];
 
 pub async fn closing_while_connecting_fails((path, code): (&'static str, Option<u16>)) -> Seen {
@@ -129,6 +130,7 @@ pub async fn closing_while_connecting_fails((path, code): (&'static str, Option<
         let is_exact = state == ReadyState::Closing;
         let may_have_ended = state == ReadyState::Closed && !harness::own_thread();
         ensure!(is_exact || may_have_ended, "the state is {state:?}");
+        open_gate(&probe.id).await?;
         probe.ends("FAIL").await?;
     }
     Ok("closing, then FAIL".into())

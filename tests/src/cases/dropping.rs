@@ -11,7 +11,7 @@ use crate::harness;
 use crate::probe::{
     Probe, Via, check_sequence, fresh_id, new_socket, open_socket, trace, url, with_id,
 };
-use crate::record::{record, records_now};
+use crate::record::{open_gate, record, records_now};
 use crate::suite::{Seen, ensure, ensure_eq};
 
 async fn open(id: &str, path: &str) -> Result<WebSocket, String> {
@@ -220,7 +220,7 @@ pub async fn handlers_are_freed_after_close() -> Seen {
 pub const LIVES: &[(&str, bool)] = &[
     ("/echo", true),
     // A reply that never came would delay Firefox's next connection (S41).
-    ("/script?do=delay:200;accept", false),
+    ("/script?do=gate;accept", false),
     ("/refuse/500", false),
     ("/script?do=text:a;fin", false),
     ("/on-close/late/100", true),
@@ -235,6 +235,7 @@ pub async fn handlers_are_freed_after_the_drop((path, opens): (&'static str, boo
     };
     let flags = bind_owners(&socket);
     drop(socket);
+    open_gate(&id).await?;
     for flag in &flags {
         flag.wait().await;
     }
@@ -244,9 +245,9 @@ pub async fn handlers_are_freed_after_the_drop((path, opens): (&'static str, boo
 /// When the last handle is dropped, the path, and the events that a stream of
 /// the socket then sees.
 pub const MOMENTS: &[(&str, &str, &str)] = &[
-    ("at once", "/script?do=delay:50;accept", "error"),
-    ("a moment later", "/script?do=delay:200;accept", "error"),
-    ("in the handshake", "/script?do=delay:200;accept", "error"),
+    ("at once", "/script?do=gate;accept", "error"),
+    ("a moment later", "/script?do=gate;accept", "error"),
+    ("in the handshake", "/script?do=gate;accept", "error"),
     ("when open", "/echo", "open"),
     ("in the open handler", "/echo", "open"),
     (
@@ -308,6 +309,7 @@ pub async fn dropping_at_any_moment_ends_and_frees(
         }
         drop(socket);
     }
+    open_gate(&id).await?;
     while let Some(event) = events.next().await {
         seen.push(event);
     }

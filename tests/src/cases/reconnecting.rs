@@ -6,6 +6,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::channel::oneshot;
 use isosocket::{Event, IntoUrl, Reconnecting, ReconnectingBuilder, Retry, Status};
 
 use super::dropping::Flag;
@@ -28,15 +30,29 @@ fn builder(url: impl IntoUrl) -> ReconnectingBuilder {
 
 /// A socket that connects to `first`, and then, in no time, to `second`.
 fn two(first: String, second: String) -> ReconnectingBuilder {
-    let mut urls = vec![second, first];
+    two_when(first, second, std::future::ready(()))
+}
+
+/// The same, but the second attempt waits until `may_go_on` is ready.
+fn two_when(
+    first: String,
+    second: String,
+    may_go_on: impl Future<Output = ()> + Send + 'static,
+) -> ReconnectingBuilder {
+    let (may_go_on, mut asked) = (may_go_on.shared(), 0);
     builder("ws://isosocket.invalid/")
         .url_provider(move |_| {
-            let next = match urls.len() {
-                1 => urls.first().cloned(),
-                _ => urls.pop(),
+            let (url, gate) = match asked {
+                0 => (first.clone(), None),
+                _ => (second.clone(), Some(may_go_on.clone())),
             };
-            let url = next.unwrap_or_default();
-            async move { Ok::<_, Infallible>(url) }
+            asked += 1;
+            async move {
+                if let Some(gate) = gate {
+                    gate.await;
+                }
+                Ok::<_, Infallible>(url)
+            }
         })
         .backoff(Duration::from_millis(1), Duration::from_millis(1))
 }
@@ -95,7 +111,9 @@ pub async fn after_a_loss_it_connects_again(path: &'static str) -> Seen {
 pub async fn what_was_sent_without_a_connection_comes_first_and_in_order() -> Seen {
     let id = fresh_id();
     let echo = url(&with_id("/echo", &id));
-    let socket = two(url("/refuse/500"), echo)
+    // The connection must not be open before the last of the three is sent.
+    let (all_sent, may_go_on) = oneshot::channel();
+    let socket = two_when(url("/refuse/500"), echo, may_go_on.map(drop))
         .on_open(|socket| {
             let _ = socket.send("4");
         })
@@ -110,6 +128,7 @@ pub async fn what_was_sent_without_a_connection_comes_first_and_in_order() -> Se
         }
     }
     socket.send("3").map_err(text)?;
+    let _ = all_sent.send(());
     let mut seen = String::new();
     while let Some(event) = events.next().await {
         if let Event::Message(message) = event {

@@ -6,6 +6,7 @@ use isosocket::{Data, Message, ReadyState, SendError};
 
 use crate::harness;
 use crate::probe::{Probe, Via};
+use crate::record::open_gate;
 use crate::suite::{Seen, ensure, ensure_eq};
 
 /// Sends, or says why not.
@@ -13,9 +14,9 @@ pub fn send(probe: &Probe, data: impl Data) -> Result<(), String> {
     probe.socket.send(data).map_err(|error| error.to_string())
 }
 
-/// The reply comes later, so the first message is sent while connecting.
+/// The reply comes when the messages were refused, so they are sent while connecting.
 pub async fn sending_while_connecting_is_an_error() -> Seen {
-    let mut probe = Probe::script("delay:300;accept;echo")?;
+    let mut probe = Probe::script("gate;accept;echo")?;
     let sent = probe.socket.send("too early");
     ensure_eq!(sent, Err(SendError::Connecting("too early".into())), "text");
     let sent = probe.socket.send(vec![0u8; 1000]);
@@ -30,6 +31,7 @@ pub async fn sending_while_connecting_is_an_error() -> Seen {
         ReadyState::Connecting,
         "the state"
     );
+    open_gate(&probe.id).await?;
     probe.opened().await?;
     send(&probe, "now")?;
     probe.message().await?;
