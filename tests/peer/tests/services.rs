@@ -337,7 +337,7 @@ fn certificates_are_as_named() {
     );
     let dropped =
         echo("localhost", ports.tls, "/script?do=wait:close;drop").expect_err("no goodbye of TLS");
-    assert_eq!(dropped.kind(), std::io::ErrorKind::UnexpectedEof);
+    assert_eq!(dropped.kind(), ErrorKind::UnexpectedEof);
     for (port, part) in [
         (ports.tls_expired, "xpired"),
         (ports.tls_self_signed, "UnknownIssuer"),
