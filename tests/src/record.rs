@@ -38,7 +38,7 @@ impl Frame {
 /// long; a case has its own limit.
 const WAIT: u32 = 50_000;
 
-/// Lets the connections with this id pass the step `gate` of their script.
+/// Lets the connections with this id begin whose path has `gate` in its query.
 pub async fn open_gate(id: &str) -> Result<(), String> {
     harness::get(&format!("/open-gate?id={id}")).await.map(drop)
 }

@@ -130,16 +130,6 @@ impl Recorder {
         }
     }
 
-    /// Waits until the gate of this id is open; `false` if that took longer than `limit`.
-    pub(crate) fn wait_for_gate(&self, id: &str, limit: Duration) -> bool {
-        let gates = lock(&self.store.open_gates);
-        let waited = self
-            .store
-            .gate_opened
-            .wait_timeout_while(gates, limit, |open| !open.contains(id));
-        waited.is_ok_and(|(_, result)| !result.timed_out())
-    }
-
     /// Notes that the client ended TCP.
     pub(crate) fn client_ended(&self, how: &'static str) {
         let mut entry = self.entry();
@@ -176,6 +166,14 @@ impl Store {
         let turn = turns.entry(key.to_owned()).or_default();
         *turn += 1;
         *turn - 1
+    }
+
+    /// Waits until the gate of this id is open, at most for `limit`.
+    pub(crate) fn wait_for_gate(&self, id: &str, limit: Duration) {
+        let gates = lock(&self.open_gates);
+        let is_closed = |open: &mut HashSet<String>| !open.contains(id);
+        // Whether it has opened or not, what follows goes on.
+        drop(self.gate_opened.wait_timeout_while(gates, limit, is_closed));
     }
 
     /// Lets the connections with this id pass their gate, those of now and of later.

@@ -30,7 +30,6 @@ pub(crate) enum Step {
     Wait(Goal),
     Echo(Option<u64>),
     Delay(Duration),
-    Gate,
     Hold(Duration),
     Slow { size: usize, pause: Duration },
     ReceiveBuffer(usize),
@@ -149,8 +148,7 @@ fn step(args: &[&str]) -> Result<Vec<Step>, String> {
     let limit = match name {
         "accept" | "with101" | "reply" => usize::MAX,
         "frame" | "fragments" | "close" => 3,
-        "answer" | "cork" | "uncork" | "gate" | "nohandshake" | "quiet" | "fin" | "drop"
-        | "rst" => 0,
+        "answer" | "cork" | "uncork" | "nohandshake" | "quiet" | "fin" | "drop" | "rst" => 0,
         "raw" | "http" | "echo" | "delay" | "hold" | "rcvbuf" | "limit" => 1,
         _ => 2,
     };
@@ -202,7 +200,6 @@ fn step(args: &[&str]) -> Result<Vec<Step>, String> {
         "echo" if args.is_empty() => Step::Echo(None),
         "echo" => Step::Echo(Some(number(arg(0))?)),
         "delay" => Step::Delay(Duration::from_millis(number(arg(0))?)),
-        "gate" => Step::Gate,
         "hold" => Step::Hold(Duration::from_millis(number(arg(0))?)),
         "slow" => Step::Slow {
             size: size(0)?.max(1),

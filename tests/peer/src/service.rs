@@ -62,6 +62,10 @@ pub(crate) fn serve(wire: Wire, request: Request, shared: &Arc<Shared>) {
         let from = String::from_utf8_lossy(&from);
         return report(Session::new(wire, request, recorder), &from, shared);
     }
+    if request.parameter("gate").is_some() {
+        let id = request.parameter("id").unwrap_or("");
+        shared.store.wait_for_gate(id, wire.limit);
+    }
     let turn = shared.store.turn(&request);
     match names::script(&request, turn).and_then(|script| script::parse(&script)) {
         Ok(steps) => Session::new(wire, request, recorder).run(&steps),

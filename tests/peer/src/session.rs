@@ -147,14 +147,6 @@ impl Session {
                 self.wire.uncork()?;
                 self.wire.sleep(*time);
             }
-            Step::Gate => {
-                self.wire.uncork()?;
-                let id = self.request.parameter("id").unwrap_or("");
-                if !self.record.wait_for_gate(id, self.wire.limit) {
-                    self.record.entry().timeout = true;
-                    return Err(Halt::Gone);
-                }
-            }
             Step::Hold(time) => self.read(Goal::End, false, Some(Instant::now() + *time))?,
             Step::Slow { size, pause } => self.wire.slow = Some((*size, *pause)),
             Step::ReceiveBuffer(size) => self.wire.set_receive_buffer(*size),

@@ -188,9 +188,10 @@ fn a_record_can_be_had_before_the_end() {
 #[test]
 fn a_gate_opens_for_the_connections_of_its_id_only() {
     let peer = start();
-    let [mut mine, mut other] = ["mine", "other"]
-        .map(|id| Raw::open(&peer, &format!("/script?do=accept;gate;text:{id}&id={id}")));
+    let [mut mine, mut other] =
+        ["mine", "other"].map(|id| Raw::request(&peer, &format!("/text/{id}?gate&id={id}"), ""));
     ask(&peer, "/open-gate?id=mine");
+    mine.reply();
     assert_eq!(mine.take(6), b"\x81\x04mine");
     // Whatever the peer had sent before the answer to this, would be here.
     ask(&peer, "/ports");
@@ -202,6 +203,7 @@ fn a_gate_opens_for_the_connections_of_its_id_only() {
     );
     other.0.set_nonblocking(false).expect("an open socket");
     ask(&peer, "/open-gate?id=other");
+    other.reply();
     assert_eq!(other.take(7), b"\x81\x05other");
 }
 

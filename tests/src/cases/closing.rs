@@ -113,9 +113,9 @@ pub async fn a_reason_has_at_most_123_bytes(
 /// S68.
 pub const CONNECTING: &[(&str, Option<u16>)] = &[
     ("/no-reply", None),
-    ("/script?do=gate;accept;close:1000", None),
-    ("/script?do=gate;accept;wait:end", Some(4000)),
-    ("/script?do=gate;rst", Some(1000)),
+    ("/close/1000?gate", None),
+    ("/script?do=accept;wait:end&gate", Some(4000)),
+    ("/drop/rst?gate", Some(1000)),
 ];
 
 pub async fn closing_while_connecting_fails((path, code): (&'static str, Option<u16>)) -> Seen {

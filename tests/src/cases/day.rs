@@ -15,7 +15,7 @@ use isosocket::{
 
 use crate::harness;
 use crate::probe::{fresh_id, url, with_id};
-use crate::record::{Record, records, records_now};
+use crate::record::{Record, open_gate, records, records_now};
 use crate::suite::{Seen, ensure, ensure_eq};
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -341,7 +341,7 @@ pub async fn each_attempt_uses_what_the_program_supplies() -> Seen {
                     return Ok(next.failed("there is no fourth attempt"));
                 };
                 // The first is refused, the second ends, the third stays.
-                let path = ["/refuse/503", "/close/1012", "/echo"][number];
+                let path = ["/refuse/503?gate", "/close/1012", "/echo"][number];
                 let next = next
                     .url(url(&with_id(path, &id)))
                     .subprotocol(format!("v{number}"));
@@ -349,6 +349,7 @@ pub async fn each_attempt_uses_what_the_program_supplies() -> Seen {
             }
         });
     let mut program = Program::start(builder)?;
+    open_gate(&ids[0]).await?;
     program.loses().await?;
     program.loses().await?;
     program.say()?;
@@ -380,11 +381,12 @@ pub async fn each_attempt_uses_what_the_program_supplies() -> Seen {
 /// and so tries as often as the program allows.
 pub async fn a_refusal_for_ever_ends() -> Seen {
     let id = fresh_id();
-    let socket = patient(url(&with_id("/refuse/401", &id)))
+    let socket = patient(url(&with_id("/refuse/401?gate", &id)))
         .max_attempts(3)
         .connect()
         .map_err(text)?;
     socket.send("kept, and never sent").map_err(text)?;
+    open_gate(&id).await?;
     let close = socket.closed().await;
     ensure_eq!((close.code, close.was_clean), (1006, false), "the end");
     let Status::GaveUp(loss) = socket.status() else {

@@ -220,7 +220,7 @@ pub async fn handlers_are_freed_after_close() -> Seen {
 pub const LIVES: &[(&str, bool)] = &[
     ("/echo", true),
     // A reply that never came would delay Firefox's next connection (S41).
-    ("/script?do=gate;accept", false),
+    ("/echo?gate", false),
     ("/refuse/500", false),
     ("/script?do=text:a;fin", false),
     ("/on-close/late/100", true),
@@ -245,14 +245,14 @@ pub async fn handlers_are_freed_after_the_drop((path, opens): (&'static str, boo
 /// When the last handle is dropped, the path, and the events that a stream of
 /// the socket then sees.
 pub const MOMENTS: &[(&str, &str, &str)] = &[
-    ("at once", "/script?do=gate;accept", "error"),
-    ("a moment later", "/script?do=gate;accept", "error"),
-    ("in the handshake", "/script?do=gate;accept", "error"),
+    ("at once", "/echo?gate", "error"),
+    ("a moment later", "/echo?gate", "error"),
+    ("in the handshake", "/echo?gate", "error"),
     ("when open", "/echo", "open"),
     ("in the open handler", "/echo", "open"),
     (
         "in the message handler",
-        "/script?do=text:a;text:b;answer",
+        "/script?do=text:a;text:b;answer&gate",
         "open message",
     ),
     ("in the error handler", "/refuse/403", "error"),

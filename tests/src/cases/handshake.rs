@@ -6,7 +6,7 @@ use isosocket::{Event, OpenError, ReadyState};
 
 use crate::harness;
 use crate::probe::{Probe, Via, check, check_path, fresh_id, open_socket, socket_builder, url};
-use crate::record::{ports, records};
+use crate::record::{open_gate, ports, records};
 use crate::suite::{Seen, ensure, ensure_eq};
 
 const CLOSED: &str = r#"open close(1000 "" clean)"#;
@@ -21,8 +21,9 @@ pub async fn the_constructor_returns_at_once() -> Seen {
 }
 
 pub async fn ready_states_are_numbered() -> Seen {
-    let mut probe = Probe::path("/on-close/late/100")?;
+    let mut probe = Probe::path("/on-close/late/100?gate")?;
     let mut numbers = vec![probe.socket.ready_state() as u8];
+    open_gate(&probe.id).await?;
     probe.opened().await?;
     numbers.push(probe.socket.ready_state() as u8);
     probe.socket.close();

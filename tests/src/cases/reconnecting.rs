@@ -6,14 +6,12 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use futures::FutureExt;
-use futures::channel::oneshot;
 use isosocket::{Event, IntoUrl, Reconnecting, ReconnectingBuilder, Retry, Status};
 
 use super::dropping::Flag;
 use crate::harness;
 use crate::probe::{fresh_id, trace, url, with_id};
-use crate::record::record;
+use crate::record::{open_gate, record};
 use crate::suite::{Seen, ensure, ensure_eq};
 
 /// A wait that no case waits for.
@@ -30,29 +28,15 @@ fn builder(url: impl IntoUrl) -> ReconnectingBuilder {
 
 /// A socket that connects to `first`, and then, in no time, to `second`.
 fn two(first: String, second: String) -> ReconnectingBuilder {
-    two_when(first, second, std::future::ready(()))
-}
-
-/// The same, but the second attempt waits until `may_go_on` is ready.
-fn two_when(
-    first: String,
-    second: String,
-    may_go_on: impl Future<Output = ()> + Send + 'static,
-) -> ReconnectingBuilder {
-    let (may_go_on, mut asked) = (may_go_on.shared(), 0);
+    let mut urls = vec![second, first];
     builder("ws://isosocket.invalid/")
         .url_provider(move |_| {
-            let (url, gate) = match asked {
-                0 => (first.clone(), None),
-                _ => (second.clone(), Some(may_go_on.clone())),
+            let next = match urls.len() {
+                1 => urls.first().cloned(),
+                _ => urls.pop(),
             };
-            asked += 1;
-            async move {
-                if let Some(gate) = gate {
-                    gate.await;
-                }
-                Ok::<_, Infallible>(url)
-            }
+            let url = next.unwrap_or_default();
+            async move { Ok::<_, Infallible>(url) }
         })
         .backoff(Duration::from_millis(1), Duration::from_millis(1))
 }
@@ -72,10 +56,12 @@ pub const ENDINGS: &[&str] = &[
 
 /// R2, R7.
 pub async fn after_a_loss_it_connects_again(path: &'static str) -> Seen {
-    let id = fresh_id();
+    let (lost, id) = (fresh_id(), fresh_id());
     let echo = url(&with_id("/echo", &id));
-    let socket = two(url(path), echo).connect().map_err(text)?;
+    let first = url(&with_id(&format!("{path}?gate"), &lost));
+    let socket = two(first, echo).connect().map_err(text)?;
     let (mut events, mut statuses) = (socket.events(), socket.statuses());
+    open_gate(&lost).await?;
     // One of the two connections may have been open unseen: `Open` does not
     // tell which it is.
     let mut losses = 0;
@@ -109,11 +95,11 @@ pub async fn after_a_loss_it_connects_again(path: &'static str) -> Seen {
 
 /// R17.
 pub async fn what_was_sent_without_a_connection_comes_first_and_in_order() -> Seen {
-    let id = fresh_id();
-    let echo = url(&with_id("/echo", &id));
+    let (refused, id) = (fresh_id(), fresh_id());
+    let first = url(&with_id("/refuse/500?gate", &refused));
     // The connection must not be open before the last of the three is sent.
-    let (all_sent, may_go_on) = oneshot::channel();
-    let socket = two_when(url("/refuse/500"), echo, may_go_on.map(drop))
+    let echo = url(&with_id("/echo?gate", &id));
+    let socket = two(first, echo)
         .on_open(|socket| {
             let _ = socket.send("4");
         })
@@ -122,13 +108,14 @@ pub async fn what_was_sent_without_a_connection_comes_first_and_in_order() -> Se
     socket.send("1").map_err(text)?;
     let (mut events, mut statuses) = (socket.events(), socket.statuses());
     socket.send("2").map_err(text)?;
+    open_gate(&refused).await?;
     while let Some(status) = statuses.next().await {
         if matches!(status, Status::Waiting { .. }) {
             break;
         }
     }
     socket.send("3").map_err(text)?;
-    let _ = all_sent.send(());
+    open_gate(&id).await?;
     let mut seen = String::new();
     while let Some(event) = events.next().await {
         if let Event::Message(message) = event {
@@ -145,7 +132,9 @@ pub async fn what_was_sent_without_a_connection_comes_first_and_in_order() -> Se
 
 /// R2.
 pub async fn open_comes_for_each_connection_and_close_once() -> Seen {
-    let socket = builder(url("/script?do=wait:message;text:b;close:1012"))
+    let id = fresh_id();
+    let path = "/script?do=wait:message;text:b;close:1012&gate";
+    let socket = builder(url(&with_id(path, &id)))
         .backoff(Duration::from_millis(1), Duration::from_millis(1))
         .on_open(|socket| {
             let _ = socket.send("a");
@@ -153,6 +142,7 @@ pub async fn open_comes_for_each_connection_and_close_once() -> Seen {
         .connect()
         .map_err(text)?;
     let mut events = socket.events();
+    open_gate(&id).await?;
     let mut seen = Vec::new();
     while let Some(event) = events.next().await {
         seen.push(event);

@@ -16,7 +16,7 @@ pub fn send(probe: &Probe, data: impl Data) -> Result<(), String> {
 
 /// The reply comes when the messages were refused, so they are sent while connecting.
 pub async fn sending_while_connecting_is_an_error() -> Seen {
-    let mut probe = Probe::script("gate;accept;echo")?;
+    let mut probe = Probe::path("/echo?gate")?;
     let sent = probe.socket.send("too early");
     ensure_eq!(sent, Err(SendError::Connecting("too early".into())), "text");
     let sent = probe.socket.send(vec![0u8; 1000]);
