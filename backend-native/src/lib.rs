@@ -18,6 +18,7 @@ mod options;
 mod per_process;
 mod random;
 mod response;
+mod socket;
 mod system;
 #[cfg(isosocket_simulation)]
 #[doc(hidden)]
@@ -30,16 +31,17 @@ mod transport;
 mod url;
 mod wire;
 
-pub use driver::blocking::{EventsExt, RecvError};
+pub use driver::blocking::{EventsExt, RecvError, SendReadyError};
 pub use driver::host::{NativeHost, NativeTimer};
-pub use driver::local::{EnterGuard, EventLoop, LoopHandle, run};
+pub use driver::local::{EnterGuard, EventLoop, LoopHandle, block_on};
 #[cfg(feature = "native-tls")]
 pub use native_tls;
 pub use options::attempt::AttemptExt;
 pub use options::proxy::Proxy;
 pub use options::steps::ConnectStep;
 pub use options::{BuilderExt, NativeOptions};
-pub use response::{ErrorEventExt, Response, SocketExt};
+pub use response::{ErrorEventExt, Response};
+pub use socket::SocketExt;
 pub use transport::Native;
 #[cfg(feature = "deflate")]
 pub use wire::deflate::Deflate;

@@ -2,15 +2,12 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 
-use isosocket_core::{ErrorEvent, Reconnect, WebSocket};
+use isosocket_core::ErrorEvent;
 use thiserror::Error;
 
-use crate::Native;
-
 /// A server's answer to the opening handshake: of a refused one by
-/// [`ErrorEventExt::response`], of a good one by [`SocketExt::response`].
+/// [`ErrorEventExt::response`], of a good one by [`SocketExt::response`](crate::SocketExt::response).
 ///
 /// `Debug` shows the names of the headers and not their values, which may be secret.
 ///
@@ -176,58 +173,8 @@ impl ErrorEventExt for ErrorEvent {
     }
 }
 
-/// What natively is known of a socket in addition.
-///
-/// ```no_run
-/// use isosocket::WebSocket;
-/// use isosocket::native::SocketExt;
-///
-/// # async fn open() -> Result<(), isosocket::OpenError> {
-/// let socket = WebSocket::open("wss://example.org/feed").await?;
-/// if let Some(response) = socket.response() {
-///     println!("served by {:?}", response.header("Server"));
-/// }
-/// # Ok(())
-/// # }
-/// ```
-pub trait SocketExt: sealed::Sealed {
-    /// The server's answer to the opening handshake, with its headers. `None` before the
-    /// socket is open for the first time. Of a reconnecting socket it is that of the
-    /// current connection, and `None` while there is none.
-    ///
-    /// ```no_run
-    /// use isosocket::WebSocket;
-    /// use isosocket::native::SocketExt;
-    ///
-    /// # fn main() -> Result<(), isosocket::NewError> {
-    /// let socket = WebSocket::builder("wss://example.org/feed")
-    ///     .on_open(|socket| {
-    ///         let response = socket.response().expect("there is one once it is open");
-    ///         println!("session {:?}", response.header("X-Session"));
-    ///     })
-    ///     .connect()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    fn response(&self) -> Option<Arc<Response>>;
-}
-
-impl SocketExt for WebSocket<Native> {
-    fn response(&self) -> Option<Arc<Response>> {
-        self.transport()?.response()
-    }
-}
-
-impl SocketExt for WebSocket<Reconnect<Native>> {
-    fn response(&self) -> Option<Arc<Response>> {
-        self.transport()?.with_connection(Native::response)?
-    }
-}
-
 mod sealed {
     pub trait Sealed {}
 
     impl Sealed for super::ErrorEvent {}
-    impl Sealed for super::WebSocket<super::Native> {}
-    impl Sealed for super::WebSocket<super::Reconnect<super::Native>> {}
 }

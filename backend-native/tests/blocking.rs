@@ -1,11 +1,13 @@
-//! Receiving on a thread that waits.
+//! Receiving, and waiting for room to send, on a thread that waits.
 
-use std::sync::mpsc::channel;
+use std::io;
+use std::net::TcpListener;
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use isosocket::native::{EventsExt, RecvError};
-use isosocket::{CloseEvent, Event, WebSocket};
+use isosocket::native::{EventLoop, EventsExt, RecvError, SendReadyError, SocketExt, block_on};
+use isosocket::{CloseEvent, Event, OpenError, Reconnecting, Status, WebSocket};
 use isosocket_peer::{Peer, PeerOptions};
 
 /// The longest that anything here may take.
@@ -75,7 +77,7 @@ fn a_wait_is_ended_by_another_thread() {
 }
 
 #[test]
-fn a_handler_that_waits_is_told_that_it_cannot() {
+fn a_handler_cannot_wait_for_an_event() {
     let (_peer, url) = peer();
     let (sender, results) = channel();
     let socket = WebSocket::new(&url).unwrap();
@@ -98,4 +100,87 @@ fn a_program_of_handlers_waits_for_the_end() {
     // Also when the end has been seen, by this stream or before it began.
     assert_eq!(events.recv_closed(), expected);
     assert_eq!(socket.events().recv_closed(), expected);
+}
+
+/// More than two kernels buffer.
+const MUCH: usize = 32 << 20;
+
+/// A peer that reads nothing until it is released, and then all that was sent.
+fn late_reader() -> (String, Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let (release, released) = channel();
+    thread::spawn(move || {
+        let stream = listener.accept().unwrap().0;
+        let mut peer = tungstenite::accept(stream).unwrap();
+        let _ = released.recv();
+        let _ = io::copy(peer.get_mut(), &mut io::sink());
+    });
+    (url, release)
+}
+
+fn sends_when_there_is_room(socket: &WebSocket, release: Sender<()>) {
+    assert_eq!(socket.send_ready_blocking(), Ok(()));
+    socket.send(vec![0; MUCH]).unwrap();
+    let soon = Duration::from_millis(50);
+    let late = Err(SendReadyError::TimedOut);
+    assert_eq!(socket.send_ready_timeout(soon), late);
+    assert_eq!(socket.send_ready_deadline(Instant::now() + soon), late);
+    assert_eq!(socket.send_ready_timeout(Duration::ZERO), late);
+    release.send(()).unwrap();
+    assert_eq!(socket.send_ready_timeout(DEADLINE), Ok(()));
+    assert!(socket.buffered_amount() <= 1 << 20);
+    // It is ready, and `send` says why not.
+    socket.close();
+    assert_eq!(socket.send_ready_blocking(), Ok(()));
+    assert!(socket.send("late").is_err());
+}
+
+#[test]
+fn a_thread_waits_for_room_to_send() {
+    let (url, release) = late_reader();
+    sends_when_there_is_room(&WebSocket::new(&url).unwrap(), release);
+}
+
+#[test]
+fn a_thread_with_a_loop_of_its_own_drives_it_while_it_waits_for_room() {
+    let (url, release) = late_reader();
+    let event_loop = EventLoop::new().unwrap();
+    let _entered = event_loop.enter();
+    sends_when_there_is_room(&WebSocket::new(&url).unwrap(), release);
+}
+
+#[test]
+fn a_handler_cannot_wait_for_room() {
+    let (url, _release) = late_reader();
+    let (sender, results) = channel();
+    let socket = WebSocket::new(&url).unwrap();
+    socket.on_open(move |socket| {
+        let with_room = socket.send_ready_blocking();
+        socket.send(vec![0; MUCH]).unwrap();
+        let _ = sender.send((with_room, socket.send_ready_blocking()));
+    });
+    assert_eq!(
+        results.recv_timeout(DEADLINE),
+        Ok((Ok(()), Err(SendReadyError::InHandler)))
+    );
+}
+
+#[test]
+fn a_thread_waits_for_a_connection_of_a_reconnecting_socket() {
+    let (_peer, url) = peer();
+    let socket = Reconnecting::new(&url).unwrap();
+    assert_eq!(socket.send_ready_blocking(), Ok(()));
+    assert_eq!(socket.status(), Status::Open);
+}
+
+#[test]
+fn a_future_gives_its_output_to_a_thread_that_blocks() {
+    let (_peer, url) = peer();
+    // A borrowed value: the future need not be `'static`.
+    let conversation = async |url: &str| -> Result<String, OpenError> {
+        let socket = WebSocket::open(url).await?;
+        Ok(socket.url().to_owned())
+    };
+    assert_eq!(block_on(conversation(&url)).unwrap(), url);
 }

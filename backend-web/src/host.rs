@@ -1,7 +1,7 @@
 //! The host of web sockets: its microtasks, its timers and its randomness.
 //!
-//! Invariant: what is called later is called on the thread of the host, where it
-//! was asked for or elsewhere.
+//! Invariant: a later call always runs on the thread of the host, whichever thread asked for
+//! it.
 
 use std::cell::Cell;
 use std::fmt;
@@ -14,7 +14,7 @@ use js_sys::{Date, Math};
 
 use crate::js;
 use crate::microtask::{Call, Job};
-use crate::threads::{Local, Thread};
+use crate::threads::{Elsewhere, Local, Thread};
 use crate::timer::{LONGEST, Timer};
 use crate::waking;
 use isosocket_core::{Host, HostEvent, HostListener, MaybeSend, NewError, Subscription};
@@ -35,7 +35,9 @@ impl Default for WebHost {
 /// A call that is due later; dropping it cancels the call.
 pub struct WebTimer {
     cancelled: Arc<AtomicBool>,
-    _ring: Local<Ring>,
+    ring: Local<Ring>,
+    /// The date when the call is due.
+    due: Elsewhere<f64>,
 }
 
 impl Host for WebHost {
@@ -50,12 +52,13 @@ impl Host for WebHost {
         delay: Duration,
         task: impl FnOnce() + MaybeSend + 'static,
     ) -> Result<WebTimer, NewError> {
+        let milliseconds = (delay.as_secs_f64() * 1e3).ceil();
         let cancelled = Arc::new(AtomicBool::new(false));
         // On another thread than the host's it is a timer of that one.
         let ring = Local::new(Ring {
             cancelled: cancelled.clone(),
             thread: self.0.clone(),
-            left: Cell::new((delay.as_secs_f64() * 1e3).ceil()),
+            left: Cell::new(milliseconds),
             due: Cell::new(0.0),
             timer: Cell::default(),
             task: Cell::new(Some(Box::new(task))),
@@ -63,8 +66,18 @@ impl Host for WebHost {
         ring.visit(|ring| ring.wait());
         Ok(WebTimer {
             cancelled,
-            _ring: ring,
+            ring,
+            due: Elsewhere::new(|| Date::now() + milliseconds),
         })
+    }
+
+    fn time_left(timer: &WebTimer) -> Option<Duration> {
+        let due = match timer.ring.get() {
+            Some(ring) => ring.due.get() + ring.left.get(),
+            None => timer.due.get()?,
+        };
+        // A negative number becomes zero. Microseconds, as in `now`.
+        Some(Duration::from_micros(((due - Date::now()) * 1e3) as u64))
     }
 
     #[inline]

@@ -1,11 +1,12 @@
-//! Threads that share memory, where a program has any: the only file that asks.
+//! Threads that share memory. Only this file checks whether the program has any.
 //!
-//! A JavaScript object cannot leave its thread. What may go anywhere is a
-//! [`Local`], a ticket to a value that stays where it was made; the value is
-//! visited there, by handing a job to its [`Thread`], and dropped there.
+//! A JavaScript object cannot leave its thread. A [`Local`] can: it is a ticket to a value
+//! that stays on the thread that made it. To use the value, another thread gives a job to the
+//! value's [`Thread`]. The value is dropped there, too.
 //!
-//! Invariant: without threads none of this costs anything. A ticket then always
-//! opens, so that what is for other threads is never reached, nor compiled in.
+//! Invariant: in a program without threads none of this costs anything. The ticket then
+//! always gives the value, so the code for other threads is never reached, and the compiler
+//! removes it.
 
 #[cfg(not(target_feature = "atomics"))]
 mod alone;
@@ -13,6 +14,6 @@ mod alone;
 mod shared;
 
 #[cfg(not(target_feature = "atomics"))]
-pub(crate) use alone::{Local, Outbox, Thread, encode};
+pub(crate) use alone::{Elsewhere, Local, Outbox, Thread, encode};
 #[cfg(target_feature = "atomics")]
-pub(crate) use shared::{Local, Outbox, Thread, encode};
+pub(crate) use shared::{Elsewhere, Local, Outbox, Thread, encode};

@@ -25,6 +25,7 @@
 #[doc = include_str!("../guide/callbacks.md")]
 pub mod callbacks {}
 
+#[doc = "[guide-native-without-async]: crate::guide::native#without-async"]
 #[doc = include_str!("../guide/streams.md")]
 pub mod streams {}
 

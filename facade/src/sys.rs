@@ -7,7 +7,7 @@ cfg_if::cfg_if! {
         feature = "native",
         not(all(target_family = "wasm", target_os = "unknown"))
     ))] {
-        pub(crate) use isosocket_native::{Native as Backend, run};
+        pub(crate) use isosocket_native::{Native as Backend, block_on as run};
     } else {
         pub(crate) use isosocket_core::{Unsupported as Backend, run_unsupported as run};
     }
@@ -16,7 +16,8 @@ cfg_if::cfg_if! {
 /// What only native sockets have: [`BuilderExt`](native::BuilderExt) for
 /// their options, [`SocketExt`](native::SocketExt) and
 /// [`ErrorEventExt`](native::ErrorEventExt) for the server's answer,
-/// [`EventsExt`](native::EventsExt) for threads that wait, and
+/// [`EventsExt`](native::EventsExt) and [`SocketExt`](native::SocketExt) for threads that
+/// wait, [`block_on`](native::block_on) for a future's output, and
 /// [`EventLoop`](native::EventLoop) for programs with a loop of their own. Guide:
 /// [`guide::native`](crate::guide::native).
 #[cfg(all(
@@ -32,7 +33,7 @@ pub mod native {
     #[doc(inline)]
     pub use isosocket_native::{
         AttemptExt, BuilderExt, ConnectStep, EnterGuard, ErrorEventExt, EventLoop, EventsExt,
-        LoopHandle, Proxy, RecvError, Response, SocketExt,
+        LoopHandle, Proxy, RecvError, Response, SendReadyError, SocketExt, block_on,
     };
     #[cfg(any(feature = "tls", feature = "webpki-roots"))]
     pub use isosocket_native::{TlsConfig, rustls_0_23};

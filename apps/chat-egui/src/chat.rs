@@ -22,8 +22,6 @@ pub struct Chat {
     events: ReconnectingEvents,
     statuses: Statuses,
     status: Status,
-    /// When the next attempt starts, in egui's seconds.
-    next_attempt: f64,
     name: String,
     draft: String,
     lines: Vec<String>,
@@ -46,7 +44,6 @@ impl Chat {
             socket,
             events,
             statuses,
-            next_attempt: 0.0,
             name: name.to_owned(),
             draft: String::new(),
             lines: Vec::new(),
@@ -57,7 +54,7 @@ impl Chat {
 
     /// One frame: what has happened since the last one, and then everything is drawn.
     pub fn ui(&mut self, ui: &mut Ui) {
-        self.update(ui.input(|input| input.time));
+        self.update();
         self.shown.swap(0, 1);
         self.shown[0].clear();
         Panel::top("status").show(ui, |ui| ui.horizontal(|ui| self.draw_status(ui)));
@@ -80,11 +77,8 @@ impl Chat {
         }
     }
 
-    fn update(&mut self, now: f64) {
+    fn update(&mut self) {
         while let Some(status) = self.statuses.try_next() {
-            if let Status::Waiting { delay, .. } = &status {
-                self.next_attempt = now + delay.as_secs_f64();
-            }
             self.status = status;
         }
         while let Some(event) = self.events.try_next() {
@@ -105,11 +99,11 @@ impl Chat {
         let text = match &self.status {
             Status::Open => format!("connected to {}", self.socket.url()),
             Status::Waiting { loss, .. } => {
-                let left = self.next_attempt - ui.input(|input| input.time);
+                let left = self.socket.time_left().unwrap_or_default().as_secs_f64();
                 // Not at once: the number changes once a second.
-                let next = Duration::from_secs_f64(left.max(0.0).fract() + 0.01);
+                let next = Duration::from_secs_f64(left.fract() + 0.01);
                 ui.request_repaint_after(next);
-                format!("{loss}; again in {:.0} s", left.max(0.0).ceil())
+                format!("{loss}; again in {} s", left.ceil())
             }
             other => other.to_string(),
         };

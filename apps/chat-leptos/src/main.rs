@@ -26,10 +26,8 @@ impl Shown {
     fn connect(self, url: &str, list: HtmlOListElement) -> Result<Reconnecting, NewError> {
         Reconnecting::builder(url)
             .backoff(Duration::from_secs(2), Duration::from_secs(20))
-            .on_status(move |_, status| {
-                if let Status::Waiting { delay, .. } = status {
-                    self.left.set(delay.as_secs_f64().ceil() as u64);
-                }
+            .on_status(move |socket, status| {
+                self.count_down(socket);
                 self.status.set(status.clone());
             })
             .on_message(move |_, message| {
@@ -39,6 +37,12 @@ impl Shown {
                 request_animation_frame(move || list.set_scroll_top(list.scroll_height()));
             })
             .connect()
+    }
+
+    /// Called for each status, and once a second.
+    fn count_down(self, socket: &Reconnecting) {
+        let left = socket.time_left().unwrap_or_default();
+        self.left.set(left.as_secs_f64().ceil() as u64);
     }
 
     fn text(self) -> String {
@@ -80,7 +84,7 @@ fn Chat(url: String, name: String) -> impl IntoView {
         socket.with_value(|socket| socket.iter().for_each(act));
     };
     set_interval(
-        move || shown.left.update(|left| *left = left.saturating_sub(1)),
+        move || with_socket(&|socket| shown.count_down(socket)),
         Duration::from_secs(1),
     );
     let send = move |event: SubmitEvent| {

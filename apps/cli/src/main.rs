@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 use clap_complete::generate;
-use isosocket::native::{BuilderExt, ConnectStep, Deflate, Proxy};
+use isosocket::native::{BuilderExt, ConnectStep, Deflate, Proxy, SocketExt};
 use isosocket::{Event, Heartbeat, Message, NewError, Reconnecting, Retry, SendError, Status};
 
 use args::Args;
@@ -72,12 +72,11 @@ fn converse(args: &'static Args) -> u8 {
     let mut events = socket.events();
     let (hook, sender) = (news.clone(), socket.clone());
     events.set_wake_hook(move || drop(hook.send(News::Events)));
-    let input = async move || {
-        let sent = send_input(&sender, args).await;
+    std::thread::spawn(move || {
+        let sent = send_input(&sender, args);
         sent.unwrap_or_else(|reason| fail(report::INPUT_OR_OUTPUT, &reason));
         drop(news.send(News::InputEnded));
-    };
-    std::thread::spawn(move || isosocket::run(async move { input().await }));
+    });
     let mut report = Report::new(args, socket.url().starts_with("wss:"));
     let mut left = args.count.unwrap_or(u64::MAX);
     // How long to wait for the next message. It is limited from the end of the input on.
@@ -113,7 +112,7 @@ fn converse(args: &'static Args) -> u8 {
 }
 
 /// Sends what the arguments say, no faster than the network.
-async fn send_input(socket: &Reconnecting, args: &Args) -> Result<(), String> {
+fn send_input(socket: &Reconnecting, args: &Args) -> Result<(), String> {
     let open = |path| File::open(path).map_err(|error| format!("{path:?}: {error}"));
     let mut lines: Box<dyn Iterator<Item = io::Result<String>>> = match &args.file {
         _ if !args.messages.is_empty() => Box::new(args.messages.iter().cloned().map(Ok)),
@@ -122,9 +121,10 @@ async fn send_input(socket: &Reconnecting, args: &Args) -> Result<(), String> {
     };
     for number in 1.. {
         let line = lines.next().transpose();
-        // Also at the end of the input: it has ended when the socket is open.
-        socket.send_ready().await;
         let failed = |why: &dyn Display| format!("line {number} of the input: {why}");
+        // Also at the end of the input, which counts as ended only once the socket is open.
+        let ready = socket.send_ready_blocking();
+        ready.map_err(|error| failed(&error))?;
         let Some(line) = line.map_err(|error| failed(&error))? else {
             break;
         };
@@ -134,7 +134,7 @@ async fn send_input(socket: &Reconnecting, args: &Args) -> Result<(), String> {
             Some(line.into())
         };
         let message = message.ok_or_else(|| failed(&"not pairs of hexadecimal digits"))?;
-        // When it is closing or closed, the main thread is going to hear of it.
+        // If the socket is closing or closed, the main thread gets the event.
         if let Err(SendError::Full(_)) = socket.send(message) {
             return Err(failed(&"too long"));
         }

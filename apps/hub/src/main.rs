@@ -21,7 +21,7 @@ async fn main() -> io::Result<()> {
     loop {
         let (tcp, _) = listener.accept().await?;
         let everybody = everybody.clone();
-        // A guest that leaves without a word is no news.
+        // A guest that leaves without a Close frame is no news.
         tokio::spawn(async move { drop(welcome(tcp, everybody).await) });
     }
 }

@@ -1,4 +1,7 @@
-//! Waiting for events on a thread that may wait.
+//! Blocking a thread until there is an event, or room to send.
+//!
+//! Invariant: a thread that drives an event loop of its own drives it while it waits, and
+//! a handler never waits (S100).
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use isosocket_core::{CloseEvent, Event, Events, Transport};
+use isosocket_core::{CloseEvent, Event, Events, Transport, WebSocket};
 use thiserror::Error;
 
 use super::current;
@@ -58,7 +61,7 @@ pub trait EventsExt: sealed::Sealed {
     fn recv(&mut self) -> Result<Event, RecvError>;
 
     /// Blocks this thread until there is an event, but no longer than `timeout`.
-    /// An event that waits already is taken also with a timeout of zero.
+    /// With a timeout of zero it takes an event only if one is there already.
     ///
     /// ```
     /// use std::time::Duration;
@@ -106,10 +109,9 @@ pub trait EventsExt: sealed::Sealed {
     /// As for [`recv_timeout`](Self::recv_timeout).
     fn recv_deadline(&mut self, deadline: Instant) -> Result<Event, RecvError>;
 
-    /// Blocks this thread until the socket is closed, and says how it ended. The
-    /// events until then are dropped: it is for programs of handlers, whose `main`
-    /// waits for the end. Await [`closed`](isosocket_core::WebSocket::closed) in async
-    /// code.
+    /// Blocks this thread until the socket is closed, and returns how it ended. Drops the
+    /// events until then: it is for programs of handlers, whose `main` waits for the end. In
+    /// async code, await [`closed`](isosocket_core::WebSocket::closed).
     ///
     /// ```
     /// use isosocket::WebSocket;
@@ -152,9 +154,31 @@ pub enum RecvError {
     /// The deadline passed.
     #[error("no event came in time")]
     TimedOut,
-    /// Called in a handler or wake hook: they run on the thread that would
-    /// bring the event, which must not wait for itself.
-    #[error("a handler cannot wait for an event")]
+    /// Called in a handler or wake hook. They run on the thread that delivers events, which
+    /// must not wait for itself.
+    #[error("a handler cannot wait for an event; wait on another thread")]
+    InHandler,
+}
+
+/// Why the wait for room to send ended without room.
+///
+/// ```
+/// use isosocket::native::SendReadyError;
+///
+/// fn may_retry(error: SendReadyError) -> bool {
+///     matches!(error, SendReadyError::TimedOut)
+/// }
+/// assert!(!may_retry(SendReadyError::InHandler));
+/// ```
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendReadyError {
+    /// The deadline passed.
+    #[error("there was no room to send in time")]
+    TimedOut,
+    /// Called in a handler or wake hook. They run on the thread that sends, which must not
+    /// wait for itself.
+    #[error("a handler cannot wait for room to send; wait on another thread")]
     InHandler,
 }
 
@@ -176,7 +200,7 @@ impl<T: Transport> EventsExt for Events<T> {
         loop {
             match (receive(self, None), self.close_event()) {
                 (Ok(Event::Close(close)), _) => return Ok(close),
-                // A stream that began, or was read, after the end.
+                // The socket had ended before this stream was made, or its `Close` was read.
                 (Err(RecvError::Ended), Some(close)) => return Ok(close.clone()),
                 (Err(error), _) => return Err(error),
                 (Ok(_), _) => {}
@@ -192,73 +216,104 @@ fn receive<T: Transport>(
     if let Some(event) = events.try_next() {
         return Ok(event);
     }
-    if current::is_turn() {
-        return match events.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(event) => event.ok_or(RecvError::Ended),
-            Poll::Pending => Err(RecvError::InHandler),
-        };
-    }
-    // The thread's own loop may be what brings the event.
-    while let Some(local) = current::own() {
-        if let Some(received) = drive(events, &local, deadline) {
-            return received;
-        }
-    }
-    let parker = Parker::current();
-    let waker = Waker::from(parker.clone());
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match events.poll(&mut context) {
-            Poll::Ready(event) => return event.ok_or(RecvError::Ended),
-            Poll::Pending => {}
-        }
-        if !parker.park(deadline) {
-            return Err(RecvError::TimedOut);
-        }
+    match wait(deadline, |context| events.poll(context)) {
+        Ok(event) => event.ok_or(RecvError::Ended),
+        Err(Unready::TimedOut) => Err(RecvError::TimedOut),
+        Err(Unready::InHandler) => Err(RecvError::InHandler),
     }
 }
 
-/// Drives this thread's loop until there is an event. `None` if the loop was
-/// dropped meanwhile, so that another thread brings the event.
-fn drive<T: Transport>(
-    events: &mut Events<T>,
+/// Blocks this thread until the socket has room to send, but not past the deadline.
+pub(crate) fn send_ready<T: Transport>(
+    socket: &WebSocket<T>,
+    deadline: Option<Instant>,
+) -> Result<(), SendReadyError> {
+    let mut ready = pin!(socket.send_ready());
+    wait(deadline, |context| ready.as_mut().poll(context)).map_err(|unready| match unready {
+        Unready::TimedOut => SendReadyError::TimedOut,
+        Unready::InHandler => SendReadyError::InHandler,
+    })
+}
+
+/// Why a wait ended without a result.
+enum Unready {
+    TimedOut,
+    /// This thread is in a turn of an event loop, so it must not wait.
+    InHandler,
+}
+
+/// Blocks this thread until `poll` is ready, but not past the deadline.
+fn wait<R>(
+    deadline: Option<Instant>,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
+) -> Result<R, Unready> {
+    if current::is_turn() {
+        return match poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => Ok(result),
+            Poll::Pending => Err(Unready::InHandler),
+        };
+    }
+    // The thread's own loop may be what this thread waits for.
+    while let Some(local) = current::own() {
+        if let Some(result) = drive(&mut poll, &local, deadline) {
+            return result;
+        }
+    }
+    park_until(deadline, poll).ok_or(Unready::TimedOut)
+}
+
+/// Drives this thread's loop until `poll` is ready. `None` if the loop was dropped
+/// meanwhile: then the shared thread serves its sockets.
+fn drive<R>(
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
     local: &Local,
     deadline: Option<Instant>,
-) -> Option<Result<Event, RecvError>> {
+) -> Option<Result<R, Unready>> {
     let flag = Flag::new(local.mailbox().clone());
     let waker = Waker::from(flag.clone());
     let mut context = Context::from_waker(&waker);
-    let mut received = None;
+    let mut result = None;
     local.drive(deadline, || {
         if !flag.take() {
             return Step::Sleep;
         }
-        match events.poll(&mut context) {
-            Poll::Ready(event) => {
-                received = Some(event.ok_or(RecvError::Ended));
+        match poll(&mut context) {
+            Poll::Ready(ready) => {
+                result = Some(Ok(ready));
                 Step::Done
             }
             Poll::Pending => Step::Sleep,
         }
     });
-    match received {
+    match result {
         None if local.is_dropped() => None,
-        None => Some(Err(RecvError::TimedOut)),
-        received => received,
+        None => Some(Err(Unready::TimedOut)),
+        result => result,
     }
 }
 
 /// Blocks this thread until the future is done.
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    park_until(None, |context| future.as_mut().poll(context))
+        .expect("without a deadline it waits until the future is done")
+}
+
+/// Parks this thread until `poll` is ready. `None` if the deadline passed before.
+fn park_until<R>(
+    deadline: Option<Instant>,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
+) -> Option<R> {
     let parker = Parker::current();
     let waker = Waker::from(parker.clone());
     let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
     loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-            return output;
+        if let Poll::Ready(result) = poll(&mut context) {
+            return Some(result);
         }
-        parker.park(None);
+        if !parker.park(deadline) {
+            return None;
+        }
     }
 }
 

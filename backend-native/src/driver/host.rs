@@ -1,7 +1,8 @@
-//! The host of native sockets: an event loop, its deadlines, and randomness.
+//! The host of native sockets: it calls functions later on an event loop, knows the time,
+//! and supplies random numbers.
 //!
-//! Invariant: a call that is due later keeps the thread alive and asleep; once
-//! it is cancelled nothing is left of it.
+//! Invariant: until a call is due, the loop's thread exists and sleeps. A cancelled call
+//! leaves nothing behind.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +48,13 @@ impl Host for NativeHost {
             Ok(key) => Ok(NativeTimer(Some((self.0.clone(), key)))),
             Err(error) => Err(NewError::Resources(error.to_string())),
         }
+    }
+
+    fn time_left(timer: &NativeTimer) -> Option<Duration> {
+        // A deadline beyond the clock's range is none.
+        Some(timer.0.as_ref().map_or(Duration::MAX, |(_, (when, _))| {
+            when.saturating_duration_since(system::now())
+        }))
     }
 
     fn now(&self) -> Duration {

@@ -1,5 +1,5 @@
-//! Event loops that the program drives itself, on any thread and inside any
-//! other loop.
+//! Event loops that the program drives itself: [`EventLoop`], and the one inside
+//! [`block_on`]. They work on any thread and inside any other event loop.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -24,13 +24,14 @@ use super::reactor::{self, Reactor};
 use super::{blocking, fork, shared, waking};
 use crate::system;
 
-/// The part of a loop that its thread finds again in a nested call.
+/// The part of a loop that is shared: nested calls on its thread, handles and guards use it.
 pub(super) struct Local {
     mailbox: Arc<Mailbox>,
     reactor: Mutex<Reactor>,
     /// The program has dropped the loop. Another thread may still be in a turn.
     dropped: AtomicBool,
-    /// A task serves the loop, and must hear of what others leave to be done.
+    /// A task of tokio serves the loop. If another thread drives the loop meanwhile, it must
+    /// wake the task afterwards.
     served: AtomicBool,
 }
 
@@ -55,7 +56,7 @@ impl Local {
         &self.mailbox
     }
 
-    /// `None` while a turn is under way.
+    /// The reactor; `None` while a turn is under way.
     fn try_reactor(&self) -> Option<MutexGuard<'_, Reactor>> {
         match self.reactor.try_lock() {
             Ok(reactor) => Some(reactor),
@@ -64,13 +65,13 @@ impl Local {
         }
     }
 
-    /// Waits while another thread is in a turn.
+    /// The reactor. Waits while another thread is in a turn.
     fn reactor(&self) -> MutexGuard<'_, Reactor> {
         assert!(!current::is_turn(), "{IN_HANDLER}");
         self.reactor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A descriptor of the poll that can be used without a lock.
+    /// A second descriptor of the poll, which can be used without the lock.
     #[cfg(all(unix, not(isosocket_simulation)))]
     fn descriptor(&self) -> io::Result<Registry> {
         let reactor = self.reactor.lock().unwrap_or_else(PoisonError::into_inner);
@@ -93,8 +94,8 @@ impl Local {
         self.served.store(true, Ordering::SeqCst);
     }
 
-    /// A turn that waits for nothing, also not for another thread that drives the
-    /// loop. That thread wakes the serving task when it is done.
+    /// Makes a turn without waiting. If another thread drives the loop, it does nothing: that
+    /// thread wakes the serving task when it has finished.
     #[cfg(all(unix, feature = "tokio"))]
     pub(super) fn serve(&self) {
         if let Some(mut reactor) = self.try_reactor() {
@@ -103,7 +104,8 @@ impl Local {
         }
     }
 
-    /// `None` while another thread drives the loop, which looks itself.
+    /// When the next turn is due. `None` while another thread drives the loop, because that
+    /// thread knows.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         self.try_reactor()?.next_deadline()
     }
@@ -113,8 +115,9 @@ impl Local {
         self.dropped.load(Ordering::SeqCst)
     }
 
-    /// Hands everything over to the shared thread, if the loop was dropped.
-    /// Called whenever the reactor was given back, so that nobody waits for it.
+    /// If the loop was dropped, hands everything over to the shared thread. Each thread that
+    /// has used the reactor calls this afterwards. So the thread that drops the loop does not
+    /// have to wait for the others.
     fn finish(&self) {
         if !self.is_dropped() {
             return;
@@ -126,8 +129,8 @@ impl Local {
         }
     }
 
-    /// Runs turns as `step` says, but not past the deadline, and not after the loop
-    /// was dropped. Returns whether `step` said that it is done.
+    /// Calls `step` and makes turns, until `step` returns [`Step::Done`], the deadline passes,
+    /// or the loop is dropped. Returns whether it was `Done`.
     pub(super) fn drive(&self, deadline: Option<Instant>, step: impl FnMut() -> Step) -> bool {
         let done = self.drive_on(deadline, step);
         if self.served.load(Ordering::SeqCst) {
@@ -151,7 +154,7 @@ impl Local {
                 return false;
             }
             if left == Some(Duration::ZERO) {
-                // One last look, after what had arrived by then.
+                // One last call, because that turn has handled what had arrived by then.
                 return matches!(step(), Step::Done);
             }
         }
@@ -181,13 +184,13 @@ impl Local {
     }
 }
 
-/// What whoever drives a loop does next.
+/// What the thread that drives a loop does next.
 pub(super) enum Step {
-    /// Nothing more.
+    /// Stop.
     Done,
-    /// A turn that does not wait.
+    /// Make a turn that does not wait.
     Again,
-    /// A turn that waits until something happens.
+    /// Make a turn that waits until something happens.
     Sleep,
 }
 
@@ -246,7 +249,7 @@ impl Drop for Entered {
     }
 }
 
-/// The mailbox of the loop that serves sockets which are made here and now.
+/// The mailbox of the loop that will serve a socket which this thread makes now.
 pub(crate) fn mailbox() -> Arc<Mailbox> {
     match current::entered() {
         Some(local) => local.mailbox.clone(),
@@ -254,47 +257,52 @@ pub(crate) fn mailbox() -> Arc<Mailbox> {
     }
 }
 
-/// Runs a future on this thread until it is done, on a loop of its own: sockets
-/// that it makes are served by this thread while it waits.
+/// Runs a future on this thread until it is done, and returns its output. It has an event
+/// loop of its own: this thread serves the sockets that the future makes.
+///
+/// This is `isosocket::run` for programs that need the output. `run` returns nothing,
+/// because a page cannot block until there is an output.
 ///
 /// ```
 /// use isosocket::WebSocket;
 ///
-/// isosocket::run(async {
-///     let opened = WebSocket::open("ws://127.0.0.1:9/").await; // a port that is blocked
-///     assert!(opened.is_err());
+/// let opened = isosocket::native::block_on(async {
+///     WebSocket::open("ws://127.0.0.1:9/").await // a port that is blocked
 /// });
+/// assert!(opened.is_err());
 /// ```
 ///
 /// # Panics
-/// In a handler, a waker or a wake hook: these must not wait.
-pub fn run(future: impl Future<Output = ()>) {
+/// In a handler, a waker or a wake hook, because these must not wait.
+pub fn block_on<F: Future>(future: F) -> F::Output {
     assert!(!current::is_turn(), "{IN_HANDLER}");
-    // Inside another `run` its loop goes on, so that its sockets are served too.
+    // Inside another call its loop goes on, so that its sockets are served too.
     let entered = current::entered();
     if let Some(local) = entered.filter(|local| current::is_driven_here(&local.mailbox)) {
         return local.block_on(future);
     }
     match Owner::new() {
         Ok(owner) => owner.0.block_on(future),
-        // Without file descriptors for a loop there may be some for sockets later.
+        // There are no file descriptors for a loop. There may be some later, for sockets of the
+        // shared thread.
         Err(_) => blocking::block_on(future),
     }
 }
 
-/// An event loop on the program's own thread, to be driven by anything.
+/// An event loop on the program's own thread. The program drives it.
 ///
 /// While a thread has [entered](Self::enter) a loop, the sockets that it makes belong
 /// to this loop. They are served only in [`turn`](Self::turn) and
-/// [`block_on`](Self::block_on), so nothing happens to them meanwhile: as on a page,
-/// the ready state changes, and the buffered amount falls, only while the program
-/// yields. Handles may be used on every thread.
+/// [`block_on`](Self::block_on). Between these calls nothing happens to them: as on a page,
+/// the ready state changes, and the buffered amount falls, only while the program yields.
+/// Handles may be used on every thread.
 ///
-/// A blocking receive, such as `recv`, drives the loop that its thread has entered,
-/// or otherwise has used last. A thread with several loops must enter the right one.
+/// A call that blocks, such as `recv` or `send_ready_blocking`, drives the loop that its
+/// thread has entered, or otherwise has used last. A thread with several loops must enter the
+/// right one.
 ///
-/// Sockets that are made elsewhere belong to a thread that all of them share.
-/// When a loop is dropped, that thread takes over its sockets.
+/// Sockets that are made elsewhere belong to a thread that all of them share. If a loop is
+/// dropped, that thread takes over its sockets.
 ///
 /// ```
 /// use std::time::Duration;
@@ -333,7 +341,7 @@ pub struct EventLoop {
     generation: u32,
 }
 
-/// Whoever has this decides how long the loop lives.
+/// Owns the loop: dropping it ends the loop.
 struct Owner(Arc<Local>);
 
 impl Owner {
@@ -346,7 +354,7 @@ impl Drop for Owner {
     fn drop(&mut self) {
         self.0.dropped.store(true, Ordering::SeqCst);
         self.0.finish();
-        // If another thread is in a turn, it does that when it has woken up.
+        // If another thread is in a turn, that thread calls `finish` when it has woken up.
         self.0.mailbox.wake();
     }
 }
@@ -360,7 +368,7 @@ impl EventLoop {
     /// ```
     ///
     /// # Errors
-    /// Where the system has no file descriptors left for it.
+    /// If the system has no file descriptors left.
     pub fn new() -> io::Result<Self> {
         let owner = Owner::new()?;
         Ok(EventLoop {
@@ -395,9 +403,9 @@ impl EventLoop {
         }
     }
 
-    /// Waits until there is something to do, but no longer than `timeout`, and
-    /// does a bounded amount of it: events are delivered here. `None` waits for
-    /// as long as it takes; [`Duration::ZERO`] does not wait.
+    /// Waits until there is something to do, but no longer than `timeout`. Then does a bounded
+    /// amount of work, which includes calling the handlers. `None` waits without a limit, and
+    /// [`Duration::ZERO`] does not wait.
     ///
     /// ```
     /// use std::time::Duration;
@@ -408,7 +416,7 @@ impl EventLoop {
     /// ```
     ///
     /// # Panics
-    /// In a handler, a waker or a wake hook: these must not wait.
+    /// In a handler, a waker or a wake hook, because these must not wait.
     pub fn turn(&mut self, timeout: Option<Duration>) {
         current::note(&self.owner.0);
         // Sockets that its handlers make belong to it as well.
@@ -434,16 +442,15 @@ impl EventLoop {
     /// ```
     ///
     /// # Panics
-    /// In a handler, a waker or a wake hook: these must not wait.
+    /// In a handler, a waker or a wake hook, because these must not wait.
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
         assert!(!current::is_turn(), "{IN_HANDLER}");
         current::note(&self.owner.0);
         self.owner.0.block_on(future)
     }
 
-    /// When the next [`turn`](Self::turn) has something to do although nothing
-    /// arrives. Whoever waits for the loop's file descriptor waits no longer
-    /// than that.
+    /// When the next [`turn`](Self::turn) has something to do even if nothing arrives. A program
+    /// that waits for the loop's file descriptor must not wait longer than that.
     ///
     /// ```
     /// let mut event_loop = isosocket::native::EventLoop::new()?;
@@ -454,7 +461,7 @@ impl EventLoop {
         self.owner.0.next_deadline()
     }
 
-    /// Something to tell other tasks which loop their sockets belong to.
+    /// A handle that other tasks use to put their sockets on this loop.
     ///
     /// ```
     /// let event_loop = isosocket::native::EventLoop::new()?;
@@ -480,7 +487,9 @@ impl EventLoop {
                     self.generation = fork::generation();
                 }
                 Err(error) => {
-                    logging(|| log::error!("an event loop has no descriptor: {error}"));
+                    logging(|| {
+                        log::error!("the descriptor of an event loop cannot be copied: {error}")
+                    });
                 }
             }
         }
@@ -493,10 +502,9 @@ impl fmt::Debug for EventLoop {
     }
 }
 
-/// The descriptor of the loop's epoll or kqueue. It is readable when a turn has
-/// something to do: because something arrived, or because another thread wants
-/// something. A deadline does not make it readable: see
-/// [`next_deadline`](EventLoop::next_deadline).
+/// The descriptor of the loop's epoll or kqueue. It is readable when a turn has something to
+/// do: something arrived, or another thread has used a socket. A deadline does not make it
+/// readable: see [`next_deadline`](EventLoop::next_deadline).
 #[cfg(all(unix, not(isosocket_simulation)))]
 impl AsFd for EventLoop {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -511,7 +519,8 @@ impl AsRawFd for EventLoop {
     }
 }
 
-/// Made by [`EventLoop::enter`].
+/// The guard that [`EventLoop::enter`] returns. When it is dropped, new sockets of this thread
+/// no longer belong to the loop.
 ///
 /// ```
 /// use isosocket::native::{EnterGuard, EventLoop};
@@ -523,7 +532,7 @@ impl AsRawFd for EventLoop {
 #[must_use = "sockets belong to the loop while the guard exists"]
 pub struct EnterGuard<'a> {
     _entered: Entered,
-    /// It belongs to this thread and to this loop.
+    /// It must not leave this thread, nor outlive the loop.
     _loop: PhantomData<(&'a EventLoop, *const ())>,
 }
 
@@ -533,9 +542,8 @@ impl fmt::Debug for EnterGuard<'_> {
     }
 }
 
-/// Names an [`EventLoop`] on any thread, and in any task. It does not keep the
-/// loop alive: sockets that are made for a loop that was dropped belong to the
-/// shared thread.
+/// A handle of an [`EventLoop`], for any thread and any task. It does not keep the loop alive:
+/// if the loop was dropped, new sockets belong to the shared thread.
 ///
 /// ```
 /// use isosocket::WebSocket;
@@ -559,8 +567,8 @@ impl fmt::Debug for EnterGuard<'_> {
 pub struct LoopHandle(Arc<Local>);
 
 impl LoopHandle {
-    /// Runs a future. Sockets that it makes belong to the loop, on whichever
-    /// thread the future is polled. It does not drive the loop.
+    /// Runs a future. Sockets that the future makes belong to the loop, on whichever thread the
+    /// future is polled. This does not drive the loop: `turn` or `block_on` does.
     ///
     /// ```
     /// let mut event_loop = isosocket::native::EventLoop::new()?;

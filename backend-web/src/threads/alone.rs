@@ -1,6 +1,7 @@
-//! A program of one thread, as most pages are. What is here for the sake of
-//! other threads does nothing.
+//! A program with one thread, as most pages are. The functions for other threads do nothing
+//! here.
 
+use std::marker::PhantomData;
 use std::rc::Rc;
 
 use fragile::Fragile;
@@ -67,6 +68,21 @@ impl<T> Local<T> {
     /// The value's thread.
     pub(crate) fn thread(&self) -> &Thread {
         &Thread(())
+    }
+}
+
+/// A copy of a value for other threads: nothing.
+pub(crate) struct Elsewhere<T>(PhantomData<T>);
+
+impl<T> Elsewhere<T> {
+    #[inline]
+    pub(crate) fn new(_: impl FnOnce() -> T) -> Self {
+        Elsewhere(PhantomData)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Option<T> {
+        None
     }
 }
 

@@ -1,7 +1,7 @@
 //! A program whose threads share memory: wasm with atomics, in workers.
 //!
-//! Invariant: what is handed over to a thread is done there in the order in
-//! which it came, outside every turn, and nothing here waits for anybody.
+//! Invariant: a thread does the jobs that it was given in the order in which they came, and
+//! outside every turn. Nothing here blocks.
 
 mod end;
 mod inbox;
@@ -67,6 +67,19 @@ impl<T> Local<T> {
     /// The value's thread.
     pub(crate) fn thread(&self) -> &Thread {
         &self.0.thread
+    }
+}
+
+/// A copy of a value for other threads.
+pub(crate) struct Elsewhere<T>(T);
+
+impl<T: Copy> Elsewhere<T> {
+    pub(crate) fn new(value: impl FnOnce() -> T) -> Self {
+        Elsewhere(value())
+    }
+
+    pub(crate) fn get(&self) -> Option<T> {
+        Some(self.0)
     }
 }
 

@@ -1,5 +1,5 @@
-//! What stands in for a transport on a thread that has a mock network: a simulated
-//! connection, and the simulated time around it.
+//! Replaces a transport on a thread that has a mock network: by a simulated connection, and
+//! simulated time.
 
 use std::time::Duration;
 
@@ -94,7 +94,7 @@ pub enum MockableTimer<H: Host> {
     /// In real time.
     Real(H::Timer),
     /// In the time of a network.
-    Mock(#[allow(dead_code, reason = "dropping it is its use")] MockTimer),
+    Mock(MockTimer),
 }
 
 impl<H: Host> MockableHost<H> {
@@ -126,6 +126,13 @@ impl<H: Host> Host for MockableHost<H> {
             MockableHost::Real(host) => MockableTimer::Real(host.after(delay, task)?),
             MockableHost::Mock(host) => MockableTimer::Mock(host.after(delay, task)?),
         })
+    }
+
+    fn time_left(timer: &Self::Timer) -> Option<Duration> {
+        match timer {
+            MockableTimer::Real(timer) => H::time_left(timer),
+            MockableTimer::Mock(timer) => MockHost::time_left(timer),
+        }
     }
 
     fn attend(&self) {

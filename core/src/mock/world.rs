@@ -217,6 +217,18 @@ impl Host for MockHost {
         Ok(world.after(delay, task).unwrap_or(MockTimer(None)))
     }
 
+    fn time_left(timer: &MockTimer) -> Option<Duration> {
+        // A timer beyond all bounds never rings.
+        Some(
+            timer
+                .0
+                .as_ref()
+                .map_or(Duration::MAX, |(world, (when, _))| {
+                    when.saturating_sub(world.with(|state| state.now))
+                }),
+        )
+    }
+
     fn random(&self) -> u64 {
         let random = |state: &mut State| state.random.next();
         self.0.as_ref().map_or(0, |world| world.with(random))

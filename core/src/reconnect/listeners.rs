@@ -24,7 +24,14 @@ impl<S, F: FnMut(&S, &Status) + MaybeSend> StatusHandler<S> for F {
     }
 }
 
-/// What a log says panicked.
+pub(super) fn boxed<S, F>(handler: F) -> Box<dyn StatusHandler<S>>
+where
+    F: FnMut(&S, &Status) + MaybeSend + 'static,
+{
+    Box::new(handler)
+}
+
+/// How a log names a handler that panicked.
 const HANDLER: &str = "a handler for statuses";
 
 pub(crate) struct Slot<S> {
@@ -54,7 +61,7 @@ pub(crate) trait List<S>: Send + Sync {
 
     fn call(&self, socket: &S, status: &Status);
 
-    /// Drops all handlers, and each that is bound later.
+    /// Drops all handlers, and later each one that is bound.
     fn end(&self);
 
     /// Whether a handler is bound.

@@ -21,6 +21,7 @@ mod options;
 mod policy;
 mod queue;
 mod retry_after;
+mod socket;
 mod status;
 mod transport;
 mod waking;

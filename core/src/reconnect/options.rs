@@ -10,18 +10,17 @@ use std::time::Duration;
 
 use super::asking;
 use super::attempt;
-use super::course::StatusQueue;
-use super::listeners::{Listeners, StatusHandler};
+use super::listeners::{Listeners, boxed};
 use super::policy::Policy;
-use super::transport::Phase;
-use super::{Loss, NextAttempt, Reconnect, Retry, Status, Statuses};
+use super::{Loss, NextAttempt, Reconnect, Retry, Status};
 use crate::base::guard::Owned;
-use crate::{Binding, Builder, Host, IntoUrl, Link, MaybeSend, SharedCell, Transport, WebSocket};
+use crate::{Builder, IntoUrl, Link, MaybeSend, SharedCell, Transport, WebSocket};
 
-/// What the program's function may fail with.
+/// An error of the program's function.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The default heartbeat: pings after this silence, and dead after that one.
+/// The default heartbeat: a ping after the first time of silence, and the peer counts as dead
+/// after the second.
 const PINGS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15));
 
 /// The options of a reconnecting socket; see the methods of [`Builder`].
@@ -73,7 +72,7 @@ where
     }
 }
 
-/// The program's functions. One that runs is taken out of its place.
+/// The program's functions. While one of them runs, it is taken out of here.
 pub(crate) struct Hooks<T: Transport> {
     pub(crate) decide: SharedCell<Option<Owned<Box<dyn Decide>>>>,
     /// Asks `provide`. A pointer, so that only programs that provide something have the code.
@@ -99,7 +98,7 @@ impl<T: Transport> fmt::Debug for Hooks<T> {
     }
 }
 
-/// What asks for the attempt with this number.
+/// The function that asks for the attempt with this number.
 pub(crate) type Ask<T> = fn(&Link<Reconnect<T>>, u64);
 
 /// The decision hook.
@@ -187,10 +186,10 @@ impl<T: Transport> Builder<Reconnect<T>> {
         &mut self.native_mut().policy
     }
 
-    /// How long to wait before connecting again: a random time between 0 and
-    /// `base`, doubled with each attempt in a row, and at most `max`
-    /// ("exponential backoff with full jitter"; so the clients of a server that
-    /// went down do not all come back in one moment). Default: 500 ms and 30 s.
+    /// How long to wait before connecting again: a random time between 0 and `base`. `base` is
+    /// doubled with each attempt in a row, up to `max` ("exponential backoff with full jitter").
+    /// The time is random so that the clients of a server do not all connect at the same moment
+    /// when it is back. Default: 500 ms and 30 s.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -257,12 +256,11 @@ impl<T: Transport> Builder<Reconnect<T>> {
         self
     }
 
-    /// How long it may take until the socket is open for the first time, all
-    /// attempts together; then it gives up. Default: `None`, as long as it takes.
+    /// How long it may take until the socket is open for the first time, all attempts together.
+    /// After that the socket gives up. Default: `None`, no limit.
     ///
-    /// Without this, or [`max_attempts`](Self::max_attempts), or a
-    /// [`retry`](Self::retry) that gives up, `open` waits for ever for a server
-    /// that does not exist.
+    /// If the server does not exist, `open` waits for ever, unless you use this,
+    /// [`max_attempts`](Self::max_attempts), or a [`retry`](Self::retry) that gives up.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -283,9 +281,9 @@ impl<T: Transport> Builder<Reconnect<T>> {
         self
     }
 
-    /// How many bytes may be kept of what is sent while there is no connection, before
-    /// `send` gives [`SendError::Full`](crate::SendError::Full). Default: 1 MiB. The
-    /// send limit holds as well.
+    /// How many bytes of messages are kept while there is no connection. Beyond that `send`
+    /// returns [`SendError::Full`](crate::SendError::Full). Default: 1 MiB. The send limit
+    /// applies, too.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -304,9 +302,8 @@ impl<T: Transport> Builder<Reconnect<T>> {
         self
     }
 
-    /// Keeps nothing: while there is no connection, `send` gives
-    /// [`SendError::Connecting`](crate::SendError::Connecting), which has the
-    /// message.
+    /// Keeps no messages: while there is no connection, `send` returns
+    /// [`SendError::Connecting`](crate::SendError::Connecting), which holds the message.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -325,14 +322,13 @@ impl<T: Transport> Builder<Reconnect<T>> {
     }
 
     /// Decides what to do when a connection is lost or an attempt has failed:
-    /// see [`Loss`] and [`Retry`]. Without it the answer is
-    /// [`Loss::default_retry`]: [`Retry::Backoff`], also after a clean close by the peer,
-    /// but [`Retry::GiveUp`] after a refusal that says that the request is wrong, such as
-    /// 401 or 404. It is not asked when
-    /// the program itself closed the socket, nor after the last attempt that
-    /// [`max_attempts`](Self::max_attempts) allows.
+    /// see [`Loss`] and [`Retry`]. The default is [`Loss::default_retry`]: [`Retry::Backoff`],
+    /// also after a clean close by the peer; but [`Retry::GiveUp`] after a refusal with a status
+    /// such as 401 or 404, which means that the request is wrong.
     ///
-    /// It is called as a handler is; if it panics, the answer is `Backoff`.
+    /// It is called where handlers are called. It is not called when the program itself closed
+    /// the socket, nor after the last attempt that [`max_attempts`](Self::max_attempts) allows.
+    /// If it panics, the answer is `Backoff`.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -361,14 +357,15 @@ impl<T: Transport> Builder<Reconnect<T>> {
         self
     }
 
-    /// Sets a function that says what each attempt uses, for example a fresh token or
-    /// another server. It gets the [`NextAttempt`] as the builder describes it, with its
-    /// number and how the last connection ended, and returns it changed: another URL, more
-    /// subprotocols, natively also headers and TLS (`isosocket::native::AttemptExt`).
+    /// Sets a function that is called before each attempt and may change it, for example to use
+    /// a fresh token or another server. It gets the [`NextAttempt`] as the builder describes it,
+    /// with its number and how the last connection ended. It returns the attempt with its
+    /// changes: another URL, more subprotocols, natively also headers and TLS
+    /// (`isosocket::native::AttemptExt`).
     ///
     /// If the function returns an error, the socket ends with it: `Error`, then `Close`.
-    /// [`NextAttempt::failed`] lets only this attempt fail, as do a malformed URL, a
-    /// panic, and the connect timeout, which applies to the function, and then again to
+    /// [`NextAttempt::failed`] makes only this attempt fail, and so do a malformed URL, a panic,
+    /// and the connect timeout. That timeout is for the function, and then again for
     /// connecting.
     ///
     /// `url()` still returns the builder's URL, and not that of the function, which may
@@ -398,14 +395,12 @@ impl<T: Transport> Builder<Reconnect<T>> {
     /// ```
     ///
     /// ## Platform-specific
-    /// - **Native:** the future is polled on the event-loop thread and must not
-    ///   block. One that needs a runtime is spawned there, and what it spawned
-    ///   is awaited here: with tokio, `handle.spawn(fetch_token()).await`, where
-    ///   `handle` is a `tokio::runtime::Handle`.
-    /// - **Web:** it is polled on the thread of the socket. In a build with
-    ///   threads it may be woken on any, and must be `Send` like a handler; a
-    ///   JavaScript promise is awaited in a task of its thread, which answers
-    ///   by a channel.
+    /// - **Native:** the future is polled on the event-loop thread and must not block. If it needs
+    ///   a runtime, spawn it on that runtime, and await the result here: with tokio,
+    ///   `handle.spawn(fetch_token()).await`, where `handle` is a `tokio::runtime::Handle`.
+    /// - **Web:** the future is polled on the thread of the socket. In a build with threads it may
+    ///   be woken on any thread, and must be `Send`, like a handler. To await a JavaScript promise
+    ///   there, await it in a task of its own thread, which sends the result through a channel.
     pub fn each_attempt<F, R, E>(mut self, prepare: F) -> Self
     where
         F: FnMut(NextAttempt<T>) -> R + MaybeSend + 'static,
@@ -481,128 +476,5 @@ impl<T: Transport> Builder<Reconnect<T>> {
     {
         self.native_mut().hooks.listeners.bind(boxed(handler));
         self
-    }
-}
-
-fn boxed<S, F>(handler: F) -> Box<dyn StatusHandler<S>>
-where
-    F: FnMut(&S, &Status) + MaybeSend + 'static,
-{
-    Box::new(handler)
-}
-
-/// The methods that only reconnecting sockets have.
-///
-/// The ready state is `Connecting` while there is no connection and another one will be
-/// made. There is one `Open` event for each connection, and one `Close` event at the end,
-/// when no other connection will be made.
-impl<T: Transport> WebSocket<Reconnect<T>> {
-    /// What the socket is doing now.
-    ///
-    /// ```
-    /// # let network = isosocket::mock::Network::new();
-    /// # network.peer("ws://peer/").accept();
-    /// use isosocket::{Reconnecting, Status};
-    ///
-    /// let socket = Reconnecting::new("ws://peer/")?;
-    /// assert_eq!(socket.status(), Status::Connecting { attempt: 1 });
-    /// # network.run();
-    /// # assert_eq!(socket.status(), Status::Open);
-    /// # Ok::<(), isosocket::NewError>(())
-    /// ```
-    pub fn status(&self) -> Status {
-        self.reconnect().state().course.status().clone()
-    }
-
-    /// The statuses as a stream, from the present one on.
-    ///
-    /// ```
-    /// # let network = isosocket::mock::Network::new();
-    /// # network.peer("ws://peer/").accept();
-    /// # network.block_on(async {
-    /// use isosocket::{Reconnecting, Status};
-    ///
-    /// let socket = Reconnecting::new("ws://peer/")?;
-    /// let mut statuses = socket.statuses();
-    /// assert_eq!(statuses.next().await, Some(Status::Connecting { attempt: 1 }));
-    /// assert_eq!(statuses.next().await, Some(Status::Open));
-    /// # Ok::<(), isosocket::NewError>(())
-    /// # }).unwrap();
-    /// ```
-    pub fn statuses(&self) -> Statuses {
-        let reconnect = self.reconnect();
-        let host = reconnect.host.clone();
-        let soon = Box::new(move |queue: Arc<StatusQueue>| host.soon(move || queue.announce()));
-        let queue = reconnect.state().course.stream();
-        Statuses::new(queue, self.downgrade(), soon)
-    }
-
-    /// Calls `handler` for each [`Status`] from the next one on. Handlers for
-    /// statuses and for events run one at a time.
-    ///
-    /// ```
-    /// # let network = isosocket::mock::Network::new();
-    /// # network.peer("ws://peer/").accept();
-    /// use isosocket::{Reconnecting, Status};
-    ///
-    /// let socket = Reconnecting::new("ws://peer/")?;
-    /// let binding = socket.on_status(|socket, status| {
-    ///     if let Status::Waiting { delay, .. } = status {
-    ///         println!("{}: again in {delay:?}", socket.url());
-    ///     }
-    /// });
-    /// # network.run();
-    /// binding.unbind();
-    /// # Ok::<(), isosocket::NewError>(())
-    /// ```
-    pub fn on_status<F>(&self, handler: F) -> Binding
-    where
-        F: FnMut(&Self, &Status) + MaybeSend + 'static,
-    {
-        let reconnect = self.reconnect();
-        let listeners = &reconnect.hooks.listeners;
-        let live = listeners.bind(boxed(handler));
-        // Whoever reports the last status looks for handlers after that, so one of the two
-        // drops this one.
-        let has_ended = reconnect.state().course.has_ended();
-        if let Some(listeners) = listeners.get().filter(|_| has_ended) {
-            listeners.end();
-        }
-        let socket = self.downgrade();
-        Binding { live, socket }
-    }
-
-    /// Ends the wait for the next attempt, and connects soon: for a button, or
-    /// for a page that is online again. Does nothing unless it is
-    /// [waiting](Status::Waiting). The attempt counts like any other.
-    ///
-    /// ```
-    /// # let network = isosocket::mock::Network::new();
-    /// # network.peer("ws://peer/").refuse("no");
-    /// # network.peer("ws://peer/").accept();
-    /// use isosocket::{Reconnecting, Status};
-    ///
-    /// let socket = Reconnecting::new("ws://peer/")?;
-    /// # network.run();
-    /// assert!(matches!(socket.status(), Status::Waiting { .. }));
-    /// socket.retry_now();
-    /// # network.run();
-    /// # assert_eq!((socket.status(), network.now()), (Status::Open, Default::default()));
-    /// # Ok::<(), isosocket::NewError>(())
-    /// ```
-    pub fn retry_now(&self) {
-        let reconnect = self.reconnect();
-        let (link, serial) = match &*reconnect.state() {
-            state if matches!(state.phase, Phase::Waiting(_)) => (state.link(), reconnect.serial()),
-            _ => return,
-        };
-        if let Some(link) = link {
-            let retry = move || attempt::retry(&link, serial);
-            reconnect.host.soon(retry);
-        }
-    }
-
-    fn reconnect(&self) -> &Reconnect<T> {
-        self.shared().carrier.transport()
     }
 }

@@ -56,13 +56,13 @@ pub struct Reconnect<T: Transport> {
     /// How long the first connection may take, all attempts together.
     opening: Option<Opening<T>>,
     pub(crate) hooks: Arc<Hooks<T>>,
-    /// What each connection is asked for.
+    /// The subprotocols that each connection offers.
     subprotocols: Vec<String>,
     pub(crate) options: Options,
     native: Lock<T::Options>,
     /// The URL of each attempt, unless it is asked for.
     pub(crate) url: Option<String>,
-    /// The number of what is under way: what has another one is over.
+    /// The number of the current attempt or wait. What has another number is over.
     serial: AtomicU64,
     state: Lock<State<T>>,
     /// The URL that is asked for.
@@ -74,7 +74,7 @@ pub(crate) struct State<T: Transport> {
     pub(crate) phase: Phase<T>,
     /// Dropped at the end, so that nothing leaks.
     link: Option<Link<Reconnect<T>>>,
-    /// Which attempt in a row this is; 0 once the connection has held.
+    /// Which attempt in a row this is. 0 if the connection was open for the minimum uptime.
     pub(crate) attempt: u32,
     /// How many of them were not the first.
     pub(crate) retries: u32,
@@ -90,21 +90,21 @@ pub(crate) struct State<T: Transport> {
 
 #[derive(Debug)]
 pub(crate) enum Phase<T: Transport> {
-    /// There is a connection, which is not established. After waking up there is a timer:
-    /// so long it may still take.
+    /// There is a connection, which is not established. After waking up there is a timer, when
+    /// the attempt starts again.
     Connecting(InnerConnection<T>, Option<Wait<T>>),
-    /// There is one, and until it has held there is a timer.
+    /// There is an established connection. Until the minimum uptime has passed there is a timer.
     Open(InnerConnection<T>, Option<Wait<T>>),
-    /// There is none; the URL is asked for, up to a time.
+    /// There is no connection. The program is asked for the URL. The timer ends that.
     Asking(Option<Wait<T>>),
-    /// There is none, and the hook is asked what to do. Whether the program has
-    /// closed the socket meanwhile?
+    /// There is no connection. The hook is asked what to do. `closed` is whether the program has
+    /// closed the socket meanwhile.
     Deciding { closed: bool },
-    /// There is none until a time.
+    /// There is no connection. The timer begins the next attempt.
     Waiting(Wait<T>),
     /// The program has closed the socket, and the connection ends.
     Closing(InnerConnection<T>),
-    /// There will be none. The last one still knows its buffered amount.
+    /// There will be no connection any more. The last one still knows its buffered amount.
     Ended(Option<InnerConnection<T>>),
 }
 
@@ -115,10 +115,8 @@ impl<T: Transport> State<T> {
     }
 }
 
-/// A timer that is only to be dropped.
-pub(crate) struct Wait<T: Transport>(
-    #[allow(dead_code, reason = "dropping it is its use")] Timer<T>,
-);
+/// A timer. Dropping it cancels what was to happen.
+pub(crate) struct Wait<T: Transport>(Timer<T>);
 
 impl<T: Transport> fmt::Debug for Wait<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,6 +127,10 @@ impl<T: Transport> fmt::Debug for Wait<T> {
 impl<T: Transport> Wait<T> {
     pub(crate) fn new(timer: Timer<T>) -> Self {
         Wait(timer)
+    }
+
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        HostOf::<T>::time_left(&self.0)
     }
 }
 
@@ -156,7 +158,7 @@ impl<T: Transport> Reconnect<T> {
         self.state.lock()
     }
 
-    /// Whether what has this number is still under way.
+    /// Whether the attempt or wait with this number is still the current one.
     pub(crate) fn is_current(&self, serial: u64) -> bool {
         self.serial.load(Ordering::Acquire) == serial
     }
@@ -165,7 +167,7 @@ impl<T: Transport> Reconnect<T> {
         self.serial.load(Ordering::Acquire)
     }
 
-    /// Something else is under way from now on. Called with the state locked.
+    /// Begins another attempt or wait: returns its number. Called with the state locked.
     pub(crate) fn next_serial(&self) -> u64 {
         self.serial.fetch_add(1, Ordering::AcqRel) + 1
     }
@@ -178,7 +180,7 @@ impl<T: Transport> Reconnect<T> {
         line.carrier().real().map(f)
     }
 
-    /// A connection to this URL, not started.
+    /// Makes a connection to this URL, without starting it.
     pub(crate) fn line(&self, url: &str) -> Result<InnerConnection<T>, NewError> {
         self.line_of(self.next_attempt(url.to_owned()))
     }
@@ -207,8 +209,8 @@ impl<T: Transport> Reconnect<T> {
         }
     }
 
-    /// The program gives up a socket that has no connection, or none that it
-    /// knows of: there will be none, at once.
+    /// The program closes a socket that has no connection, or none that core knows of. It ends
+    /// at once.
     fn give_up(&self) {
         let (before, link) = {
             let mut state = self.state();
@@ -292,7 +294,7 @@ impl<T: Transport> Transport for Reconnect<T> {
             hooks,
         } = request.native;
         let limit = request.options.send_limit;
-        // So a connection that was just made takes the whole queue.
+        // So a new connection accepts the whole queue.
         policy.queue_limit = policy.queue_limit.map(|bytes| bytes.min(limit));
         let is_asked_for = hooks.ask.with(|ask| ask.is_some());
         let mut reconnect = Reconnect {
@@ -321,7 +323,7 @@ impl<T: Transport> Transport for Reconnect<T> {
         if is_asked_for {
             return Ok((reconnect, request.url));
         }
-        // The first connection also tells what is wrong with the request.
+        // Making the first connection also finds what is wrong with the request.
         let first = Request {
             url: request.url.clone(),
             subprotocols: reconnect.subprotocols.clone(),
@@ -348,7 +350,7 @@ impl<T: Transport> Transport for Reconnect<T> {
         if let Some((timeout, expire)) = self.opening {
             let late = link.clone();
             let expire = move || expire(&late, timeout);
-            // Without a timer it is not given up, as without the option.
+            // If there is no timer, there is no timeout.
             self.state().opening = self.host.after(timeout, expire).ok().map(Wait::new);
         }
         let serial = self.serial();
@@ -374,7 +376,7 @@ impl<T: Transport> Transport for Reconnect<T> {
                             return Ok(());
                         }
                         Err(Refusal::Full) => return Err(Refusal::Full),
-                        // It is ending: this is for the next one.
+                        // The connection is ending, so the message is for the next one.
                         Err(Refusal::Closing | Refusal::Connecting) => {}
                     }
                 }
@@ -410,7 +412,7 @@ impl<T: Transport> Transport for Reconnect<T> {
                 drop(before);
                 line.carrier().close(frame);
             }
-            // Lost already, though core has not heard of it.
+            // The connection is lost already, and core does not know that yet.
             None => self.give_up(),
         }
     }
@@ -446,7 +448,7 @@ impl<T: Transport> Transport for Reconnect<T> {
     }
 
     fn inner() -> Option<&'static AtomicBool> {
-        // Of all kinds of sockets that connect again.
+        // One flag for all types of sockets that connect again.
         static INNER: AtomicBool = AtomicBool::new(false);
         Some(&INNER)
     }

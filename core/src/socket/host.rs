@@ -1,7 +1,7 @@
-//! What a transport's host can do without a socket: calls later, chance, and word of
-//! what happens to the machine.
+//! What a transport's host can do without a socket: call something later, supply random
+//! numbers, and report what happens to the machine.
 //!
-//! Core has no clock and no source of randomness; whoever needs them asks here.
+//! Core has no clock and no source of randomness. Code of core that needs them asks the host.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,12 +26,18 @@ pub trait Host: Clone + fmt::Debug + Send + Sync + 'static {
     /// Calls `task` in the same way, but once `delay` is over.
     ///
     /// # Errors
-    /// [`NewError`] where the host has no timer to give.
+    /// [`NewError`] if the host has no timer left.
     fn after(
         &self,
         delay: Duration,
         task: impl FnOnce() + MaybeSend + 'static,
     ) -> Result<Self::Timer, NewError>;
+
+    /// How long it takes until the call of this timer is due: zero once it is due, and
+    /// `None` if the host does not know. It may be asked on any thread.
+    fn time_left(_timer: &Self::Timer) -> Option<Duration> {
+        None
+    }
 
     /// As [`Transport::attend`](crate::Transport::attend), for the thread of this host.
     #[doc(hidden)]
@@ -44,15 +50,15 @@ pub trait Host: Clone + fmt::Debug + Send + Sync + 'static {
     /// The time since some moment in the past. It never goes back.
     fn now(&self) -> Duration;
 
-    /// Calls `listener` for each [`HostEvent`], until the subscription is dropped: soon,
-    /// on the thread that takes turns, and outside every turn. A host that notices nothing
-    /// does nothing.
+    /// Calls `listener` for each [`HostEvent`], until the subscription is dropped. It is called
+    /// soon, on the thread that takes turns, and outside every turn. The default is for a host
+    /// that notices no such event: it never calls the listener.
     fn listen(&self, _listener: HostListener) -> Subscription {
         Subscription::default()
     }
 
-    /// The program says that it woke up. The listeners of all hosts of this type are
-    /// called that this thread can reach.
+    /// The program says that it woke up. Calls the listeners of all hosts of this type that this
+    /// thread can reach.
     fn wake_up() {}
 }
 
@@ -60,20 +66,20 @@ pub trait Host: Clone + fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HostEvent {
-    /// It goes on after a time in which it may have missed something: the machine slept,
-    /// the process was stopped, the page was frozen, or the network was gone.
+    /// The program runs again after a time in which it may have missed something: the machine
+    /// slept, the process was stopped, the page was frozen, or there was no network.
     WokeUp,
-    /// The network is gone.
+    /// There is no network any more.
     Offline,
 }
 
 impl HostEvent {
-    /// A host that gets to work so much later than it wanted was held up: by a machine
-    /// that slept, a process that was stopped, or a page that was hidden.
+    /// A host that runs so much later than it wanted could not run before: the machine
+    /// slept, the process was stopped, or the page was hidden.
     pub const LATE: Duration = Duration::from_secs(2);
 }
 
-/// Who is called for each [`HostEvent`].
+/// A function that is called for each [`HostEvent`].
 pub type HostListener = Arc<dyn Fn(HostEvent) + Send + Sync>;
 
 /// A listener's place at its [`Host`]. Dropping it, on whatever thread, removes the

@@ -58,7 +58,7 @@ fn a_refused_request_ends_the_socket_unless_the_hook_wants_otherwise() {
 
 /// R8, R9.
 #[test]
-fn the_backoff_doubles_and_begins_anew_after_the_minimum_uptime() {
+fn the_backoff_doubles_and_begins_again_after_the_minimum_uptime() {
     let network = network();
     let builder = Socket::builder(URL)
         .backoff(100 * MILLISECOND, 350 * MILLISECOND)
@@ -285,4 +285,44 @@ fn a_socket_that_was_open_is_not_given_up() {
     let socket = builder.connect().unwrap();
     network.advance(100 * SECOND);
     assert_eq!(socket.status(), Status::Open);
+}
+
+/// R52.
+#[test]
+fn the_time_left_falls_from_the_delay_to_zero() {
+    let network = network();
+    network.peer(URL).refuse("no");
+    network.peer(URL).delay(SECOND).accept();
+    let builder = Socket::builder(URL).retry(|_| Retry::After(8 * SECOND));
+    let socket = builder.connect().unwrap();
+    assert_eq!(socket.time_left(), None);
+    network.run();
+    assert_eq!(socket.time_left(), Some(8 * SECOND));
+    network.advance(2500 * MILLISECOND);
+    assert_eq!(socket.time_left(), Some(5500 * MILLISECOND));
+    // Connecting, and then open.
+    network.advance(6 * SECOND);
+    assert_eq!(socket.status(), Status::Connecting { attempt: 2 });
+    assert_eq!(socket.time_left(), None);
+    network.advance(SECOND);
+    assert_eq!(socket.status(), Status::Open);
+    assert_eq!(socket.time_left(), None);
+}
+
+/// R52.
+#[test]
+fn after_retry_now_and_close_there_is_no_time_left() {
+    let network = network();
+    network.peer(URL).refuse("no");
+    network.peer(URL).refuse("no");
+    let builder = Socket::builder(URL).retry(|_| Retry::After(3600 * SECOND));
+    let socket = builder.connect().unwrap();
+    network.run();
+    network.advance(SECOND);
+    assert_eq!(socket.time_left(), Some(3599 * SECOND));
+    socket.retry_now();
+    network.run();
+    assert_eq!(socket.time_left(), Some(3600 * SECOND));
+    socket.close();
+    assert_eq!(socket.time_left(), None);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::channel::mpsc;
 use futures::future::join;
-use isosocket::{Event, Message, ReadyState, Reconnecting, SendError, Status, WebSocket};
+use isosocket::{Event, Message, ReadyState, Reconnecting, Retry, SendError, Status, WebSocket};
 use isosocket_tests::blocking::block_on;
 use isosocket_tests::harness;
 use isosocket_tests::probe::{Probe, Via, fresh_id, hex, trace, url, with_id};
@@ -381,6 +381,28 @@ pub async fn a_stream_dropped_elsewhere_frees_its_socket() -> Seen {
     }
     same(uncollected().await?, before, "JavaScript sockets")?;
     Ok("20 sockets".into())
+}
+
+/// R52.
+pub async fn the_time_until_an_attempt_is_known_elsewhere() -> Seen {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let socket = Reconnecting::builder(url("/refuse/500"))
+        .retry(|_| Retry::After(HOUR))
+        .connect()
+        .map_err(text)?;
+    let left = elsewhere(move || async move {
+        let mut statuses = socket.statuses();
+        while !matches!(socket.status(), Status::Waiting { .. }) {
+            statuses.next().await.ok_or("it ended")?;
+        }
+        let left = socket.time_left();
+        socket.close();
+        Ok(left)
+    })
+    .await?;
+    let is_known = left.is_some_and(|left| left <= HOUR && left > HOUR / 2);
+    ensure(is_known, format!("{left:?}"))?;
+    Ok(format!("{left:?}"))
 }
 
 pub async fn a_socket_that_reconnects_is_used_elsewhere() -> Seen {

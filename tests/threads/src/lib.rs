@@ -42,6 +42,7 @@ cases! {
     cases::the_last_handle_dropped_elsewhere_closes_and_frees
     cases::a_stream_dropped_elsewhere_frees_its_socket
     cases::a_socket_that_reconnects_is_used_elsewhere
+    cases::the_time_until_an_attempt_is_known_elsewhere
     ends::sockets_of_a_terminated_worker_fail
     ends::what_is_asked_of_a_terminated_worker_does_not_pile_up
     ends::a_socket_that_reconnects_moves_away_from_a_terminated_worker
