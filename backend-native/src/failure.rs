@@ -1,6 +1,6 @@
-//! A failure on its way from where it is made to the program: its cause, and its kind.
+//! A failure, with its cause and its kind, until it is reported to the program.
 //!
-//! Invariant: the kind comes from a type or a number, never from a text.
+//! Invariant: the kind is derived from a type or a number, never from a text.
 
 use std::error::Error;
 use std::fmt;
@@ -20,7 +20,7 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
     pub(crate) cause: BoxError,
-    /// What a refusal says about another attempt.
+    /// The time in `Retry-After` of a refusal.
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -34,7 +34,7 @@ impl Failure {
         }
     }
 
-    /// What the program hears.
+    /// The error event for the program.
     pub(crate) fn into_event(self) -> ErrorEvent {
         match self.kind {
             ErrorKind::HandshakeRefused(status) => {
@@ -101,9 +101,9 @@ pub(crate) fn kind_of(error: &io::Error) -> ErrorKind {
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::NotConnected
         | io::ErrorKind::UnexpectedEof => ErrorKind::Reset,
-        // The system has sent what it had to, again and again, and heard nothing.
+        // The system has sent the same bytes again and again, without a confirmation.
         io::ErrorKind::TimedOut => ErrorKind::TimedOut(Timeout::Heartbeat),
-        // So a thread fails that cannot be started. Streams that would block do not fail.
+        // This is how the start of a thread fails. Streams that would block do not fail.
         io::ErrorKind::OutOfMemory | io::ErrorKind::WouldBlock => ErrorKind::OutOfResources,
         _ => ErrorKind::Unknown,
     }
@@ -112,7 +112,8 @@ pub(crate) fn kind_of(error: &io::Error) -> ErrorKind {
 /// ENFILE, EMFILE, and ENOBUFS of Linux and of BSD; WSAEMFILE and WSAENOBUFS.
 const EXHAUSTED: [i32; 6] = [23, 24, 105, 55, 10024, 10055];
 
-/// An error of a name lookup: unless the system ran out of something, there is no such name.
+/// An error of a name lookup. It means that there is no such name, unless the system ran out of
+/// resources.
 pub(crate) fn of_lookup(error: io::Error) -> io::Error {
     match kind_of(&error) {
         ErrorKind::OutOfResources => tag(ErrorKind::OutOfResources, error),
@@ -127,12 +128,12 @@ pub(crate) fn of_tls(failure: isosocket_core::TlsFailure, cause: impl Into<BoxEr
     io::Error::new(io::ErrorKind::InvalidData, tagged)
 }
 
-/// The same error, with this kind, where an interface allows errors of the system only.
+/// The same error with a kind, for interfaces that allow only errors of the system.
 pub(crate) fn tag(kind: ErrorKind, error: io::Error) -> io::Error {
     io::Error::new(error.kind(), Tagged::new(kind, error))
 }
 
-/// An error with its kind. It shows itself as the error does.
+/// An error with its kind. Its text is that of the error.
 #[derive(Debug)]
 pub(crate) struct Tagged {
     kind: ErrorKind,

@@ -1,7 +1,7 @@
-//! What the targets in `fuzz/` call: parts of this crate that are private otherwise.
+//! Private parts of this crate, made public for the targets in `fuzz/`.
 //!
-//! Invariant: it exists in a build with `--cfg fuzzing` only, and adds no behaviour of
-//! its own. What is checked stands in `fuzz/`.
+//! Invariant: this exists only in a build with `--cfg fuzzing`, and adds no behaviour. The
+//! checks are in `fuzz/`.
 
 use std::time::SystemTime;
 

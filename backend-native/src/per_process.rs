@@ -1,11 +1,9 @@
-//! A value that each process makes for itself. A child that was forked gets a
-//! fresh one (S114).
+//! A value that each process makes for itself. A forked child makes its own (S114).
 //!
-//! In a forked child only the thread that forked exists. Another thread of the
-//! parent may have held a lock at that moment, and then nobody in the child
-//! releases it.
-//! Invariant: a process never touches the value of another one, so it takes no
-//! lock and awaits no initialisation of its parent.
+//! In a forked child only the thread that forked exists. If another thread of the parent held
+//! a lock at that moment, no thread of the child will ever release it.
+//! Invariant: a process never uses the value of another process. So it never takes a lock of
+//! its parent, and never waits for an initialisation that its parent has begun.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,7 +38,7 @@ impl<T> PerProcess<T> {
     fn get_in(&'static self, process: u32) -> &'static T {
         let mut generation = &self.first;
         while !generation.belongs_to(process) {
-            // Only a child ever looks here, so its parent cannot be half done.
+            // Only a child reads this. So its parent cannot have begun to write it.
             generation = generation.child.get_or_init(|| Generation::new().into());
         }
         generation.value.get_or_init(self.make)
@@ -56,7 +54,7 @@ impl<T> Generation<T> {
         }
     }
 
-    /// Whether this is the value of `process`, which claims it if nobody has.
+    /// Whether this is the value of `process`. If it has no owner yet, `process` becomes the owner.
     fn belongs_to(&self, process: u32) -> bool {
         let claim = self
             .process

@@ -1,7 +1,7 @@
 //! Random bytes, from a cryptographically secure generator (RFC 6455, 5.3).
 //!
-//! A generator belongs to its thread. It may be gone while the thread ends, and
-//! then the operating system's is asked, so that a destructor may still send.
+//! Each thread has a generator. While a thread ends, its generator may be destroyed already.
+//! Then the operating system supplies the bytes, so that a destructor may still send.
 
 #![cfg_attr(
     isosocket_simulation,
@@ -52,8 +52,8 @@ fn seeded() -> StdRng {
     StdRng::from_seed(seed)
 }
 
-/// In the unlikely case that the system has none, those of the standard
-/// library's hash maps have to do.
+/// Random bytes of the system. In the unlikely case that it has none, they come from the
+/// random keys of the standard library's hash maps.
 fn from_system(bytes: &mut [u8]) {
     if SysRng.try_fill_bytes(bytes).is_err() {
         for (number, piece) in bytes.chunks_mut(8).enumerate() {

@@ -1,4 +1,4 @@
-//! What core asks of a native connection, on the program's threads.
+//! The transport: the calls that core makes on a native connection, on the program's threads.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,7 @@ use crate::system;
 #[derive(Debug)]
 pub struct Native {
     handle: Arc<Handle>,
-    /// There until it starts. Boxed, because it lives much shorter than this.
+    /// `None` once the connection has started. Boxed, because that is soon.
     unstarted: Mutex<Option<Box<Unstarted>>>,
 }
 
@@ -42,7 +42,7 @@ impl fmt::Debug for Unstarted {
 }
 
 impl Native {
-    /// Whether this process has the socket from the one that forked it.
+    /// Whether this process has inherited the socket by a fork.
     pub(crate) fn is_inherited(&self) -> bool {
         self.handle.is_inherited()
     }
@@ -56,8 +56,8 @@ impl Native {
         match follow {
             Follow::Nothing => {}
             Follow::Flush => self.handle.act(Action::Flush),
-            // Without waiting: what is runnable and wants this core has its turn,
-            // which is the shared thread or the peer, if there is but this core.
+            // This does not wait. It gives other threads that can run this core: the shared
+            // thread or the peer, if there is only one core.
             Follow::Yield if !current::is_turn() => {
                 std::thread::yield_now();
                 if current::serves(self.handle.mailbox()) {
@@ -75,7 +75,7 @@ impl Transport for Native {
     type Options = NativeOptions;
     type Host = NativeHost;
 
-    // Under the lock of the send queue, which is held anyway.
+    // They are counted under the lock of the send queue, which is held anyway.
     const COUNTS_SENT: bool = true;
 
     fn host() -> NativeHost {

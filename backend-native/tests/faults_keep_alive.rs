@@ -1,4 +1,4 @@
-//! Keep-alive tells a dead peer from a slow one (S107), and stops when closing
+//! Keep-alive distinguishes a dead peer from a slow one (S107), and stops when closing
 //! begins (S108).
 
 mod support;

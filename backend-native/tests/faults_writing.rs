@@ -21,7 +21,7 @@ fn alone() -> impl Sized {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The time that threads of event loops have worked, where the system tells.
+/// The time that threads of event loops have worked, where the system reports it.
 fn work() -> Duration {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
     let mut ticks = 0;

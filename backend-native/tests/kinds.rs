@@ -102,7 +102,7 @@ fn a_close_while_connecting() {
 
 /// A status, the headers, and the start of the body, however slowly they come.
 #[test]
-fn a_refused_handshake_tells_its_reply() {
+fn a_refused_handshake_has_its_reply() {
     let error = plain(|mut tcp| {
         read_head(&mut tcp);
         let head = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nX-Two: a\r\n\

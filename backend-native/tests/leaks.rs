@@ -52,7 +52,7 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 #[test]
 fn sockets_share_one_thread_and_leave_nothing_behind() {
     if entries("/proc/self/fd").is_empty() {
-        // Where the system does not tell, there is nothing to count.
+        // Where the system does not report it, there is nothing to count.
         return;
     }
     let peer = Peer::start(PeerOptions::default()).expect("the peer starts");
@@ -118,5 +118,5 @@ fn resident_memory() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<usize>().ok());
-    kib.expect("Linux tells") << 10
+    kib.expect("Linux reports it") << 10
 }

@@ -23,7 +23,7 @@ use isosocket_peer::{Peer, PeerOptions};
 /// The longest that anything here may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What tells a process which case it runs.
+/// The variable that names the case which a process runs.
 const CASE: &str = "ISOSOCKET_PROCESS_CASE";
 const URL: &str = "ISOSOCKET_PROCESS_URL";
 const CA: &str = "ISOSOCKET_PROCESS_CA";

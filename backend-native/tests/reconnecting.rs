@@ -124,7 +124,7 @@ fn a_url_may_come_from_another_thread() {
 }
 
 /// Several threads do what they like, while connections come and go: there is
-/// one end for each socket, the last thing told, and nothing waits for ever.
+/// one end for each socket, the last thing reported, and nothing waits for ever.
 /// R25.
 #[test]
 fn threads_that_send_close_and_drop_at_any_moment_do_no_harm() {

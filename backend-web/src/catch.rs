@@ -1,9 +1,9 @@
 //! Calls the program's code through a frame of JavaScript that catches whatever
 //! is thrown: a JavaScript exception, and the trap of a panic that aborts.
 //!
-//! Without that frame the exception would leave the frames of Rust below the call
-//! behind, with the turn that they own: the socket would never deliver again (S100),
-//! and each exception would take some of the stack for good.
+//! Without that frame, the exception would skip the Rust frames between. They would never be
+//! cleaned up, and neither would the turn that they own: the socket would never deliver again
+//! (S100), and each exception would use up some of the stack for ever.
 //!
 //! Invariant: nothing that is called through here can throw out of the library.
 

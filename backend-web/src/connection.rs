@@ -2,8 +2,8 @@
 //! link to the socket that uses it.
 //!
 //! Invariant: there are listeners and timers exactly while there is a link.
-//! [`release`](Connection::release) takes all of them at once, and what is to
-//! be reported after that is the end.
+//! [`release`](Connection::release) removes all of them at once. After that, only the end is
+//! still reported.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -216,7 +216,7 @@ impl Connection {
         match &self.socket {
             Ok(socket) if socket.ready_state() == Socket::OPEN => Ok(socket),
             // The peer has closed already and the event is on its way: the host
-            // would drop the message without a word (S50).
+            // would drop the message silently (S50).
             _ => Err(Refusal::Closing),
         }
     }
@@ -460,7 +460,7 @@ impl Connection {
             return self.set_deadline(0.0, rounds);
         }
         if self.closing.get() {
-            tell(self.release(), self.closed(CloseEvent::abnormal()));
+            report_to(self.release(), self.closed(CloseEvent::abnormal()));
         } else {
             self.give_up(NOT_IN_TIME);
         }
@@ -487,7 +487,7 @@ impl Connection {
     pub(crate) fn give_up(&self, error: ErrorEvent) {
         let link = self.release();
         self.close_socket(None);
-        tell(link, Report::Failed(error));
+        report_to(link, Report::Failed(error));
     }
 
     /// The same in a turn, which ends before.
@@ -527,7 +527,7 @@ impl Connection {
 }
 
 /// Reports the end: now, or after the handler in which it came.
-fn tell(link: Option<Link<Web>>, report: Report) {
+fn report_to(link: Option<Link<Web>>, report: Report) {
     let Some(link) = link else { return };
     match link.turn() {
         Some(mut turn) => turn.report(report),

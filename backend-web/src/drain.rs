@@ -1,9 +1,8 @@
-//! Waiting for the buffered amount to fall. JavaScript has no event for it, so
-//! while somebody waits, and only then, a timer looks, and so does every event
-//! that the socket gets.
+//! Waits until the buffered amount falls. JavaScript has no event for that. So, only while
+//! somebody waits, a timer reads the amount, and so does every event of the socket.
 //!
-//! Invariant: the last who waits leaves no timer but the one that is running,
-//! for 16 ms at most.
+//! Invariant: when nobody waits any more, no new timer starts. The current one still rings,
+//! within 16 ms.
 
 use std::rc::Rc;
 

@@ -1,6 +1,6 @@
-//! From a handle to the host's `WebSocket`, and from a host's `WebSocket` to a socket.
+//! Gets the host's `WebSocket` from a handle, and makes a socket from a host's `WebSocket`.
 //!
-//! Invariant: only pages that name one of these have the code.
+//! Invariant: only pages that use one of the two contain this code.
 
 use fragile::Fragile;
 use isosocket_core::{Builder, NewError, Request, WebSocket};

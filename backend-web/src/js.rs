@@ -1,6 +1,7 @@
-//! The JavaScript that this crate uses: the types and calls of js-sys and web-sys, and the
-//! few declarations that these lack, or without which a page is measurably larger. Each of
-//! them has its reason, and its figure where it is one (brotli, of a page with handlers).
+//! The JavaScript that this crate uses: types and calls of js-sys and web-sys, and a few
+//! declarations of our own. Those are here because js-sys and web-sys lack them, or because a
+//! page is smaller with them. Each has a comment with the reason. If the reason is size, it
+//! has the figure (brotli, of a page with handlers).
 
 use std::mem::MaybeUninit;
 
@@ -133,7 +134,7 @@ pub(crate) fn has_web_socket() -> bool {
 
 /// Sends bytes that are the host's own from then on. A view of wasm memory would
 /// spare the copy, but some stand-ins keep what they were given, and would send
-/// whatever is there later. Nothing that a host has tells it from such a stand-in,
+/// whatever is there later. A host and such a stand-in cannot be distinguished,
 /// and shared memory cannot be sent at all.
 ///
 /// `new Uint8Array(view)` is as fast as any other copy. It takes 0.2 µs for 32 bytes,
@@ -170,7 +171,7 @@ extern "C" {
     /// view of one, or a `Blob`. No type of web-sys is all of them.
     pub(crate) type Payload;
 
-    /// The length in bytes; of a string not a number. So one call tells text from bytes.
+    /// The length in bytes; of a string not a number. So one call distinguishes text from bytes.
     #[wasm_bindgen(method, getter, js_name = byteLength)]
     pub(crate) fn byte_length(this: &Payload) -> f64;
 

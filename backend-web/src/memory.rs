@@ -1,9 +1,9 @@
-//! From JavaScript straight to where the bytes belong: the one file here with
-//! unsafe code, because memory that is written at once need not be cleared.
+//! Lets JavaScript write bytes directly to where they belong. Memory that is written at once
+//! need not be cleared, so this file has unsafe code; the only other one here is `catch.rs`.
 //!
-//! Invariant: JavaScript writes where there is room, and only what was written
-//! is counted. That a host's `TextEncoder` writes UTF-8 is believed, as
-//! wasm-bindgen believes it for every string.
+//! Invariant: JavaScript writes only where there is room, and only bytes that were written
+//! are counted. This file relies on the host's `TextEncoder` to write UTF-8, as wasm-bindgen
+//! does for every string.
 
 #![allow(
     unsafe_code,

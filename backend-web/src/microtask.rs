@@ -1,5 +1,5 @@
-//! What runs right after the current JavaScript job: one queue a thread, served
-//! by one closure.
+//! Jobs that run right after the current JavaScript job. Each thread has one queue, which one
+//! closure serves.
 //!
 //! `Promise.resolve().then(..)` costs a third of `queueMicrotask` in Chromium,
 //! and a closure that lives as long as its thread costs nothing per use.

@@ -1,8 +1,7 @@
 //! The options that only sockets of the web have.
 //!
-//! Invariant: a page pays for what it names. What serves a connection in the place of
-//! the host's `WebSocket` is reached through a trait object, which only the option for
-//! it makes.
+//! Invariant: a page pays for what it names. What serves a connection instead of the host's
+//! `WebSocket` is reached through a trait object, which only the option for it makes.
 
 use std::fmt;
 
@@ -85,7 +84,7 @@ pub trait BuilderExt: Sized {
     ///
     /// Events, their order and their values are the same, except for this:
     /// - A peer that breaks the protocol gives a `Close` with 1006 and no `Error` before
-    ///   it, as `WebSocketStream` does not tell it from a dropped connection.
+    ///   it, as `WebSocketStream` reports it like a dropped connection.
     /// - While reading is stopped, the browser drops what it holds if the peer closes or
     ///   the connection is lost. If that may have happened before a clean close, the
     ///   socket fails, with an error that says so: no message is missing in silence. So

@@ -1,5 +1,4 @@
-//! From a JavaScript message to bytes in wasm memory, in as few crossings and
-//! copies as can be.
+//! Copies a JavaScript message into wasm memory, with as few calls and copies as possible.
 
 use std::cell::OnceCell;
 

@@ -1,8 +1,8 @@
-//! Handing a future to the host's loop.
+//! Runs a future on the host's event loop.
 //!
-//! A small executor of our own, because it stands between each message and the
-//! stream that waits for it: the one of wasm-bindgen-futures asks by
-//! `queueMicrotask`, which takes several times as long.
+//! This is a small executor of our own, because each message that a stream waits for passes
+//! through it. The executor of wasm-bindgen-futures uses `queueMicrotask`, which takes several
+//! times as long.
 
 use std::cell::Cell;
 use std::future::Future;

@@ -32,8 +32,8 @@ use host::{Reader, WebSocketStream, Writer};
 
 pub(crate) use host::is_there;
 
-/// What sends and reads in the place of the host's socket. A trait, so that only pages
-/// that ask for it have the code.
+/// Sends and reads instead of the host's socket. It is a trait, so that only pages that
+/// ask for it have the code.
 pub(crate) trait Stream {
     /// Reports to this connection from now on.
     fn start(&self, connection: &Rc<Connection>);

@@ -1,7 +1,6 @@
 //! A timer of the host that is cleared when it is dropped.
 //!
-//! So no timer outlives what it guards, and none keeps a finished program
-//! alive in Node.
+//! So no timer outlives its owner, and no timer keeps a finished program running in Node.
 
 use std::time::Duration;
 

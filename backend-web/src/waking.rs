@@ -58,7 +58,7 @@ pub(crate) fn listen(thread: &Thread, listener: HostListener) -> Subscription {
     }
 }
 
-/// Tells those who listen on this thread: soon, and outside every turn.
+/// Calls the listeners of this thread: soon, and outside every turn.
 pub(crate) fn announce(event: HostEvent) {
     with(|watch| {
         for (_, thread, listener) in &watch.listeners {

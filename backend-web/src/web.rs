@@ -1,8 +1,8 @@
 //! The transport: what core asks of a connection, passed on to the thread on
 //! which its JavaScript object lives.
 //!
-//! Invariant: a connection is visited on its own thread only, and what one
-//! thread asks of it is done in the order in which it was asked.
+//! Invariant: a connection is used on its own thread only. The requests of one thread are done
+//! in the order in which it made them.
 
 use std::fmt;
 use std::rc::Rc;
@@ -39,7 +39,7 @@ impl Transport for Web {
     type Host = WebHost;
 
     // Browsers keep it to themselves.
-    const TELLS_REFUSALS: bool = false;
+    const REPORTS_REFUSALS: bool = false;
 
     fn plain() -> Option<&'static AtomicBool> {
         static PLAIN: AtomicBool = AtomicBool::new(false);

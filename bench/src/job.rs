@@ -116,7 +116,7 @@ pub struct Crowd {
     pub sockets: usize,
     /// Bytes of resident memory for each socket beyond the first.
     pub bytes_each: f64,
-    /// Threads beside the one that measures.
+    /// Threads in addition to the one that measures.
     pub threads: usize,
     pub opened_per_second: f64,
     /// Voluntary context switches of all those threads, for each second.

@@ -47,7 +47,7 @@ impl Meter {
         Meter { batch, ..self }
     }
 
-    /// Begins a batch and tells how many operations it has; `None` when enough
+    /// Begins a batch and returns how many operations it has; `None` when enough
     /// was measured.
     pub fn begin(&mut self) -> Option<u64> {
         // A handful of samples is the least; a client that takes a second for

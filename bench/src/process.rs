@@ -22,7 +22,7 @@ pub fn resident() -> Outcome<f64> {
     Ok(field(&status, "VmRSS:").ok_or("no VmRSS")? as f64 * 1024.0)
 }
 
-/// The threads of this process beside the main one, and how often they went
+/// The threads of this process in addition to the main one, and how often they went
 /// to sleep of their own will.
 pub fn other_threads() -> Outcome<(usize, u64)> {
     let main = std::process::id().to_string();

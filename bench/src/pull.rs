@@ -20,7 +20,7 @@ use crate::push::{PACE, watch};
 
 /// A client's socket, as far as the workloads go.
 pub trait Socket: Sized + 'static {
-    /// Whether a socket's waiting holds up its thread, so that each needs one.
+    /// Whether a socket that waits blocks its thread, so that each needs one.
     const BLOCKS: bool = false;
 
     async fn open(url: &str) -> Outcome<Self>;

@@ -205,7 +205,7 @@ fn crowd<H: Handle>(job: &Job, sockets: usize) -> Outcome<Crowd> {
 }
 
 /// Has sockets opened by `start`, a few at a time, and measures what they
-/// cost once each has told `readiness` that it was used.
+/// cost once each has reported to `readiness` that it was used.
 pub fn watch(
     sockets: usize,
     idle: Duration,

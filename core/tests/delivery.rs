@@ -529,7 +529,7 @@ fn dropping_a_connecting_socket_gives_it_up() {
 }
 
 #[test]
-fn the_end_is_told_to_those_who_still_listen_after_the_last_handle() {
+fn the_end_is_delivered_to_those_who_still_listen_after_the_last_handle() {
     let (socket, log) = socket();
     let mut events = socket.events();
     let seen = Seen::default();
@@ -753,7 +753,7 @@ fn a_sender_holds_what_does_not_fit_and_sends_it_first() {
         let link = log.0.lock().unwrap().link.clone().unwrap();
         link.drained();
         woken += 1;
-        assert_eq!(count.0.load(Ordering::Relaxed), woken, "it was told");
+        assert_eq!(count.0.load(Ordering::Relaxed), woken, "it was woken");
     };
     drain(20);
     assert_eq!(
@@ -810,7 +810,7 @@ fn a_wake_hook_is_called_once_for_a_turn_when_the_events_can_be_read() {
 }
 
 #[test]
-fn a_wake_hook_that_is_set_late_is_told_of_what_waits() {
+fn a_wake_hook_that_is_set_late_is_called_for_what_waits() {
     for ends in [false, true] {
         let (socket, log) = socket();
         let mut events = socket.events();

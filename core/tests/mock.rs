@@ -274,7 +274,7 @@ fn empty_messages_cannot_fill_the_memory() {
     let socket = Socket::new(URL).unwrap();
     let mut events = socket.events();
     network.run();
-    assert!(!peer.is_done(), "a stream holds up the peer");
+    assert!(!peer.is_done(), "a stream makes the peer wait");
     let held = std::iter::from_fn(|| events.try_next()).count();
     assert!((1000..150_000).contains(&held), "{held}");
 
@@ -584,7 +584,7 @@ fn send_ready_waits_where_short_messages_found_no_room() {
 
 /// A sink does not report success for what was lost.
 #[test]
-fn a_sink_tells_what_was_not_sent() {
+fn a_sink_returns_what_was_not_sent() {
     use futures::SinkExt;
 
     for closing in [false, true] {

@@ -12,15 +12,15 @@
 //!     });
 //!     socket.on_message(|_, message| println!("{message:?}"));
 //!     socket.on_error(|_, error| println!("{error:#}"));
-//!     socket.on_close(|_, close| println!("{close}"));
 //!     Ok(socket) // keep it: when the last handle is dropped, the socket closes
 //! }
 //!
 //! fn main() {
 //!     isosocket::run(async {
 //!         match feed() {
-//!             // To the end. A program with a loop of its own keeps the socket there.
-//!             Ok(socket) => drop(socket.closed().await),
+//!             // Keeps the socket until it is closed. A program with a loop of its own, such
+//!             // as a game, keeps it in its state instead.
+//!             Ok(socket) => println!("{}", socket.closed().await),
 //!             Err(error) => println!("{error:#}"),
 //!         }
 //!     });
@@ -38,11 +38,12 @@
 //!   immediate-mode interfaces: [`guide::frame_loops`].
 //! - **Tests** without a network: the feature `mock`, [`guide::testing`].
 //!
-//! Short answers to "how do I ..?" are in [`guide::how_do_i`]; those who come from
-//! another crate find their program, before and after, in [`guide::migrating`].
+//! Short answers to "how do I ..?" are in [`guide::how_do_i`]. If you come from another crate,
+//! [`guide::migrating`] shows programs before and after.
 //!
-//! You may use several of these on the same socket. All guides are in [`guide`]. A native program can also block
-//! a thread until an event comes: `isosocket::native::EventsExt::recv`.
+//! You may use several of these on the same socket. All guides are in [`guide`]. A native
+//! program can also block a thread until an event comes, or until there is room to send:
+//! [`guide::native`](guide::native#without-async).
 //!
 //! # Sending
 //!
@@ -60,31 +61,30 @@
 //! [`Binding`] and the handlers do not.
 //!
 //! To know whether a connection ended well, look at
-//! [`was_clean`](CloseEvent::was_clean). The absence of `Error` does not say so: if the
-//! peer drops the connection, or the close timeout passes, there is only a `Close` with
-//! 1006.
+//! [`was_clean`](CloseEvent::was_clean). If there was no `Error`, that does not mean that it
+//! ended well: if the peer drops the connection, or the close timeout passes, there is only a
+//! `Close` with 1006.
 //!
 //! Natively the event loop's thread ends with the process. Messages that are still
-//! buffered are lost then, and an unfinished closing handshake is cut off. So before
+//! buffered are lost then, and a closing handshake is not completed. So before
 //! `main` returns, await `Close`, or `socket.sender().close()`, which sends everything
 //! and closes. `socket.sender().flush()` sends everything and leaves the socket open.
-//! (Both are methods of `futures::SinkExt`.) Without async, see
-//! `native::EventsExt::recv`.
+//! (Both are methods of `futures::SinkExt`.) Without async, use
+//! `native::EventsExt::recv_closed`.
 //!
-//! Why a connection failed is in the error's sources, natively: see
-//! [`guide::streams`].
+//! Natively the error's sources say why a connection failed: see [`guide::errors`].
 //!
 //! # Connecting again
 //!
 //! [`Reconnecting`] is a socket with the same interface that connects again when a
-//! connection is lost. It waits with a growing backoff, calls a hook that may decide
-//! otherwise, and can ask for a fresh URL. Messages sent while there is no connection
-//! wait for the next one. Its [`Status`] says what it is doing: connecting, open,
-//! waiting, or ended. More in [`guide::reconnecting`].
+//! connection is lost. It waits longer after each failure (backoff), calls a hook of the
+//! program that may decide otherwise, and can ask the program for a fresh URL. Messages that
+//! are sent while there is no connection wait for the next one. Its [`Status`] says what it is
+//! doing: connecting, open, waiting, or ended. More in [`guide::reconnecting`].
 //!
 //! # Tests
 //!
-//! With the feature `mock` you test a program unchanged and without a network. On a
+//! With the feature `mock` you test a program without changing it, and without a network. On a
 //! thread that has a `mock::Network`, sockets connect to scripted peers, and time is
 //! simulated. More in [`guide::testing`].
 //!
@@ -92,7 +92,7 @@
 //!
 //! Desktops and servers have `isosocket::native`, which does not exist on the web:
 //! [`native::BuilderExt`] has request headers, proxies, TLS, compression
-//! and TCP options, and [`native::EventsExt`] waits for events on a thread. A whole
+//! and TCP options, and [`native::EventsExt`] blocks a thread until an event comes. A whole
 //! command-line program is in [`guide::native`].
 //!
 #![doc = concat!(
@@ -108,18 +108,18 @@
 //!
 //! # The web
 //!
-//! From nothing to a page, tokens without headers, where output goes, hidden tabs and
-//! workers: [`guide::web`].
+//! [`guide::web`] shows how to build a page, and what is different there: tokens without
+//! headers, output, hidden tabs and workers.
 //!
 //! # What it is not
 //!
 //! - A server: it opens connections and accepts none.
-//! - A way to send pings of one's own, to fragment messages by hand or to use extensions
-//!   of one's own, as browsers offer none of that. (Natively a heartbeat sends pings.)
+//! - A way to send pings yourself, to fragment messages, or to use other extensions, because
+//!   browsers offer none of that. (Natively a heartbeat sends pings.)
 //! - A way to close with any code: a program may send 1000 and 3000 to 4999, as in a
-//!   page. Others are received.
-//! - A protocol: no rooms, no acknowledgements, no second try for a message that a lost
-//!   connection had taken.
+//!   page. It may receive others.
+//! - A protocol: it has no rooms and no acknowledgements, and does not send a message again
+//!   that was given to a connection which was then lost.
 //! - HTTP: it follows no redirect, keeps no cookies of its own, and does not use
 //!   HTTP/2 or 3.
 //!
@@ -130,7 +130,7 @@
 //! | `wasm32-unknown-unknown` | the host's WebSocket | `web` |
 //! | all others | mio, tungstenite, rustls | `native`, and `tls` for `wss:` |
 //!
-//! A feature has no effect on the other's target. Without a backend the crate still
+//! Each feature has an effect on its own target only. Without a backend the crate still
 //! builds: [`supported`] is false and the constructor fails with
 //! [`NewError::NotSupported`].
 //!
@@ -222,9 +222,10 @@ pub type Builder = isosocket_core::Builder<Backend>;
 
 /// A socket's events as a stream, made by [`WebSocket::events`].
 ///
-/// [`next`](Events::next) waits, [`try_next`](Events::try_next) does not. Read it or
-/// drop it: a stream that nobody reads stops reading from the network once it is full,
-/// for handlers too. To wait for the end alone there is [`WebSocket::closed`]. Guides:
+/// [`next`](Events::next) waits, [`try_next`](Events::try_next) does not. Read the stream or
+/// drop it: if nobody reads it and it is full, natively the socket stops reading from the
+/// network, and handlers get nothing more either. To wait for the end alone there is
+/// [`WebSocket::closed`]. Guides:
 /// [streams](guide::streams), [polling](guide::frame_loops).
 ///
 /// ```no_run
@@ -260,10 +261,11 @@ pub type Sender = isosocket_core::Sender<Backend>;
 
 /// A WebSocket that connects again when its connection is lost.
 ///
-/// It has everything that [`WebSocket`] has. Its `Open` comes once for each
-/// connection, its `Close` once, at the very end. What it does between says
-/// [`status`](Reconnecting::status), [`on_status`](Reconnecting::on_status) and
-/// [`statuses`](Reconnecting::statuses). Guide, with the rules: [`guide::reconnecting`].
+/// It has everything that [`WebSocket`] has. `Open` comes once for each connection, and
+/// `Close` once, at the very end. [`status`](Reconnecting::status),
+/// [`on_status`](Reconnecting::on_status) and [`statuses`](Reconnecting::statuses) report what
+/// it does between, and [`time_left`](Reconnecting::time_left) how long it still waits. Guide,
+/// with the rules: [`guide::reconnecting`].
 ///
 /// ```no_run
 /// use isosocket::Reconnecting;
@@ -412,7 +414,7 @@ pub fn supported() -> bool {
 }
 
 /// Says that the program woke up, or that the network is back: for toolkits, phones and
-/// operating systems that tell a program so.
+/// operating systems that report this to a program.
 ///
 /// A [`Reconnecting`] socket that waits for its next attempt makes it now, and its backoff
 /// begins again. Sockets with a heartbeat test their connection: if the peer does not
@@ -446,7 +448,7 @@ pub fn wake_up() {
     isosocket_core::wake_up::<Backend>();
 }
 
-/// Runs a portable program's future, so that one `main` serves every target.
+/// Runs a program's future on every target, so that one `main` is enough for all.
 ///
 /// ```
 /// isosocket::run(async {
@@ -455,10 +457,11 @@ pub fn wake_up() {
 /// ```
 ///
 /// ## Platform-specific
-/// - **Native:** blocks this thread until the future is done. Any other
-///   executor does as well; for a future's value take one, such as
-///   `pollster::block_on` or `futures::executor::block_on`.
-/// - **Web:** hands the future to the host's event loop and returns at once.
+/// - **Native:** blocks this thread until the future is done. Programs that need the
+///   future's output call `isosocket::native::block_on`, which returns it. Sockets work on
+///   any other executor, too.
+/// - **Web:** hands the future to the host's event loop and returns at once. A page cannot
+///   block, so `run` returns no output on any target: pass it on inside the future.
 /// - **Without a backend:** polls the future once.
 pub fn run(future: impl Future<Output = ()> + 'static) {
     sys::run(future);

@@ -57,7 +57,7 @@ pub const KNOWN: &[Deviation] = &[
     known(
         "node",
         "S43",
-        "every_frame_is_masked_anew",
+        "every_frame_has_a_mask_of_its_own",
         "undici 6 has random keys for the first 4,096 frames of a process only, and then zeros",
     ),
     known(
@@ -154,7 +154,7 @@ pub const KNOWN: &[Deviation] = &[
         "deno",
         "S96",
         "",
-        "Deno reports an error first, and only its text tells a drop from a violation",
+        "Deno reports an error first, and only its text distinguishes a drop from a violation",
     ),
     // Bun 1.4.
     known(
@@ -244,7 +244,7 @@ pub const KNOWN: &[Deviation] = &[
 ];
 
 const VIOLATION: &str =
-    "WebSocketStream does not tell a violation of the protocol from a dropped connection";
+    "WebSocketStream reports a violation of the protocol like a dropped connection";
 
 const fn known(
     host: &'static str,

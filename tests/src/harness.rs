@@ -2,7 +2,7 @@
 //! peer's address, plain HTTP. The only file of the suite that knows targets.
 //!
 //! Invariant: nothing here uses the library under test, but for
-//! [`trusting`], which tells it about the suite's own CA.
+//! [`trusting`], which has it trust the suite's own CA.
 
 #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
 pub use native::*;
@@ -171,7 +171,7 @@ mod native {
         }
     }
 
-    /// What tells this run from one that began at the same moment.
+    /// A number that a run which began at the same moment does not have.
     pub fn salt() -> u64 {
         use std::hash::{BuildHasher, RandomState};
         RandomState::new().hash_one(0)
@@ -215,7 +215,7 @@ mod native {
         .await;
     }
 
-    /// What tells a process that runs one case alone.
+    /// The variable by which a process runs one case alone.
     const ALONE: &str = "ISOSOCKET_ALONE";
 
     /// Whether this process runs one case alone.
@@ -241,7 +241,7 @@ mod native {
     }
 
     /// How many threads, our timers apart, and file descriptors this process
-    /// has; zero where there is no telling.
+    /// has; zero where the system does not say.
     pub fn resources() -> (usize, usize) {
         let entries = |folder| std::fs::read_dir(folder).into_iter().flatten().flatten();
         let is_timer = |task: &std::fs::DirEntry| {
@@ -505,7 +505,7 @@ mod web {
             .ok_or_else(|| format!("GET {path}: no text"))
     }
 
-    /// What tells this run from one that began at the same moment.
+    /// A number that a run which began at the same moment does not have.
     pub fn salt() -> u64 {
         js_sys::Math::random().to_bits()
     }
@@ -543,7 +543,7 @@ mod web {
         Err("there are no processes here".to_owned())
     }
 
-    /// The web does not tell.
+    /// The web does not report it.
     pub fn resources() -> (usize, usize) {
         (0, 0)
     }
@@ -553,7 +553,7 @@ mod web {
         core::arch::wasm32::memory_size::<0>() << 16
     }
 
-    /// The same and the heap of JavaScript, in bytes, where the host tells it.
+    /// The same and the heap of JavaScript, in bytes, where the host reports it.
     pub fn memory_in_use() -> usize {
         let heap = Reflect::get(&global("performance"), &"memory".into());
         let heap = heap.and_then(|memory| Reflect::get(&memory, &"usedJSHeapSize".into()));

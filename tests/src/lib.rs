@@ -127,7 +127,7 @@ list! {
     S23 {
         M handshake::a_valid_reply_opens;
         M handshake::awaiting_open_gives_an_open_socket;
-        M handshake::awaiting_open_tells_that_it_failed;
+        M handshake::awaiting_open_returns_the_failure;
         M handshake::the_request_is_complete;
     }
     S24 { M replies::an_offered_subprotocol_is_chosen over CHOICES; }
@@ -149,7 +149,7 @@ list! {
     S33 {
         M handshake::no_reply_at_all_fails over NO_REPLIES;
         M handshake::what_cannot_be_reached_fails over UNREACHABLE;
-        M handshake::failures_cannot_be_told_apart;
+        M handshake::failures_cannot_be_distinguished;
         M handshake::a_good_certificate_opens
             except web "a browser does not trust the suite's CA";
         M handshake::a_bad_certificate_of_a_trusted_ca_fails over BAD_CERTIFICATES
@@ -184,7 +184,7 @@ list! {
     S42 { M sending::sending_while_connecting_is_an_error; }
     S43 {
         M sending::text_stays_text_and_binary_stays_binary;
-        M sending::every_frame_is_masked_anew;
+        M sending::every_frame_has_a_mask_of_its_own;
     }
     S44 {
         M sending::an_empty_text_is_delivered;
@@ -244,7 +244,7 @@ list! {
         M receiving::all_messages_come_before_close;
         M backpressure::a_peer_waits_for_a_stream_that_is_not_read
             except no_receive_limit "what arrives is in memory there until it is read";
-        M backpressure::nothing_is_missing_without_a_word over ENDS;
+        M backpressure::nothing_is_missing_without_an_error over ENDS;
     }
     S60 {
         M receiving::nothing_is_delivered_after_close;
@@ -254,7 +254,7 @@ list! {
     S62 {
         M receiving::a_message_over_the_limit_fails over LIMITED;
         M receiving::the_limit_counts_bytes_of_utf8;
-        N receiving::a_message_over_the_limit_is_told_on_the_wire;
+        N receiving::a_message_over_the_limit_is_reported_on_the_wire;
         M receiving::a_message_of_the_default_limit_arrives;
         M receiving::a_message_over_the_default_limit_fails;
     }
@@ -270,6 +270,7 @@ list! {
         M closing::closing_while_connecting_fails over CONNECTING;
         M closing::closing_before_anything_was_sent_fails;
         M reconnecting::closing_while_it_waits_ends_at_once;
+        M reconnecting::the_time_until_the_next_attempt_falls;
     }
     S69 { M closing::close_without_arguments_sends_an_empty_frame; }
     S70 { M closing::an_echoed_close_is_clean over CLOSES; }
@@ -338,7 +339,7 @@ list! {
         M faults::what_was_read_before_is_delivered over BEFORE_A_BAD_HEAD;
         N faults::what_came_before_a_bad_head_is_delivered over BEFORE_A_BAD_HEAD;
     }
-    S95 { N faults::the_peer_is_told over TOLD; }
+    S95 { N faults::the_peer_learns_why over CLOSE_CODES; }
     S96 {
         M faults::a_drop_has_no_error_event over ENDS;
         U faults::a_reset over RESETS;
@@ -373,7 +374,7 @@ list! {
     S102 {
         M dropping::dropping_the_last_handle_closes over DROPPED;
         M dropping::a_clone_keeps_the_socket_open;
-        M dropping::the_end_is_told_after_the_drop;
+        M dropping::the_end_is_reported_after_the_drop;
         N dropping::dropping_while_connecting_gives_up;
         N dropping::dropping_the_future_of_open_gives_up;
         M dropping::handlers_are_freed_after_close;
@@ -389,7 +390,7 @@ list! {
             except no_thread_to_count "threads cannot be counted, or the case's own thread serves its sockets";
     }
     S103 {
-        M support::supported_tells_whether_there_is_a_websocket;
+        M support::supported_says_whether_there_is_a_websocket;
         M support::the_constructor_says_whether_there_is_one over URLS;
         M support::open_says_whether_there_is_one;
         M support::a_receive_limit_is_kept_or_refused;
@@ -464,7 +465,7 @@ mod tests {
         assert!(shown.is_disjoint(&excused));
     }
 
-    /// `cargo test -- the_cases_by_mark --nocapture` tells how many there are.
+    /// `cargo test -- the_cases_by_mark --nocapture` prints how many there are.
     #[test]
     fn the_cases_by_mark() {
         let mut names = BTreeSet::new();

@@ -84,9 +84,9 @@ pub async fn one_socket_in_three_tasks<R: Runtime>() -> Seen {
     let socket = opened.map_err(text)?;
     let (mut events, mut sender) = (socket.events(), socket.sender());
 
-    let (tell, told) = oneshot::channel();
+    let (finish, finished) = oneshot::channel();
     let writer = R::spawn(async move {
-        told.await.map_err(text)?;
+        finished.await.map_err(text)?;
         for number in 0..COUNT {
             let _ = for_a_turn(sender.socket().send_ready()).await;
             let message = Message::from(number.to_string());
@@ -102,7 +102,7 @@ pub async fn one_socket_in_three_tasks<R: Runtime>() -> Seen {
         // Nothing was sent yet, so this wait is given up for certain.
         seen.extend(for_a_turn(events.next()).await.flatten());
         let mut given_up = 1;
-        let _ = tell.send(());
+        let _ = finish.send(());
         loop {
             let event = match for_a_turn(events.next()).await {
                 Some(event) => event,
@@ -177,19 +177,19 @@ pub async fn a_timeout_loses_nothing<R: Runtime>() -> Seen {
 pub async fn a_task_that_is_aborted_closes_its_socket<R: Runtime>() -> Seen {
     let id = fresh_id();
     let address = url(&with_id("/echo", &id));
-    let (tell, told) = oneshot::channel();
+    let (finish, finished) = oneshot::channel();
     let (task, abort) = abortable(async move {
         let socket = open_socket(&address).await.map_err(text)?;
         let mut events = socket.events();
         socket.send("a").map_err(text)?;
         let seen = [events.next().await, events.next().await];
-        let _ = tell.send(trace(&seen.map(|event| event.expect("it is open"))));
+        let _ = finish.send(trace(&seen.map(|event| event.expect("it is open"))));
         // Nothing comes any more: it waits until it is aborted.
         let event = events.next().await;
         Err::<(), _>(format!("{event:?} without a cause"))
     });
     let task = R::spawn(task);
-    let seen = told.await.map_err(|_| "the task ended by itself")?;
+    let seen = finished.await.map_err(|_| "the task ended by itself")?;
     abort.abort();
     ensure!(task.await.is_err(), "the task ended by itself");
     ensure_eq!(seen, r#"open text("a")"#, "before");

@@ -168,7 +168,7 @@ const TABLE_LIMIT: f64 = 480_000.0;
 /// Runs an entry of the list and reports each of its cases.
 ///
 /// # Panics
-/// If a case failed; the message tells which, and how.
+/// If a case failed; the message says which, and how.
 pub async fn run(case: Case) {
     if !isosocket::supported() {
         assert!(

@@ -1,5 +1,7 @@
-//! A connection as its event loop sees it: a phase that owns what it needs, and
-//! becomes the next phase by value.
+//! A connection as its event loop sees it: one of three phases.
+//!
+//! A phase owns everything that it needs, and the next phase takes that over by value. So
+//! no field exists in a phase that does not use it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,13 +19,13 @@ use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::system::Event;
 
-/// What a connection needs of the loop next.
+/// What the loop has to do for a connection after a visit.
 pub(super) enum Next {
     /// Nothing, until something happens.
     Wait(Connection),
     /// Another visit soon: there is more to do.
     GoOn(Connection),
-    /// Nothing ever.
+    /// Forget it: it has ended.
     End,
 }
 
@@ -59,7 +61,7 @@ impl Connection {
         match (self, action) {
             (Connection::Open(open), action) => open.act(context, action),
             (unestablished, Action::Abort) => unestablished.into_seat(context).fail(aborted()),
-            // Nobody is left who would hear of it.
+            // No handle and no listener is left.
             (unestablished, Action::Detach) => {
                 unestablished.into_seat(context).drop_link();
                 Next::End
@@ -100,7 +102,7 @@ impl Connection {
     pub(super) fn wake_up(self, context: &mut Context) -> Next {
         match self {
             Connection::Open(open) => open.test(context),
-            // It has a timeout.
+            // The connect timeout limits it.
             unestablished => Next::Wait(unestablished),
         }
     }
@@ -114,17 +116,17 @@ impl Connection {
         }
     }
 
-    /// Whether everything was read that had arrived when the deadline passed, for
-    /// one that has more to do. A peer that never pauses gains no time by that.
+    /// For a connection that has more to do: whether it has read everything that had arrived
+    /// when its deadline passed (S106). A peer that never pauses gains no time by this.
     pub(super) fn is_out_of_time(&mut self) -> bool {
         match self {
             Connection::Open(open) => open.is_out_of_time(),
-            // The reply is bounded, and interim replies earn no time.
+            // The size of the reply is bounded, and interim replies must not prolong the time.
             Connection::Dialling(_) | Connection::Opening(_) => true,
         }
     }
 
-    /// Leaves its loop, to be served by another one.
+    /// Leaves its loop. Another loop is to serve it.
     pub(super) fn leave(self, context: &mut Context) -> Self {
         match self {
             Connection::Dialling(dialling) => Connection::Dialling(dialling.leave(context)),
@@ -133,7 +135,7 @@ impl Connection {
         }
     }
 
-    /// Goes on in slot `key` of another loop.
+    /// Continues in slot `key` of another loop.
     pub(super) fn adopt(self, context: &mut Context, key: usize) -> Next {
         match self {
             Connection::Dialling(dialling) => dialling.adopt(context, key),
@@ -150,7 +152,7 @@ impl Connection {
         }
     }
 
-    /// In a forked child: the connection is the parent's.
+    /// In a forked child: gives up the connection, which belongs to the parent.
     pub(super) fn disown(self) {
         let seat = match self {
             Connection::Dialling(dialling) => dialling.seat,
@@ -175,11 +177,12 @@ pub(super) fn aborted() -> Failure {
     Failure::new(ErrorKind::Aborted, message)
 }
 
-/// What every phase has: the program's side of the connection.
+/// The program's side of a connection, which every phase has: the handle, and the link by
+/// which events are reported.
 #[derive(Debug)]
 pub(super) struct Seat {
     pub(super) handle: Arc<Handle>,
-    /// There until the end was reported to the program, or nobody listens.
+    /// `None` once the end was reported, or when nobody listens any more.
     link: Option<Link<Native>>,
     /// The slot in the event loop.
     pub(super) key: usize,
@@ -196,7 +199,7 @@ impl Seat {
         }
     }
 
-    /// The connection has this slot now.
+    /// Puts the connection into this slot.
     pub(super) fn sit(&mut self, key: usize) {
         self.key = key;
         self.handle.set_key(key);
@@ -206,21 +209,21 @@ impl Seat {
         self.link.as_ref().and_then(Link::turn)
     }
 
-    /// Nobody hears of the connection any more.
+    /// From now on nothing is reported.
     pub(super) fn drop_link(&mut self) {
         self.registration.remove();
         let link = self.link.take();
         guard("what a socket owned", || drop(link));
     }
 
-    /// Wakes those who wait for the buffered amount to fall, if it has.
+    /// If the buffered amount has fallen, wakes the tasks that wait for that.
     pub(super) fn notify_drained(&self) {
         if let (Some(link), true) = (&self.link, self.handle.take_drained()) {
             guard("a waker", || link.drained());
         }
     }
 
-    /// Ends: the connection failed.
+    /// Reports that the connection failed, and ends it.
     pub(super) fn fail(mut self, failure: impl Into<Failure>) -> Next {
         self.report_failure(failure.into());
         Next::End
@@ -238,7 +241,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.handle.detach();
         if self.link.is_some() {
-            // Its loop is gone without a word (S105): nobody may wait for ever.
+            // Its loop has ended by a panic (S105): nobody may wait for ever.
             let message = "the event loop that served this socket has ended";
             guard("a handler", || {
                 self.report_failure(Failure::new(ErrorKind::Unknown, message));

@@ -1,8 +1,8 @@
-//! What this thread does with event loops: which one it drives, which one its
-//! new sockets belong to, and whether it is inside a turn.
+//! Three facts about the current thread: which event loop it drives, which loop its new
+//! sockets belong to, and whether it is inside a turn.
 //!
-//! A thread's values may be gone while the thread ends. Then it drives nothing
-//! and has entered nothing.
+//! They are thread-locals. While a thread ends, they may be destroyed already. Then the
+//! answers are: it drives no loop, it has entered no loop, and it is in no turn.
 
 use std::cell::{Cell, RefCell};
 use std::ptr;
@@ -14,13 +14,14 @@ use super::mailbox::Mailbox;
 thread_local! {
     /// The loop that this thread drives, by the address of its mailbox.
     static DRIVEN: Cell<*const Mailbox> = const { Cell::new(ptr::null()) };
-    /// A turn is under way on this thread, so this is a handler or a waker.
+    /// Whether a turn is under way on this thread. Code of the program that runs then is a
+    /// handler, a waker or a wake hook.
     static IN_TURN: Cell<bool> = const { Cell::new(false) };
     /// The loops that this thread has entered. Its new sockets belong to the last.
     static ENTERED: RefCell<Vec<Arc<Local>>> = const { RefCell::new(Vec::new()) };
     /// The loop that this thread has entered or driven last.
     static LAST: RefCell<Weak<Local>> = const { RefCell::new(Weak::new()) };
-    /// Something of the thread's own, whose address tells it from others.
+    /// Its address is different on each thread, so it identifies the thread.
     static MARK: u8 = const { 0 };
 }
 
@@ -35,13 +36,13 @@ pub(crate) fn is_turn() -> bool {
     IN_TURN.try_with(Cell::get).unwrap_or(false)
 }
 
-/// Whether this thread drives the loop of this mailbox, so that it looks into
-/// the mailbox before it sleeps.
+/// Whether this thread drives the loop of this mailbox. Then it looks into the mailbox before
+/// it sleeps, and need not be woken.
 pub(super) fn drives(mailbox: &Mailbox) -> bool {
     DRIVEN.try_with(|driven| ptr::eq(driven.get(), mailbox)) == Ok(true)
 }
 
-/// Whether the mailbox belongs to a loop on this very thread.
+/// Whether this thread was the last to drive the local loop of this mailbox.
 pub(crate) fn is_driven_here(mailbox: &Mailbox) -> bool {
     mailbox.owner().is_some_and(|owner| owner == thread_mark())
 }
@@ -102,14 +103,14 @@ pub(super) fn entered() -> Option<Arc<Local>> {
     last.ok().flatten()
 }
 
-/// This thread uses the loop from now on.
+/// Stores that this thread has used the loop last.
 pub(super) fn note(local: &Arc<Local>) {
     let mark = Arc::downgrade(local);
     let _ = LAST.try_with(|last| last.replace(mark));
 }
 
-/// The loop that brings events to this thread: the one that it has entered, or
-/// used last. A thread that waits for an event drives it.
+/// The loop that a thread drives while it waits for an event: the loop that it has entered,
+/// or otherwise has used last.
 pub(super) fn own() -> Option<Arc<Local>> {
     let last = || LAST.try_with(|last| last.borrow().upgrade()).ok().flatten();
     let local = entered().or_else(last)?;

@@ -1,4 +1,5 @@
-//! The first phase: resolving the name, and connecting to one of its addresses.
+//! The first phase of a connection: it resolves the name, and connects to one of its
+//! addresses by TCP.
 
 use std::io;
 use std::net::SocketAddr;
@@ -26,10 +27,10 @@ pub(crate) struct Dialling {
     pub(super) seat: Seat,
     setup: Setup,
     steps: Steps,
-    /// Dropping it gives up the lookups that nobody waits for any more.
+    /// Dropping it cancels its lookups.
     preparation: Option<Preparation>,
     dial: Dial,
-    /// When connecting has taken too long.
+    /// The connect timeout as a deadline.
     deadline: Option<Instant>,
     /// When the next address is tried, in addition to those under way.
     next_attempt: Option<Instant>,
@@ -48,7 +49,7 @@ impl Dialling {
             setup,
             preparation: None,
             dial: Dial::default(),
-            // A deadline beyond the clock's range never comes.
+            // If it is beyond the clock's range, there is no deadline.
             deadline: timeout.and_then(|timeout| system::now().checked_add(timeout)),
             next_attempt: None,
         }
@@ -107,7 +108,7 @@ impl Dialling {
             Some(attempt) => self.connected(context, attempt),
             None if self.dial.knows(token) => Next::Wait(Connection::Dialling(self)),
             None => {
-                // It failed: the next one need not wait.
+                // It failed, so the next address is tried at once.
                 context.release(token);
                 self.attempt(context)
             }
@@ -138,7 +139,7 @@ impl Dialling {
         Next::Wait(Connection::Dialling(self))
     }
 
-    /// Where TCP goes: to the proxy, or to the server.
+    /// The host and port to connect to by TCP: those of the proxy, or of the server.
     fn endpoint(&self) -> (&Host, u16) {
         let Setup { target, native, .. } = &self.setup;
         match &native.proxy {
@@ -157,7 +158,7 @@ impl Dialling {
         }
     }
 
-    /// An attempt won: the others are dropped.
+    /// An attempt succeeded. Drops the others.
     fn connected(self: Box<Self>, context: &mut Context, attempt: Attempt) -> Next {
         let Dialling {
             seat,

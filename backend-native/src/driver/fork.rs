@@ -1,10 +1,10 @@
-//! What a fork without exec leaves of the sockets (S114).
+//! Sockets after a fork without exec (S114).
 //!
-//! The child has copies of the parent's sockets, but not the thread that serves
-//! them. It must not touch their connections, which are the parent's. So in the
-//! child every inherited socket fails, and new sockets get a new thread.
+//! The child process has copies of the parent's sockets, but not the thread that serves
+//! them. The connections still belong to the parent, so the child must not use them. In the
+//! child every inherited socket fails, and a new thread serves new sockets.
 //!
-//! Systems without `fork` have nothing of this.
+//! On systems without `fork` this file is almost empty.
 
 #![allow(
     unsafe_code,
@@ -22,7 +22,7 @@ use slab::Slab;
 use crate::Native;
 use crate::failure::Failure;
 
-/// How often this process's line of ancestors forked since the first socket.
+/// How many forks lie between this process and the one that made the first socket.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// The sockets of this process that have not ended.
@@ -32,19 +32,20 @@ fn sockets() -> MutexGuard<'static, Slab<Link<Native>>> {
     SOCKETS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Tells a process from those it was forked from.
+/// A number that a process does not share with those it was forked from.
 #[inline]
 pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
-/// The shared thread visits sockets, which lend it what they consist of.
+/// The shared thread is visiting sockets. During a visit the parts of a connection are not in
+/// its slot.
 static VISITING: AtomicBool = AtomicBool::new(false);
-/// Another thread is about to fork, and wants no visit to begin.
+/// Another thread is about to fork. No visit may begin.
 static FORKING: AtomicBool = AtomicBool::new(false);
 
-/// While it exists, the shared thread visits sockets. A fork waits for its end,
-/// because a socket in the middle of a visit cannot fail in the child.
+/// While it exists, the shared thread visits sockets. A fork waits until it is dropped,
+/// because a socket that is being visited cannot fail in the child.
 pub(super) struct Visits(bool);
 
 impl Visits {
@@ -54,7 +55,7 @@ impl Visits {
         if shared {
             VISITING.store(true, Ordering::SeqCst);
             while FORKING.load(Ordering::SeqCst) {
-                // For as long as the system takes to fork.
+                // Waits for as long as the system takes to fork.
                 VISITING.store(false, Ordering::SeqCst);
                 std::thread::yield_now();
                 VISITING.store(true, Ordering::SeqCst);
@@ -80,7 +81,7 @@ pub(super) fn inherited() -> Failure {
     Failure::new(ErrorKind::Aborted, message)
 }
 
-/// A socket's place among those that fail in a forked child.
+/// A socket's entry in the list of those that fail in a forked child.
 #[derive(Debug)]
 pub(super) struct Registration(Option<usize>);
 
@@ -151,7 +152,7 @@ mod unix {
         static HELD: RefCell<Vec<Box<dyn Any>>> = const { RefCell::new(Vec::new()) };
     }
 
-    /// From now on forks are noticed.
+    /// From now on this module notices forks.
     pub(crate) fn watch() {
         static ONCE: Once = Once::new();
         ONCE.call_once(|| {
@@ -163,12 +164,12 @@ mod unix {
         });
     }
 
-    /// How long a fork waits for the end of a visit: a handler may run for long,
-    /// or wait for the very thread that forks.
+    /// How long a fork waits for the end of a visit. It must not wait for ever, because a
+    /// handler may run for long, or wait for the thread that forks.
     const PATIENCE: Duration = Duration::from_millis(100);
 
-    /// Waits until the shared thread visits no socket. Before any lock is taken,
-    /// because the visit may need it.
+    /// Waits until the shared thread visits no socket. This comes before any lock is taken,
+    /// because the visit may need that lock.
     fn hold_visits() {
         if current::drives(shared::mailbox()) {
             // This is the shared thread, inside a handler.
@@ -212,8 +213,8 @@ mod unix {
                 return;
             }
             VISITING.store(false, Ordering::SeqCst);
-            // What the parent asked of its thread is not for the child to drop
-            // here: it may own anything.
+            // The child must not drop the commands that the parent gave its thread, because
+            // they may own anything.
             let asked = shared::mailbox().after_fork(None);
             let is_empty = sockets().is_empty();
             if is_empty {

@@ -1,11 +1,12 @@
-//! What other threads want of an event loop, and calls that are due later.
+//! The mailbox of an event loop: commands of other threads, and calls that are due later.
+//! The resolver's answers are commands, too.
 //!
-//! A loop waits in the kernel and not for a future, so this is a lock and a queue, and not
-//! async-channel, with which a job takes 3.1 times as long alone and 3.4 times in a batch
-//! of 64. The answers of the resolver come here as well.
+//! It is a lock and a queue, because a loop waits in the kernel and not for a future. With
+//! async-channel a single job takes 3.1 times as long, and a job in a batch of 64 takes 3.4
+//! times as long.
 //!
-//! A mailbox outlives its loop. After that it forwards to the shared thread,
-//! which then serves the loop's sockets.
+//! A mailbox outlives its loop. When the loop is gone, it forwards everything to the shared
+//! thread, which has taken over the loop's sockets.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -39,7 +40,7 @@ pub(crate) enum Command {
     Call(Call),
     /// The machine or the program woke up.
     WakeUp,
-    /// End the thread by a panic, to see that nothing hangs.
+    /// End the thread by a panic, to test that nothing hangs then.
     #[cfg(test)]
     Panic,
 }
@@ -72,7 +73,7 @@ pub(crate) enum Action {
     Abort,
     /// A write of a program's thread failed.
     WriteFailed(io::Error),
-    /// The program has taken what paused reading.
+    /// Read again: the program has taken the messages that had paused reading.
     Resume,
     /// Nobody listens any more.
     Detach,
@@ -95,7 +96,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        // What it owns is the program's.
+        // Its closure belongs to the program, so its destructor may panic (S105).
         drop_guarded("a cancelled call", self.0.take());
     }
 }
@@ -112,7 +113,7 @@ pub(crate) type CallKey = (Instant, u64);
 /// The mailbox of one loop.
 pub(crate) struct Mailbox {
     kind: Kind,
-    /// There may be commands, or something else that the loop must not sleep over.
+    /// There may be commands, or something else to do before the loop sleeps.
     mail: AtomicBool,
     /// There are listeners to the host.
     has_listeners: AtomicBool,
@@ -132,16 +133,17 @@ enum Kind {
 #[derive(Default)]
 struct State {
     commands: VecDeque<Command>,
-    /// There while somebody drives the loop.
+    /// `None` while nobody drives the loop.
     waker: Option<Arc<Waker>>,
-    /// The loop was woken and has not looked since.
+    /// The loop was woken and has not looked into the mailbox since.
     notified: bool,
-    /// Sockets that were made and not started: the shared thread waits for them.
+    /// How many sockets were made and not yet started. The shared thread does not end before
+    /// they are.
     reserved: usize,
     calls: BTreeMap<CallKey, Call>,
     /// Who is called when the machine or the program wakes up.
     listeners: BTreeMap<u64, HostListener>,
-    /// Handles whose amounts the program sees unchanged until it yields (S49).
+    /// Handles whose buffered amount must not fall until the program yields (S49).
     held: Vec<Arc<Handle>>,
     /// The loop is gone, and the shared thread has taken over.
     gone: bool,
@@ -198,7 +200,7 @@ impl Mailbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The state of the mailbox that is served, once this one's loop is gone.
+    /// Calls `f` with this mailbox; or, if its loop is gone, with that of the shared thread.
     fn with_served<R>(&self, f: impl FnOnce(&Mailbox, &mut State) -> R) -> R {
         let mut state = self.state();
         if !state.gone {
@@ -222,7 +224,7 @@ impl Mailbox {
             Ok(waker) => wake(waker),
             Err(error) => log_no_thread(&error),
         }
-        // A connection that nobody serves reports that when it is dropped.
+        // If the thread cannot be started, dropping the command fails its connection.
         drop(command);
     }
 
@@ -232,7 +234,7 @@ impl Mailbox {
         let waker = self.with_served(|mailbox, state| {
             mailbox.ensure_running(state)?;
             state.calls.insert(key, call);
-            // A later one than the first changes nothing about how long the loop sleeps.
+            // Only an earlier first call changes how long the loop may sleep.
             let is_first = state
                 .calls
                 .first_key_value()
@@ -243,11 +245,11 @@ impl Mailbox {
         Ok(key)
     }
 
-    /// Forgets a call. What it owns is dropped here.
+    /// Cancels a call, and drops it here.
     pub(crate) fn cancel_call(&self, key: CallKey) {
         let (call, waker) = self.with_served(|mailbox, state| {
             let call = state.calls.remove(&key);
-            // The shared thread may have waited for this call alone.
+            // This call may have been the only reason for the shared thread to exist.
             let is_last = call.is_some() && state.calls.is_empty() && mailbox.is_shared();
             let waker = is_last.then(|| mailbox.notify(state)).flatten();
             (call, waker)
@@ -285,12 +287,13 @@ impl Mailbox {
         self.state().listeners.values().cloned().collect()
     }
 
-    /// The machine or the program woke up. A loop that does not run has nothing to do.
+    /// The machine or the program woke up. A loop that does not run has no connections to
+    /// test.
     pub(super) fn wake_up(&self) {
         let waker = {
             let mut state = self.state();
-            let is_told = matches!(state.commands.back(), Some(Command::WakeUp));
-            if state.gone || state.waker.is_none() || is_told {
+            let is_queued = matches!(state.commands.back(), Some(Command::WakeUp));
+            if state.gone || state.waker.is_none() || is_queued {
                 return;
             }
             state.commands.push_back(Command::WakeUp);
@@ -305,23 +308,23 @@ impl Mailbox {
         let waker = {
             let mut state = self.state();
             if state.gone {
-                // Its new loop is on another thread, which yields all the time.
+                // The shared thread serves it now. For that thread S49 asks nothing.
                 drop(state);
                 handle.release_held();
                 return;
             }
             state.held.push(handle);
-            // Whoever drives the loop must come to it.
+            // The thread that drives the loop must not sleep before it has done this.
             self.mail.store(true, Ordering::SeqCst);
             self.notify(&mut state)
         };
         wake(waker);
     }
 
-    /// Wakes whoever drives the loop.
+    /// Wakes the thread that drives the loop.
     pub(crate) fn wake(&self) {
         if current::drives(self) {
-            // It is this thread. The turn that is under way must not wait for events.
+            // That is this thread. The turn that is under way must not wait for events.
             self.mail.store(true, Ordering::SeqCst);
             return;
         }
@@ -329,7 +332,7 @@ impl Mailbox {
         wake(waker);
     }
 
-    /// The waker to use, outside the lock, unless the loop looks anyway.
+    /// The waker, to be called outside the lock. `None` if the loop looks anyway.
     fn notify(&self, state: &mut State) -> Option<Arc<Waker>> {
         if current::drives(self) {
             // This very turn must not wait for events any more.
@@ -364,7 +367,7 @@ impl Mailbox {
     pub(super) fn unreserve(&self) {
         let waker = self.with_served(|mailbox, state| {
             state.reserved = state.reserved.saturating_sub(1);
-            // The loop may have waited for this socket alone.
+            // This socket may have been the only reason for the thread to exist.
             match mailbox.is_shared() {
                 true => mailbox.notify(state),
                 false => None,
@@ -373,10 +376,10 @@ impl Mailbox {
         wake(waker);
     }
 
-    // For whoever drives the loop.
+    // Methods for the thread that drives the loop.
 
-    /// Takes what is there, into empty lists: commands, and the handles whose
-    /// amounts are to be released.
+    /// Moves the commands, and the handles whose amounts may fall now, into these lists, which
+    /// must be empty.
     pub(super) fn take_mail(&self, commands: &mut VecDeque<Command>, held: &mut Vec<Arc<Handle>>) {
         if !self.mail.load(Ordering::SeqCst) {
             return;
@@ -393,7 +396,7 @@ impl Mailbox {
         self.mail.load(Ordering::SeqCst)
     }
 
-    /// The loop has woken up: it looks at everything before it sleeps again.
+    /// The loop has woken up. It will look into the mailbox before it sleeps again.
     pub(super) fn awake(&self) {
         self.state().notified = false;
     }
@@ -413,8 +416,8 @@ impl Mailbox {
         }
     }
 
-    /// Ends the shared thread, if nobody can ask anything of it any more. Its
-    /// connections have all ended.
+    /// Ends the shared thread, if there is nothing left for it to do. All its connections have
+    /// ended.
     pub(super) fn try_end(&self) -> bool {
         let mut state = self.state();
         let idle = state.commands.is_empty() && state.calls.is_empty() && state.reserved == 0;
@@ -424,8 +427,8 @@ impl Mailbox {
         idle
     }
 
-    /// The shared thread has ended by a panic. What it was asked and has not done
-    /// is for the next one.
+    /// The shared thread has ended by a panic. `undone` is what it had taken out of the mailbox
+    /// and not done. The next shared thread does that.
     pub(super) fn thread_is_gone(&self, undone: VecDeque<Command>) {
         let mut state = self.state();
         for command in undone.into_iter().rev() {
@@ -444,8 +447,8 @@ impl Mailbox {
         }
     }
 
-    /// The local loop ends: hands everything over to the shared thread. `undone`
-    /// is what the loop had taken out of this mailbox and not done.
+    /// The local loop ends: hands everything over to the shared thread. `undone` is what the
+    /// loop had taken out of the mailbox and not done.
     pub(super) fn hand_over(&self, connections: Vec<Connection>, undone: VecDeque<Command>) {
         let mut state = self.state();
         state.gone = true;
@@ -457,9 +460,9 @@ impl Mailbox {
         let calls = std::mem::take(&mut state.calls);
         let listeners = std::mem::take(&mut state.listeners);
         let reserved = std::mem::take(&mut state.reserved);
-        // The connections come first. Their handles still name their places in
-        // this loop, and an action for one of them would find another connection
-        // in that place of the shared thread.
+        // The connections come first. Until the shared thread has adopted them, their handles
+        // have the slots of this loop. In the shared thread another connection may have that
+        // slot, and an action would go to the wrong one.
         let mut commands: VecDeque<Command> = connections.into_iter().map(Command::Adopt).collect();
         commands.extend(undone);
         commands.append(&mut state.commands);
@@ -496,8 +499,8 @@ impl Mailbox {
         }
     }
 
-    /// In a forked child: whoever drove the loop does not exist here. What was
-    /// asked for the parent's sockets is given to the caller, to be dropped.
+    /// In a forked child, where the thread that drove the loop does not exist. Returns the
+    /// commands for the parent's sockets, which the caller drops.
     pub(super) fn after_fork(&self, waker: Option<Arc<Waker>>) -> impl Sized + use<> {
         let mut state = self.state();
         state.notified = false;
@@ -511,7 +514,7 @@ impl Mailbox {
         (before, inherited, held)
     }
 
-    /// Holds the lock across a fork, so that the child finds it free.
+    /// Takes the lock and holds it across a fork, so that it is free in the child.
     #[cfg(unix)]
     pub(super) fn lock_for_fork(&self) -> impl Sized + '_ {
         self.state()
@@ -527,13 +530,14 @@ impl fmt::Debug for Mailbox {
     }
 }
 
-/// Tells calls and listeners apart, in all loops: they may move from one to another.
+/// A number for a call or a listener. It is unique in the process, because both may move
+/// from one loop to another.
 fn next_number() -> u64 {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Outside the lock, which is the first thing that the woken thread wants.
+/// Wakes a thread. Called outside the lock, because the woken thread takes that lock first.
 fn wake(waker: Option<Arc<Waker>>) {
     if let Some(Err(error)) = waker.map(|waker| waker.wake()) {
         logging(|| log::error!("the event loop cannot be woken: {error}"));
@@ -544,7 +548,7 @@ fn log_no_thread(error: &io::Error) {
     logging(|| log::error!("the event loop's thread cannot be started: {error}"));
 }
 
-/// The certainty that the loop runs, for a socket that is about to start.
+/// While it exists, the loop runs: a socket that is about to start holds it.
 #[derive(Debug)]
 pub(crate) struct Reservation(Arc<Mailbox>);
 

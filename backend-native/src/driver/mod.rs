@@ -1,11 +1,19 @@
-//! Event loops: who reads, writes and waits for the connections.
+//! Event loops: they read, write and wait for the connections.
 //!
-//! A [`reactor`] serves connections in turns. Each turn does one batch of
-//! commands, then events, then deadlines, and each visit of a connection reads
-//! and writes a bounded amount. There are two kinds of loops: [`shared`] is the
-//! thread that serves all sockets which belong to no other loop, and [`local`]
-//! is a loop on the caller's own thread. Protocol rules are not here: they are
-//! in `engine`.
+//! A [`reactor`] serves connections in turns. In a turn it does one batch of commands from
+//! its [`mailbox`], then the events of the system, then the deadlines ([`timers`]). It visits
+//! each connection that has something to do, and a visit reads and writes a bounded amount.
+//!
+//! There are two kinds of loops: [`shared`] is the thread of all sockets that belong to no
+//! other loop, and [`local`] is a loop on the caller's own thread (`tokio.rs` runs one as a
+//! task). [`current`] knows which loop a thread drives, and [`blocking`] blocks a thread until
+//! an event comes.
+//!
+//! A [`connection`] has three phases: [`dialling`] (name and TCP), [`opening`] (TLS and the
+//! opening handshake) and [`open`] (established).
+//!
+//! In a forked child ([`fork`]) and after sleep ([`waking`]) there is more to do. No rule of
+//! the WebSocket protocol is here: those are in `engine`.
 
 pub(crate) mod blocking;
 mod connection;

@@ -1,7 +1,8 @@
-//! The third phase: an established connection, until TCP has ended.
+//! The third phase of a connection: it is established, until TCP has ended.
 //!
-//! It reads and writes; the engine's [`Session`] decides. No lock is held while
-//! it reports. Each visit is bounded in bytes and in time (S110).
+//! This file reads and writes, and the engine's [`Session`] decides. It holds no lock while
+//! it reports. Each visit is bounded in bytes and in time, so that other sockets get their
+//! turn (S110).
 
 #![allow(
     clippy::boxed_local,
@@ -28,10 +29,10 @@ use crate::net::stream::Stream;
 use crate::system::{self, Event, TcpStream};
 use crate::wire::decoder::{Arena, Flow};
 
-/// How long one visit hands messages to the program before other sockets have
-/// their turn.
+/// How long one visit may deliver messages to the program. Then other sockets have their
+/// turn.
 const TIME_BUDGET: Duration = Duration::from_millis(1);
-/// How much was read and is not decoded, in bytes, at most.
+/// The most that may be read and not yet decoded, in bytes.
 const READ_AHEAD: usize = 128 << 10;
 /// A handler that takes longer than this delays every other socket of its loop.
 const SLOW: Duration = Duration::from_millis(50);
@@ -44,35 +45,36 @@ pub(crate) struct Open {
     session: Session,
     receive_limit: usize,
     reading: Reading,
-    /// What was read, and not decoded before the budget was used up.
+    /// Bytes that were read, but not decoded when the budget was used up.
     leftover: Box<[u8]>,
-    /// What the network had taken when the deadline was set.
+    /// How many bytes the network had accepted when the deadline was set.
     written: usize,
-    /// How many bytes were read, modulo the type's range.
+    /// How many bytes were read in all. It may wrap.
     received: usize,
-    /// A deadline that has passed, and how many bytes were to be read before it
-    /// is judged.
+    /// A deadline that has passed, and the value that `received` must reach before the deadline
+    /// counts (S106).
     overdue: Option<Box<(Instant, usize)>>,
 }
 
-/// An idle socket is to be small: what few of them need is in boxes. Apple's locks are
+/// Idle sockets must be small, so fields that few of them need are boxed. Apple's locks are
 /// larger than those of other systems.
 #[cfg(target_pointer_width = "64")]
 const _: () =
     assert!(size_of::<Open>() <= 208 && (size_of::<Handle>() <= 192 || size_of::<Mutex<()>>() > 8));
 
-/// Whether what arrives is read.
+/// Whether the connection reads what arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
     On,
     /// A stream of the program is full.
     Paused,
-    /// The system may have reported the end of the stream, and does not do so
-    /// again: a short read does not mean that there is nothing left.
+    /// Read until the end of the stream or until reading would block. The system may have
+    /// reported the end already, and reports it only once. So a short read does not mean that
+    /// there is nothing left.
     ToTheEnd,
 }
 
-/// What one visit found.
+/// How the reading of one visit ended.
 enum Found {
     /// Nothing more for now.
     Nothing,
@@ -83,7 +85,7 @@ enum Found {
 }
 
 impl Open {
-    /// A connection that was just established, and what its program learns first.
+    /// Makes the phase of a connection that was just established, and what it reports first.
     pub(super) fn establish(
         seat: Seat,
         wire: Wire,
@@ -145,7 +147,7 @@ impl Open {
 
     pub(super) fn act(mut self: Box<Self>, context: &mut Context, action: Action) -> Next {
         match action {
-            // The name was resolved long ago.
+            // A late answer of the resolver. The name is not needed any more.
             Action::Resolved(_) => Next::Wait(Connection::Open(self)),
             Action::Flush => self.flush_and(context, false),
             Action::Close => {
@@ -155,7 +157,7 @@ impl Open {
                 if let Next::Wait(Connection::Open(open)) | Next::GoOn(Connection::Open(open)) =
                     &mut next
                 {
-                    // What the network takes at once says nothing about the peer.
+                    // The system's buffer accepts bytes at once, so those are no sign of life.
                     open.written = open.seat.handle.written();
                 }
                 next
@@ -175,9 +177,9 @@ impl Open {
         }
     }
 
-    /// The machine or the program woke up: is the peer still there?
+    /// The machine or the program woke up: tests whether the peer is still there.
     pub(super) fn test(mut self: Box<Self>, context: &mut Context) -> Next {
-        // While nothing is read, no answer would be seen.
+        // While it does not read, it would not see an answer.
         if !self.session.keeps_alive() || self.reading == Reading::Paused {
             return Next::Wait(Connection::Open(self));
         }
@@ -196,18 +198,18 @@ impl Open {
         self.after(context, life, queued)
     }
 
-    /// Whether all was read that had arrived when the deadline passed (S106).
+    /// Whether it has read everything that had arrived when the deadline passed (S106).
     pub(super) fn is_out_of_time(&mut self) -> bool {
         let Some(deadline) = self.deadline() else {
             return false;
         };
         match self.overdue.as_deref() {
             Some(&(known, left)) if known == deadline => {
-                // Beyond that by the sign of the difference.
+                // `received` may wrap: what counts is the sign of the difference.
                 self.received.wrapping_sub(left) <= usize::MAX / 2
             }
             _ => {
-                // No more than the system's buffer can have arrived, and ours.
+                // What has arrived is at most the system's buffer and ours.
                 let arrived = self.stream.receive_buffer() + READ_AHEAD;
                 self.overdue = Some(Box::new((deadline, self.received.wrapping_add(arrived))));
                 false
@@ -218,13 +220,13 @@ impl Open {
     fn resume(&mut self) {
         if self.reading == Reading::Paused {
             self.seat.handle.note_read(system::now());
-            // An end that came meanwhile is found by reading on.
+            // The end may have come meanwhile. It is found by reading on.
             self.reading = Reading::ToTheEnd;
         }
     }
 
-    /// Gives the session a turn to report in, outside of reading. Also returns
-    /// whether it queued anything.
+    /// Calls `f` with the session and with a turn in which it can report. This is for all
+    /// calls but those while reading. Also returns whether the session queued a frame.
     fn with_facts<R>(
         &mut self,
         f: impl FnOnce(&mut Session, &mut TurnFacts<'_>) -> R,
@@ -237,7 +239,7 @@ impl Open {
         (result, queued)
     }
 
-    /// Writes what a session queued, or ends.
+    /// Writes what the session has queued; or ends, if the session is over.
     fn after(mut self: Box<Self>, context: &mut Context, life: Life, queued: bool) -> Next {
         match life {
             Life::Over => self.finish(context),
@@ -253,7 +255,7 @@ impl Open {
         }
     }
 
-    /// The end, which was reported.
+    /// Ends the connection. The end was reported already.
     fn finish(self: Box<Self>, context: &mut Context) -> Next {
         self.into_seat(context).drop_link();
         Next::End
@@ -261,12 +263,13 @@ impl Open {
 
     // Reading.
 
-    /// Reads what is there, up to the budget, and writes what that called for.
+    /// Reads what has arrived, up to the budget, and writes the answers.
     fn read(mut self: Box<Self>, context: &mut Context) -> Next {
         if self.reading == Reading::Paused {
             return Next::Wait(Connection::Open(self));
         }
-        // The buffer is lent to this call: handlers cannot come back here.
+        // The buffer is taken out of the loop meanwhile. No handler can call this function
+        // again.
         let mut lent = mem::take(&mut context.buffer);
         let mut turn = self.seat.turn();
         let (found, queued) = {
@@ -300,7 +303,7 @@ impl Open {
 
     // Writing.
 
-    /// Writes what is pending, up to the budget; and reads, if that is wanted.
+    /// Writes what is pending, up to the budget. Then reads, if `read` is set.
     fn flush_and(self: Box<Self>, context: &mut Context, read: bool) -> Next {
         let flushed = self.seat.handle.flush(BUDGET);
         self.seat.notify_drained();
@@ -309,8 +312,8 @@ impl Open {
             Flushed::Failed(error) => return self.on_write_error(context, error),
             Flushed::Done => {
                 if self.session.state() == State::Failing {
-                    // Everything is said. The peer's own end is waited for, so
-                    // that what was written is not lost in a reset.
+                    // Everything is written. Now it waits for the peer to end its side, because a
+                    // reset could destroy what is still on its way.
                     self.stream.shutdown_write();
                 }
                 false
@@ -327,14 +330,14 @@ impl Open {
         }
     }
 
-    /// Writing failed. The peer may have said why before (S109).
+    /// Writing failed. Data that the peer sent before may still be read (S109).
     fn on_write_error(mut self: Box<Self>, context: &mut Context, error: io::Error) -> Next {
         let now = system::now();
         let (life, _) = self.with_facts(|session, facts| session.on_write_error(error, now, facts));
         match life {
             Life::Over => self.finish(context),
             Life::Alive => {
-                // The system reports nothing twice.
+                // The system reports the end only once.
                 self.reading = Reading::ToTheEnd;
                 self.read(context)
             }
@@ -389,7 +392,7 @@ impl Open {
             };
             match moved {
                 Ok(new) => *token = new,
-                // Without events the next write or deadline finds out.
+                // There will be no events. The next write or deadline ends the connection.
                 Err(error) => {
                     logging(|| log::error!("a socket cannot move to another loop: {error}"));
                 }
@@ -407,7 +410,7 @@ pub(super) struct Established {
 }
 
 impl Established {
-    /// Reports it, and takes in what came behind the reply (S36).
+    /// Reports it, and handles the bytes that came right after the reply (S36).
     pub(super) fn begin(self, context: &mut Context, rest: &[u8]) -> Next {
         let Established {
             mut open,
@@ -430,7 +433,7 @@ impl Established {
     }
 }
 
-/// One visit's reading.
+/// What one visit needs to read.
 struct Reader<'a> {
     stream: &'a Stream,
     session: &'a mut Session,
@@ -445,7 +448,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn read(mut self, buffer: &mut [u8], facts: &mut TurnFacts<'_>) -> Found {
         let mut budget = BUDGET;
-        // What is read into place does not count here.
+        // Bytes that are read directly into a large message do not count here.
         let mut local_budget = match self.is_local {
             true => LOCAL_BUDGET,
             false => BUDGET,
@@ -473,12 +476,13 @@ impl Reader<'_> {
                 Ok(0) => return found(self.session.on_end_of_stream(now, facts)),
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // The end would have been found.
+                    // If the stream had ended, this read would have found the end.
                     *self.reading = Reading::On;
                     return Found::Nothing;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                    // It counts as well, so that it cannot outlast a deadline (S106).
+                    // An interrupted read counts like a full one, so that many of them cannot
+                    // delay a deadline for ever (S106).
                     *self.received = self.received.wrapping_add(READ_AHEAD);
                     return Found::More;
                 }
@@ -511,8 +515,8 @@ impl Reader<'_> {
             if !in_place {
                 local_budget = local_budget.saturating_sub(used);
             } else if self.is_local && self.session.room().is_none() {
-                // A large message is complete. The program takes it before the next
-                // one needs memory.
+                // A large message is complete. The program shall take it before the next one
+                // needs memory.
                 return Found::More;
             }
             if budget == 0 || local_budget == 0 || facts.pacer.is_over() {
@@ -521,7 +525,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Hands bytes to the session. Returns what was found if this visit is over.
+    /// Gives bytes to the session. Returns `None` if this visit may go on reading.
     fn receive(&mut self, bytes: &[u8], now: Instant, facts: &mut TurnFacts<'_>) -> Option<Found> {
         let (used, life) = self.session.receive(bytes, now, self.arena, facts);
         if life == Life::Over {
@@ -547,7 +551,7 @@ fn found(life: Life) -> Found {
     }
 }
 
-/// Passes facts on to the socket's turn and to its handle.
+/// Passes the session's facts to the socket's turn and to its handle.
 struct TurnFacts<'a> {
     handle: &'a Handle,
     turn: Option<&'a mut Turn<Native>>,
@@ -566,13 +570,13 @@ impl<'a> TurnFacts<'a> {
         }
     }
 
-    /// Whether a stream of the program holds more than it may.
+    /// Whether a stream of the program holds more than its limit.
     fn is_backlogged(&mut self, limit: usize) -> bool {
         let turn = self.turn.as_mut();
         turn.is_some_and(|turn| turn.is_backlogged(limit))
     }
 
-    /// Warns of a handler that delayed all other sockets.
+    /// Logs a warning if a handler has delayed all other sockets.
     fn report_slow(&self) {
         let took = self.pacer.took();
         if took <= SLOW {
@@ -616,19 +620,20 @@ impl Facts for TurnFacts<'_> {
     }
 }
 
-/// Watches how long a visit takes. The clock is read seldom where handlers are
-/// quick, and after each message where they are slow.
+/// Measures how long a visit takes. It reads the clock after each message if handlers are
+/// slow, and only once in many messages if they are fast.
 struct Pacer {
-    /// When the clock was read first, which is after the first system call.
+    /// The first time that was read. That is after the first system call.
     began: Option<Instant>,
     last: Option<Instant>,
-    /// Messages until the clock is read again, and between two looks.
+    /// `left`: messages until it reads the clock again. `interval`: messages between two
+    /// readings.
     left: u32,
     interval: u32,
 }
 
 impl Pacer {
-    /// At least once per this many messages the clock is read.
+    /// It reads the clock at least once in so many messages.
     const MOST: u32 = 256;
 
     fn new() -> Self {

@@ -1,5 +1,5 @@
-//! The second phase: TCP is connected. A proxy's tunnel, TLS, and the opening
-//! handshake follow.
+//! The second phase of a connection: TCP is connected. Now come the tunnel through a proxy
+//! (if there is one), TLS (for `wss:`), and the opening handshake.
 
 #![allow(
     clippy::boxed_local,
@@ -25,7 +25,7 @@ use crate::options::steps::{ConnectStep, Steps};
 use crate::random;
 use crate::system;
 
-/// How many reads one visit makes at most: a peer may send any number of interim
+/// How many reads one visit makes at most, because a peer may send any number of interim
 /// replies.
 const READS: usize = 16;
 
@@ -33,33 +33,33 @@ const READS: usize = 16;
 pub(crate) struct Opening {
     pub(super) seat: Seat,
     wire: Wire,
-    /// By value: each stage becomes the next one.
+    /// Each stage becomes the next one by value.
     stage: opening::Opening,
     steps: Steps,
     deadline: Option<Instant>,
-    /// A write failed. What the peer said before that is still read (S109).
+    /// A write failed. It still reads what the peer has sent before (S109).
     write_error: Option<io::Error>,
 }
 
-/// A stream that the loop knows by a token.
+/// A stream, and the token by which the loop knows it.
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) stream: Stream,
     pub(super) token: usize,
 }
 
-/// What is known after the engine took in some bytes.
+/// What follows after the engine has handled some bytes.
 enum Step {
     /// Read on.
     ReadOn(Box<Opening>),
-    /// The connection is established, and this came behind the reply.
+    /// The connection is established. These bytes came right after the reply.
     Begin(Established, Box<[u8]>),
     /// The phase is over.
     Next(Next),
 }
 
 impl Opening {
-    /// A connection attempt succeeded.
+    /// Begins this phase: a TCP connection attempt succeeded.
     pub(super) fn start(
         context: &mut Context,
         seat: Seat,
@@ -102,7 +102,7 @@ impl Opening {
         self.deadline
     }
 
-    /// Writes and reads as far as that goes now.
+    /// Writes and reads until either would block.
     pub(super) fn advance(mut self: Box<Self>, context: &mut Context) -> Next {
         for _ in 0..READS {
             self.write();
@@ -129,7 +129,7 @@ impl Opening {
             context.buffer = lent;
             match step {
                 Step::ReadOn(opening) => self = opening,
-                // It may read itself, and has the buffer for that again.
+                // The next phase reads at once. The buffer is back in the loop for that.
                 Step::Begin(established, rest) => {
                     return match established.begin(context, &rest) {
                         Next::GoOn(Connection::Open(open)) => open.go_on(context),
@@ -146,7 +146,8 @@ impl Opening {
         while self.write_error.is_none() && !self.stage.outgoing().is_empty() {
             match self.wire.stream.write(self.stage.outgoing()) {
                 Ok(written) => {
-                    // Until TLS is established it takes nothing of the request.
+                    // TLS accepts no byte of the request before it is established. So now
+                    // it is.
                     if self.wire.stream.is_tls() && !self.stage.has_begun() {
                         self.steps.done(ConnectStep::Tls);
                     }
@@ -164,7 +165,7 @@ impl Opening {
         }
     }
 
-    /// The connection has failed, by this error or because the peer ended the stream.
+    /// Fails the connection by this error. `None` means that the peer ended the stream.
     fn fail(self: Box<Self>, context: &mut Context, error: Option<io::Error>) -> Next {
         context.release(self.wire.token);
         let failure = self.stage.into_failure(error, system::wall_clock());
@@ -204,7 +205,7 @@ impl Opening {
             Ok((wire, stage)) => {
                 let deadline = match stage.is_refused() && !was_refused {
                     false => deadline,
-                    // The failure does not wait for long for the reason behind it.
+                    // The body of a refusal has only a short time of its own.
                     true => {
                         let body = system::now() + BODY_TIME;
                         Some(deadline.map_or(body, |deadline| deadline.min(body)))
@@ -275,7 +276,7 @@ fn greet_server(wire: Wire, setup: Setup) -> Result<(Wire, opening::Opening), Fa
     Ok((Wire { stream, token }, stage))
 }
 
-/// The stream of an established connection, which other threads write to.
+/// Makes the stream usable by the threads that send, once the connection is established.
 pub(super) fn share(wire: Wire) -> (Arc<Stream>, usize) {
     (Arc::new(wire.stream), wire.token)
 }

@@ -1,9 +1,12 @@
-//! One event loop's connections, and the turns in which they are served.
+//! The connections of one event loop, and the turns in which it serves them.
 //!
-//! A turn does one batch of commands, then events, then those that have more to
-//! do, then deadlines (S106: a deadline is judged only after everything that had
-//! arrived by then was handled). Each visit of a connection is bounded, and each
-//! connection has at most one place among those that have more to do (S110).
+//! A turn has four steps, in this order:
+//! 1. One batch of commands from the mailbox.
+//! 2. The events of the system.
+//! 3. The connections that had more to do than one visit may do. Each of them is in the
+//!    queue at most once, so that none gets more visits than the others (S110).
+//! 4. The deadlines that have passed. They come last, because data that arrived before a
+//!    deadline is handled before the deadline counts (S106).
 
 use std::collections::VecDeque;
 use std::io;
@@ -27,31 +30,32 @@ use crate::wire::decoder::Arena;
 const BUFFER: usize = 128 << 10;
 /// How many bytes one visit reads, and how many it writes.
 pub(super) const BUDGET: usize = 1 << 20;
-/// How many bytes one visit reads where the program runs between two turns: what it
-/// takes then is still in the processor's cache.
+/// How many bytes one visit reads in a loop on the program's own thread. There the program
+/// takes the messages between two turns, and this much is still in the processor's cache.
 pub(super) const LOCAL_BUDGET: usize = BUFFER;
 /// The waker's token: no slab has so many entries.
 const WAKER: Token = Token(usize::MAX);
 /// The token of the alarm that rings when the machine woke up.
 const ALARM: Token = Token(usize::MAX - 1);
-/// How many events are taken from the system at a time.
+/// How many events one call takes from the system at most.
 const EVENTS: usize = 256;
 
-/// What connections use of the loop they live in.
+/// The parts of a loop that its connections use.
 pub(super) struct Context {
     pub(super) buffer: Buffer,
     pub(super) arena: Arena,
-    /// The program runs on this very thread, between two turns.
+    /// Whether the program runs on this thread, between two turns.
     pub(super) is_local: bool,
-    /// A connection here has keep-alive, or had, since there last was none.
+    /// Whether a connection of this loop has keep-alive, or had. It becomes false when the
+    /// loop has no connection left.
     pub(super) keeps_alive: bool,
     poll: Poll,
-    /// Which slot a mio token belongs to.
+    /// From a mio token to the slot of its connection.
     tokens: Slab<usize>,
 }
 
 impl Context {
-    /// Makes a stream known, for the connection in slot `key`.
+    /// Registers the stream of the connection in slot `key`. Returns its token.
     pub(super) fn register(&mut self, tcp: &mut TcpStream, key: usize) -> io::Result<usize> {
         let entry = self.tokens.vacant_entry();
         let token = entry.key();
@@ -61,20 +65,20 @@ impl Context {
         Ok(token)
     }
 
-    /// Forgets a token. Its stream is dropped by the caller.
+    /// Forgets a token. The caller drops the stream, which ends its registration.
     pub(super) fn release(&mut self, token: usize) {
         self.tokens.try_remove(token);
     }
 
-    /// Forgets a stream that another loop is to serve.
+    /// Ends the registration of a stream, because another loop is to serve it.
     pub(super) fn deregister(&mut self, tcp: &mut TcpStream, token: usize) -> io::Result<()> {
         self.release(token);
         self.poll.registry().deregister(tcp)
     }
 }
 
-/// Memory to read into. It begins with a page: a large vector would begin a
-/// few bytes behind that, where the kernel copies at half the speed.
+/// Memory to read into. It begins at a page boundary. A large vector begins a few bytes after
+/// one, and there the kernel copies at half the speed.
 #[derive(Default)]
 pub(super) struct Buffer {
     memory: Box<[u8]>,
@@ -85,7 +89,7 @@ impl Buffer {
     fn new() -> Self {
         const PAGE: usize = 4096;
         let memory = vec![0; BUFFER + PAGE].into_boxed_slice();
-        // Where alignment is unknown, the beginning does as well.
+        // `align_offset` may not know the answer. Then any start will do.
         let start = memory.as_ptr().align_offset(PAGE).min(PAGE);
         Buffer { memory, start }
     }
@@ -99,11 +103,11 @@ impl Buffer {
 struct Slot {
     /// `None` during a visit.
     connection: Option<Connection>,
-    /// Tells connections apart that had the same slot, one after the other.
+    /// A number of the connection, because a slot is used again by later connections.
     serial: u64,
-    /// It has a place among those that have more to do.
+    /// Whether it is in the queue of connections that have more to do.
     queued: bool,
-    /// When its entry in the timers is due.
+    /// The time of its earliest entry in the timers.
     scheduled: Option<Instant>,
 }
 
@@ -112,21 +116,22 @@ pub(super) struct Reactor {
     context: Context,
     slots: Slab<Slot>,
     serial: u64,
-    /// Connections that have more to do, after the others had their turn.
+    /// Connections that have more to do than one visit may do. They go on when all others
+    /// had their turn.
     queued: VecDeque<(usize, u64)>,
     timers: Timers,
     events: Events,
-    /// A batch of commands that are being done.
+    /// The rest of the batch of commands that this turn does.
     commands: VecDeque<Command>,
-    /// Handles whose amounts this turn releases.
+    /// Handles whose buffered amount may fall in this turn (S49).
     held: Vec<Arc<Handle>>,
-    /// The last turn took as many events as it can. There may be more.
+    /// The last turn took as many events as one call can give, so there may be more.
     full: bool,
     watch: Watch,
     generation: u32,
 }
 
-/// A poll, and what wakes it.
+/// A poll, and the waker that ends its wait.
 pub(super) fn poll() -> io::Result<(Poll, Arc<Waker>)> {
     let poll = Poll::new()?;
     let waker = Waker::new(poll.registry(), WAKER)?;
@@ -169,8 +174,8 @@ impl Reactor {
         self.slots.is_empty()
     }
 
-    /// Serves everything once, after waiting for at most `timeout` until there is
-    /// something to serve.
+    /// Waits until there is something to do, but no longer than `timeout`. Then serves each
+    /// connection that has something to do once.
     pub(super) fn turn(&mut self, timeout: Option<Duration>) {
         let _driving = Driving::new(&self.mailbox);
         let _turn = InTurn::new();
@@ -180,13 +185,14 @@ impl Reactor {
         if forked {
             self.after_fork();
         }
-        // In this order: a wake-up from here on keeps the turn from waiting.
+        // The commands come first. So if a thread adds one after this, it also wakes the wait
+        // below.
         let performed = self.perform_commands();
         let watches = self.watch_host();
         let (mut timeout, judged) = self.timeout(timeout);
         let deadline = watches.then(|| self.own_deadline()).flatten();
         if forked || (performed && self.slots.is_empty()) {
-            // Somebody may have been woken, or nothing may be left to wait for.
+            // A command may have woken the caller, or may have ended the last connection.
             timeout = Some(Duration::ZERO);
         }
         drop(visits);
@@ -198,7 +204,7 @@ impl Reactor {
                 self.full = self.events.iter().count() >= EVENTS;
                 self.dispatch();
             }
-            // Whatever interrupted us: the next turn waits again.
+            // By a signal, for instance. The next turn waits again.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => logging(|| log::error!("waiting for events failed: {error}")),
         }
@@ -211,7 +217,7 @@ impl Reactor {
             }
         }
         match judged {
-            // The next turn tests the peers before it judges them.
+            // No deadline counts in this turn: the next one tests the peers first.
             _ if woke_up => waking::wake_up_all(),
             Some(judged) => self.expire(judged),
             None => {}
@@ -219,7 +225,8 @@ impl Reactor {
         self.watch.rest();
     }
 
-    /// Watches the host if a socket wants it. Returns whether it does.
+    /// Watches for sleep if a socket needs that, and otherwise stops it. Returns whether one
+    /// does.
     fn watch_host(&mut self) -> bool {
         let is_wanted = self.context.keeps_alive || self.mailbox.has_listeners();
         match is_wanted {
@@ -230,7 +237,7 @@ impl Reactor {
         is_wanted
     }
 
-    /// Whether the machine or the process woke up in the wait that is over.
+    /// Whether the machine or the process woke up during the wait that has just ended.
     fn look_at_host(
         &mut self,
         deadline: Option<Instant>,
@@ -240,14 +247,14 @@ impl Reactor {
         let wait = Wait {
             deadline,
             began,
-            // In the program's own loop it may be one of the program's signals.
+            // On a thread of the program, a signal of the program may interrupt a wait.
             interrupted: interrupted && !self.context.is_local,
             alarmed: self.events.iter().any(|event| event.token() == ALARM),
         };
         self.watch.look(wait, system::now(), system::slept)
     }
 
-    /// When the next turn is due, if nothing happens before.
+    /// When the next turn has something to do, if nothing happens before.
     pub(super) fn next_deadline(&mut self) -> Option<Instant> {
         if self.full || !self.queued.is_empty() || self.mailbox.has_mail() {
             return Some(system::now());
@@ -264,8 +271,8 @@ impl Reactor {
             .min()
     }
 
-    /// How long to wait; and up to which time deadlines may be judged after
-    /// that: what arrived before then is found by this poll.
+    /// How long to wait, and the time now, if there is a deadline. This turn's poll finds all
+    /// data that has arrived by now. So after it, the deadlines up to now may be judged (S106).
     fn timeout(&mut self, most: Option<Duration>) -> (Option<Duration>, Option<Instant>) {
         let deadline = self.next_deadline();
         let now = deadline.map(|_| system::now());
@@ -275,7 +282,7 @@ impl Reactor {
         (timeout, now)
     }
 
-    /// Does one batch of commands: those that come meanwhile are for the next turn.
+    /// Does the commands that wait now. Those that come meanwhile are for the next turn.
     /// Returns whether there was one.
     fn perform_commands(&mut self) -> bool {
         self.mailbox.take_mail(&mut self.commands, &mut self.held);
@@ -327,7 +334,7 @@ impl Reactor {
         }
     }
 
-    /// The machine or the program woke up: tests connections, and tells those who listen.
+    /// The machine or the program woke up: tests connections, and calls the listeners.
     fn wake_up(&mut self) {
         let keys: Vec<usize> = self.slots.iter().map(|(key, _)| key).collect();
         for key in keys {
@@ -364,7 +371,7 @@ impl Reactor {
         })
     }
 
-    /// Lets a connection work.
+    /// Calls `work` with the connection of a slot, and does what it returns.
     fn visit(&mut self, key: usize, work: impl FnOnce(Connection, &mut Context) -> Next) {
         let slot = self.slots.get_mut(key);
         let Some(connection) = slot.and_then(|slot| slot.connection.take()) else {
@@ -403,7 +410,8 @@ impl Reactor {
             self.queued.push_back(place);
         }
         if let Some(deadline) = connection.deadline() {
-            // A later deadline is found when the entry is due.
+            // A deadline that moved to a later time needs no entry now: it gets one when the
+            // old entry is due.
             if slot.scheduled.is_none_or(|scheduled| deadline < scheduled) {
                 slot.scheduled = Some(deadline);
                 self.timers.push((deadline, key, slot.serial));
@@ -412,8 +420,8 @@ impl Reactor {
         slot.connection = Some(connection);
     }
 
-    /// Takes away a connection's place among those that have more to do; whether
-    /// it is still that connection.
+    /// Notes that a connection is no longer in the queue. Returns whether the slot still has
+    /// that connection.
     fn unqueue(&mut self, key: usize, serial: u64) -> bool {
         match self.slots.get_mut(key) {
             Some(slot) if slot.serial == serial => {
@@ -424,8 +432,8 @@ impl Reactor {
         }
     }
 
-    /// The earliest deadline that still stands. Stale entries are dropped, and
-    /// those of deadlines that were moved are set again.
+    /// The earliest deadline. Drops entries of connections that have ended, and replaces
+    /// entries whose deadline has moved.
     fn first_deadline(&mut self) -> Option<Instant> {
         while let Some((when, key, serial)) = self.timers.first() {
             let slot = self.slots.get_mut(key);
@@ -447,7 +455,8 @@ impl Reactor {
         None
     }
 
-    /// Judges the deadlines and makes the calls that were due at `judged`.
+    /// Handles the deadlines that have passed at `judged`, and makes the calls that were due
+    /// then.
     fn expire(&mut self, judged: Instant) {
         while let Some(when) = self.first_deadline() {
             if when > judged {
@@ -461,7 +470,8 @@ impl Reactor {
                 continue;
             };
             slot.scheduled = None;
-            // What had arrived by then may not all be read: after the next visit.
+            // It may not have read everything that had arrived by then. In that case its
+            // deadline waits for the next visit.
             let connection = slot.connection.as_mut();
             let judge = !slot.queued || connection.is_some_and(Connection::is_out_of_time);
             if judge {
@@ -470,18 +480,18 @@ impl Reactor {
                 });
             }
         }
-        // One at a time, as one may cancel another.
+        // One at a time, because a call may cancel another one.
         while let Some(call) = self.mailbox.take_call(judged) {
             call.run();
         }
     }
 
-    /// The commands of a batch that was not finished.
+    /// The commands that a panic kept the last turn from doing.
     pub(super) fn undone(&mut self) -> VecDeque<Command> {
         std::mem::take(&mut self.commands)
     }
 
-    /// Gives all connections to the caller, who hands them to another loop.
+    /// Removes all connections. The caller hands them to another loop.
     pub(super) fn drain(&mut self) -> Vec<Connection> {
         let slots = std::mem::take(&mut self.slots);
         let connections = slots.into_iter().filter_map(|(_, slot)| slot.connection);
@@ -490,8 +500,8 @@ impl Reactor {
             .collect()
     }
 
-    /// This process was forked while it drove the loop. The connections are the
-    /// parent's, and so is what the system knows of them (S114).
+    /// This process is a child that was forked while the parent drove the loop. The connections
+    /// belong to the parent, and so does the poll (S114).
     fn after_fork(&mut self) {
         self.generation = fork::generation();
         let inherited = std::mem::take(&mut self.slots);
@@ -506,7 +516,7 @@ impl Reactor {
                 Some(waker)
             }
             Err(error) => {
-                logging(|| log::error!("there is no event loop after the fork: {error}"));
+                logging(|| log::error!("no event loop can be made after the fork: {error}"));
                 None
             }
         };

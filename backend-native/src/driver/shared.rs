@@ -1,5 +1,6 @@
-//! The shared thread: it serves all sockets that belong to no other loop. It is
-//! started with the first, gone after the last, and asleep while there is
+//! The shared thread: it serves all sockets that belong to no other loop.
+//!
+//! The first such socket starts it. It ends after the last one, and sleeps while there is
 //! nothing to do.
 
 use std::io;

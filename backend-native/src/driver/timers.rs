@@ -1,7 +1,7 @@
 //! The deadlines of all connections of a loop, earliest first.
 //!
-//! A deadline that was moved leaves a stale entry. The reactor skips it, and it
-//! never wakes the loop.
+//! If a connection's deadline changes, its old entry stays in the heap. The reactor skips
+//! such an entry, and it never wakes the loop.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,7 +1,8 @@
 //! An event loop as a task of tokio.
 //!
-//! Invariant: the task sleeps only after the loop had nothing to do, and whoever
-//! gives the loop something to do after that makes its descriptor readable.
+//! Invariant: the task sleeps only if its last look found nothing to do for the loop. Every
+//! thread that gives the loop something to do after that makes the loop's descriptor
+//! readable, and so wakes the task.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -55,10 +56,10 @@ impl EventLoop {
     /// ```
     ///
     /// # Errors
-    /// Where the system has no file descriptors left for it.
+    /// If the system has no file descriptors left.
     ///
     /// # Panics
-    /// Outside a runtime of tokio, and where it lacks `enable_io` or `enable_time`.
+    /// Outside a runtime of tokio, and if the runtime lacks `enable_io` or `enable_time`.
     pub async fn on_tokio<F: Future>(self, future: F) -> io::Result<F::Output> {
         let mut serving = Serving::new(self)?;
         let mut future = pin!(future);
@@ -97,10 +98,12 @@ impl Serving {
         local.mailbox().set_owner();
         current::note(&local);
         let _entered = Entered::new(local.clone());
-        // What this thread asks of the loop meanwhile needs no wake-up.
+        // Meanwhile this thread looks at the mailbox itself, so its own commands need not wake
+        // the loop.
         let _driving = Driving::new(local.mailbox());
         for _ in 0..TURNS {
-            // Cleared before the turn: what comes during the turn is reported again.
+            // It is cleared before the turn. So what comes during the turn makes it ready
+            // again.
             let readable = match self.descriptor.poll_read_ready(context) {
                 Poll::Ready(Ok(mut guard)) => {
                     guard.clear_ready();

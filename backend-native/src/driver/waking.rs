@@ -1,14 +1,14 @@
-//! Noticing that the machine slept or that the process was stopped, and telling all event
-//! loops.
+//! Noticing that the machine slept or that the process was stopped, and passing that on to
+//! all event loops.
 //!
-//! There are three signs, and none needs a signal handler or a poll:
-//! - The clock that counts sleep has run ahead of the one that does not. Linux and Android
-//!   also wake the loop for it.
-//! - The system woke the loop much later than it wanted. That is how a stopped process
-//!   (SIGSTOP, a debugger) and a sleeping Windows look. Only waits count: a handler that
-//!   takes long is no sleep.
-//! - The system interrupted the shared thread's wait, as Linux does when a stopped process
-//!   goes on.
+//! There are three signs. None of them needs a signal handler or looks at intervals:
+//! - There are two clocks: one counts the time asleep, the other does not. The first one has
+//!   advanced more than the second. Linux and Android also wake the loop when that happens.
+//! - The system woke the loop much later than the loop had asked for. This shows a process
+//!   that was stopped (SIGSTOP, a debugger), and a Windows machine that slept. Only waits
+//!   count, because a handler that takes long is no sleep.
+//! - The system interrupted the shared thread's wait. Linux does so when a stopped process
+//!   continues.
 //!
 //! Invariant: a loop without a heartbeat and without a reconnecting socket reads no clock
 //! for this, and has no alarm.
@@ -22,7 +22,8 @@ use super::mailbox::Mailbox;
 use super::shared;
 use crate::system::{self, Alarm, Poll, Token};
 
-/// A wait that was interrupted sooner says nothing: a program may get many signals.
+/// An interrupted wait shows that the process was stopped only if it lasted this long, because
+/// a program may get many signals.
 const LONG_WAIT: Duration = Duration::from_secs(1);
 
 /// The loops that programs drive.
@@ -32,14 +33,14 @@ fn local() -> MutexGuard<'static, Vec<Weak<Mailbox>>> {
     LOCAL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A program's loop is told, too.
+/// Adds a loop that a program drives: `wake_up_all` wakes it, too.
 pub(super) fn register(mailbox: &Arc<Mailbox>) {
     let mut local = local();
     local.retain(|mailbox| mailbox.strong_count() > 0);
     local.push(Arc::downgrade(mailbox));
 }
 
-/// Tells all loops of the process.
+/// Wakes all loops of the process.
 pub(super) fn wake_up_all() {
     let local: Vec<_> = local().iter().filter_map(Weak::upgrade).collect();
     for mailbox in &local {
@@ -48,7 +49,7 @@ pub(super) fn wake_up_all() {
     shared::mailbox().wake_up();
 }
 
-/// Holds the lock across a fork, so that the child finds it free.
+/// Takes the lock and holds it across a fork, so that it is free in the child.
 #[cfg(unix)]
 pub(super) fn lock_for_fork() -> impl Sized + 'static {
     local()
@@ -60,13 +61,13 @@ pub(super) struct Watch {
     alarm: Option<Alarm>,
     /// How long the machine had slept when the loop last looked.
     slept: Option<Duration>,
-    /// When the loop was last known to be at work.
+    /// When the loop was last known to be running.
     awake: Option<Instant>,
 }
 
 /// One wait of a loop for events.
 pub(super) struct Wait {
-    /// When it had to end.
+    /// When the wait had to end.
     pub(super) deadline: Option<Instant>,
     /// When it began, if the loop knows.
     pub(super) began: Option<Instant>,
@@ -89,7 +90,7 @@ impl Watch {
         self.slept.is_some()
     }
 
-    /// The loop's turn is over. Whatever comes before the next one is a wait, too.
+    /// The loop's turn is over. The time until the next one counts as a wait, too.
     pub(super) fn rest(&mut self) {
         self.awake = self.is_on().then(system::now);
     }

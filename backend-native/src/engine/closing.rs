@@ -1,21 +1,21 @@
-//! The closing machine: how an established connection comes to its end.
+//! The closing machine: how an established connection ends.
 //!
-//! It is a pure function of a state and an input, with its whole table as a
-//! test. It is the only place that decides what a Close frame, a failure, the
-//! end of the stream or a deadline leads to, and which deadline comes next.
+//! It is a pure function of a state and an input, and a test has its whole table. Only this
+//! machine decides what follows from a Close frame, a failure, the end of the stream or a
+//! deadline, and which deadline comes next.
 
 use std::time::{Duration, Instant};
 
 use isosocket_core::CloseEvent;
 
-/// How long the peer may keep TCP open after the closing handshake (S77), and
-/// how long a connection that cannot write waits for what else arrives (S109).
+/// How long the peer may keep TCP open after the closing handshake (S77), and how long a
+/// connection that cannot write still reads (S109).
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
 /// How long a socket without handles waits for its peer if the program set no
 /// close timeout (S102).
 pub(crate) const ABANDONED: Duration = Duration::from_secs(10);
 
-/// Where the closing handshake is.
+/// The state of the closing handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     /// No Close frame was queued or received.
@@ -28,7 +28,8 @@ pub(crate) enum State {
     ClosedByBoth,
     /// Nothing can be written any more. What has arrived is still read (S109).
     Unwritable,
-    /// The failure was reported to the program. A Close frame says why to the peer (S95).
+    /// The failure was reported to the program. A Close frame with the reason is on its way to
+    /// the peer (S95).
     Failing,
 }
 
@@ -68,7 +69,7 @@ pub(crate) enum Decision {
     /// Report the failure, queue a Close frame that says why, and wait for the
     /// end of TCP.
     Refuse,
-    /// Read what has arrived, and nothing may pause that.
+    /// Read what has arrived. A full stream does not pause that.
     ReadOut,
     /// End: report how the peer closed, or 1006 if it did not (S71 to S77, S96).
     End,
@@ -90,7 +91,7 @@ pub(crate) const fn step(state: State, input: Input) -> (State, Decision) {
             (state, D::Ignore)
         }
         (S::Open, I::Close) => (S::ClosedByUs, D::AwaitAnswer),
-        // The echo is on its way already, and so is the deadline for the end of TCP.
+        // The echo is queued, and the deadline for the end of TCP is set.
         (S::ClosedByPeer, I::Close) => (S::ClosedByBoth, D::Ignore),
 
         (S::Open, I::PeerClose) => (S::ClosedByPeer, D::Echo),
@@ -116,7 +117,7 @@ pub(crate) const fn step(state: State, input: Input) -> (State, Decision) {
             (state, D::Fail)
         }
 
-        // S87: the closing handshake is what counts, and not how TCP ends.
+        // S87: the closing handshake counts, and not how TCP ends.
         (
             S::ClosedByPeer | S::ClosedByBoth,
             I::WriteFailed | I::ReadFailed | I::EndOfStream | I::Expired | I::ExpiredWithProgress,
@@ -128,7 +129,7 @@ pub(crate) const fn step(state: State, input: Input) -> (State, Decision) {
 
         // An open connection has no closing deadline.
         (S::Open, I::Expired | I::ExpiredWithProgress) => (state, D::Ignore),
-        // A slow peer that still takes what was sent before is given its time.
+        // A slow peer still receives data that was sent before, so it gets more time.
         (S::ClosedByUs, I::ExpiredWithProgress) => (state, D::AwaitAnswer),
         (S::ClosedByUs, I::Expired) => (state, D::End),
     }
@@ -187,8 +188,8 @@ impl Closing {
         decision
     }
 
-    /// Nobody holds the socket any more: it must end although the program set no
-    /// close timeout (S102).
+    /// The last handle was dropped. The socket must end, even if the program set no close
+    /// timeout (S102).
     pub(crate) fn abandon(&mut self, now: Instant) {
         self.timeout.get_or_insert(ABANDONED);
         if self.state == State::ClosedByUs && self.deadline.is_none() {
@@ -202,7 +203,7 @@ impl Closing {
         self.peer_close = Some(Box::new(CloseEvent::new(code, reason, true)));
     }
 
-    /// How the connection ends: as the peer closed it, or else with 1006.
+    /// How the connection ended: as the peer closed it, or with 1006 if it did not.
     pub(crate) fn end(&mut self) -> CloseEvent {
         let peer_close = self.peer_close.take();
         peer_close.map_or_else(CloseEvent::abnormal, |close| *close)

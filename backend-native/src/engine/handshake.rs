@@ -1,5 +1,5 @@
-//! The opening handshake of RFC 6455, section 4: the request, and every check
-//! of the reply (S23–S37). No I/O; redirects are not followed.
+//! The opening handshake of RFC 6455, section 4: it writes the request, and makes every
+//! check of the reply (S23–S37). It does no I/O, and follows no redirect.
 
 use std::sync::Arc;
 
@@ -30,12 +30,12 @@ pub(crate) enum HandshakeError {
     Extension(NegotiationError, String),
 }
 
-/// What a good reply says.
+/// The content of a good reply.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Reply {
     pub(crate) established: Report,
     pub(crate) agreed: Option<Agreed>,
-    /// What the program may read of it; `None` if there is nothing but the handshake.
+    /// The headers for the program; `None` if there are only those of the handshake.
     pub(crate) response: Option<Arc<Response>>,
 }
 
@@ -101,8 +101,8 @@ impl Handshake {
         (handshake, request.into_bytes())
     }
 
-    /// Takes in a part of the reply. Once its head is complete and valid, gives
-    /// what it says and how much of `input` belonged to the head.
+    /// Reads a part of the reply. When the head is complete and valid, returns its content, and
+    /// how many bytes of `input` belong to the head.
     pub(crate) fn read(&mut self, input: &[u8]) -> Result<Option<(Answer, usize)>, HandshakeError> {
         Ok(match self.head.read(input)? {
             Some((head, used)) if head.status == 101 => {
@@ -169,14 +169,14 @@ impl Handshake {
     }
 }
 
-/// What the server's answer to a key is (RFC 6455, section 4.2.2, step 5.4).
+/// The right answer of a server to a key (RFC 6455, section 4.2.2, step 5.4).
 fn accept_of(key: &str) -> String {
     let mut hash = Sha1::from(key);
     hash.update(b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
     base64::encode(&hash.digest().bytes())
 }
 
-/// The headers of a good reply, without those that always say the same.
+/// The headers of a good reply, without those that are the same in every good reply.
 fn response(head: &Head) -> Option<Arc<Response>> {
     let same = ["Upgrade", "Connection", "Sec-WebSocket-Accept"];
     let is_same = |name: &[u8]| {
@@ -188,7 +188,7 @@ fn response(head: &Head) -> Option<Arc<Response>> {
     Some(Arc::new(Response::new(head.status, headers)))
 }
 
-/// What a reply has of a header, for an error.
+/// The values of a header in a reply, for an error.
 fn found(head: &Head, name: &'static str) -> String {
     let values: Vec<_> = head.all(name).take(3).map(excerpt).collect();
     match values.is_empty() {

@@ -1,4 +1,4 @@
-//! Replies, good and bad, against the rules of the opening handshake.
+//! Tests of the opening handshake with good and bad replies.
 
 use super::*;
 

@@ -1,8 +1,8 @@
 //! The head of a reply: its status and its header lines, read as leniently as
 //! Chromium reads them (S111). Interim replies are skipped (S112).
 //!
-//! Invariant: every byte is looked at once, however small the pieces are, and
-//! the limits count all that comes before the end of the final head.
+//! Invariant: it reads each byte only once, even if they arrive one by one. The limits count
+//! everything before the end of the final head, so also the interim replies.
 
 use std::mem;
 
@@ -70,22 +70,22 @@ impl Head {
 /// A head that is being read.
 #[derive(Debug, Default)]
 pub(crate) struct HeadReader {
-    /// The line that has begun.
+    /// The part of the current line that was read.
     line: Vec<u8>,
-    /// Bytes and lines before that, with those of interim replies.
+    /// How many bytes and lines came before that, including those of interim replies.
     bytes: usize,
     lines: usize,
     /// The status line has begun.
     begun: bool,
-    /// There once the status line was read.
+    /// `None` until the status line was read.
     head: Option<Head>,
-    /// A line that begins with white space belongs to the last header.
+    /// Whether a line that begins with white space continues the last header.
     folds: bool,
 }
 
 impl HeadReader {
-    /// Takes in a part of a reply. Once its final head is complete, gives it and
-    /// how much of `input` belonged to it.
+    /// Reads a part of a reply. When the final head is complete, returns it, and how many bytes
+    /// of `input` belong to it.
     pub(crate) fn read(&mut self, input: &[u8]) -> Result<Option<(Head, usize)>, HeadError> {
         let mut rest = input;
         while !rest.is_empty() {
@@ -110,8 +110,8 @@ impl HeadReader {
         Ok(None)
     }
 
-    /// Looks for the beginning of the status line. Refuses at once what cannot
-    /// become one (S33).
+    /// Looks for the beginning of the status line. If the bytes cannot become one, fails at
+    /// once (S33).
     fn begin(&mut self, rest: &mut &[u8]) -> Result<(), HeadError> {
         while let Some((byte, after)) = rest.split_first() {
             self.line.push(*byte);
@@ -168,7 +168,7 @@ impl HeadReader {
             _ => {
                 let colon = line.iter().position(|&byte| byte == b':');
                 let name = line[..colon.unwrap_or(0)].trim_ascii_end();
-                // A line without a colon, or without a name, says nothing.
+                // S111: a line without a colon, or without a name, is ignored.
                 self.folds = !name.is_empty();
                 if let (Some(colon), true) = (colon, self.folds) {
                     let value = line[colon + 1..].trim_ascii();
@@ -183,7 +183,7 @@ impl HeadReader {
 /// What a status line begins with, in any case.
 const HTTP: &[u8] = b"HTTP";
 
-/// Whether this is the beginning of a status line, or can become one.
+/// Whether a status line may begin with these bytes.
 fn is_http(bytes: &[u8]) -> bool {
     let len = bytes.len().min(HTTP.len());
     bytes[..len].eq_ignore_ascii_case(&HTTP[..len])
@@ -209,7 +209,8 @@ fn without_value(line: &[u8]) -> String {
     }
 }
 
-/// The beginning of a line, for an error: what a terminal would act on is escaped.
+/// The beginning of a line, for an error. Control characters are escaped, because a terminal
+/// would execute them.
 pub(crate) fn excerpt(line: &[u8]) -> String {
     let shown = &line[..line.len().min(MAX_EXCERPT)];
     let more = if shown.len() < line.len() { "..." } else { "" };

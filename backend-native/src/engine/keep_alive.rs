@@ -1,7 +1,7 @@
-//! Keep-alive: pings to a silent peer, and when a peer counts as dead (S107).
+//! Keep-alive: it pings a silent peer, and decides when the peer is dead (S107).
 //!
-//! A byte that arrives and a byte that the network accepts are both signs of
-//! life. So a slow network is never taken for a dead peer.
+//! There are two signs of life: a byte arrives, or the network accepts a byte. So a peer
+//! behind a slow network does not count as dead.
 
 use std::time::{Duration, Instant};
 
@@ -33,11 +33,11 @@ pub(crate) struct KeepAlive {
     times: KeepAliveTimes,
     /// When a byte last arrived or was accepted by the network.
     last_life: Instant,
-    /// When the ping was sent after which nothing has arrived yet.
+    /// When the last ping was sent. `None` if something has arrived since.
     pinged: Option<Instant>,
-    /// When the ping was sent whose pong has not come yet.
+    /// When the last ping was sent. `None` if its pong has come.
     awaited: Option<Instant>,
-    /// The peer is being tested: how long it may stay silent after the ping.
+    /// While the peer is being tested: how long it may stay silent after the ping.
     test: Option<Duration>,
 }
 
@@ -59,7 +59,7 @@ impl KeepAlive {
         }
     }
 
-    /// A byte arrived: whatever was asked is answered.
+    /// A byte arrived. It counts as an answer to the last ping.
     pub(crate) fn heard(&mut self, now: Instant) {
         self.alive(now);
         self.pinged = None;
@@ -82,7 +82,7 @@ impl KeepAlive {
         self.test.is_some()
     }
 
-    /// A pong arrived: how long that took, if it answers a ping of ours.
+    /// A pong arrived. Returns the round trip, if it answers a ping of ours.
     pub(crate) fn on_pong(&mut self, now: Instant) -> Option<Duration> {
         let sent = self.awaited.take()?;
         Some(now.saturating_duration_since(sent))
@@ -162,7 +162,7 @@ mod tests {
         let start = Instant::now();
         let mut keep_alive = KeepAlive::new(TIMES, start);
         assert_eq!(keep_alive.judge(start + 30 * SECOND), Verdict::Ping);
-        // The ping waits behind our own data, of which a little goes out at a time.
+        // The ping waits behind our own data, which the network accepts little by little.
         for second in (31..200).step_by(9) {
             keep_alive.alive(start + second * SECOND);
             let late = start + (second + 9) * SECOND;

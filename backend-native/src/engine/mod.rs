@@ -3,10 +3,10 @@
 //! for both), messages (`session.rs`, `send.rs`) and the closing handshake
 //! (`closing.rs`).
 //!
-//! In go bytes, requests of the program and the time. Out come bytes, facts, and
-//! the next deadline. Not in this folder, now or later: I/O, clocks, threads and
-//! locks; randomness is passed in. So a whole connection can run in simulated time.
-//! Invariant: what a peer sends is bounded, and cannot cause a panic.
+//! Its inputs are bytes, requests of the program, and the time. Its outputs are bytes, facts,
+//! and the next deadline. This folder must never contain I/O, clocks, threads or locks, and
+//! randomness is an argument. So a whole connection can run in simulated time.
+//! Invariant: a peer cannot make it use unbounded memory, and cannot cause a panic.
 
 pub(crate) mod closing;
 pub(crate) mod handshake;

@@ -1,7 +1,7 @@
-//! From a connected stream to an established connection: a tunnel through a
-//! proxy if there is one, and the opening handshake.
+//! From a connected stream to an established connection: a tunnel through a proxy if there
+//! is one, and the opening handshake.
 //!
-//! Each stage owns what it needs, and becomes the next one by value.
+//! Each stage owns what it needs, and the next stage takes that over by value.
 
 use std::fmt;
 use std::io;
@@ -69,7 +69,7 @@ impl fmt::Debug for HandshakeStage {
     }
 }
 
-/// What became of an opening when bytes arrived.
+/// The state of an opening after bytes arrived.
 #[derive(Debug)]
 pub(crate) enum Progress {
     /// More bytes are needed.
@@ -114,7 +114,7 @@ impl Opening {
         }))
     }
 
-    /// What is to be written next. Empty if all is written.
+    /// The bytes to write next. Empty if everything is written.
     pub(crate) fn outgoing(&self) -> &[u8] {
         match self {
             Opening::Tunnel(stage) => &stage.tunnel.outgoing,
@@ -132,7 +132,7 @@ impl Opening {
         }
     }
 
-    /// So many bytes of [`outgoing`](Self::outgoing) are written.
+    /// Notes that so many bytes of [`outgoing`](Self::outgoing) were written.
     pub(crate) fn advance(&mut self, written: usize) {
         match self {
             Opening::Tunnel(stage) => drop(stage.tunnel.outgoing.drain(..written)),
@@ -141,7 +141,7 @@ impl Opening {
         }
     }
 
-    /// Takes in what arrived. `now` is for dates in a refusal.
+    /// Handles bytes that arrived. `now` is for dates in a refusal.
     pub(crate) fn receive(self, bytes: &[u8], now: SystemTime) -> Result<Progress, Failure> {
         match self {
             Opening::Tunnel(mut stage) => Ok(match stage.tunnel.read(bytes)? {

@@ -1,8 +1,8 @@
-//! A refused handshake: its head is there, and the start of its body follows
-//! (RFC 9112, sections 6 and 7).
+//! The body of a refused handshake, of which the program sees the start (RFC 9112, sections
+//! 6 and 7). The head of the reply has been read already.
 //!
-//! Invariant: at most [`MOST`] bytes of a body are kept, however it is framed. What makes
-//! no sense ends the body, because the handshake has failed in any case.
+//! Invariant: it keeps at most [`MOST`] bytes of a body, however the body is framed. A
+//! malformed body just ends there, because the handshake has failed in any case.
 
 use std::time::{Duration, SystemTime};
 
@@ -26,20 +26,20 @@ pub(crate) struct Refusal {
     rest: Rest,
 }
 
-/// What of the body is still to come.
+/// The part of the body that is still to come.
 #[derive(Debug)]
 enum Rest {
     /// Nothing.
     Nothing,
     /// So many bytes.
     Bytes(u64),
-    /// All until the stream ends.
+    /// Everything until the stream ends.
     UntilEnd,
-    /// A line with the size of the next chunk, of which this has come.
+    /// A line with the size of the next chunk. This part of it has come.
     Size(Vec<u8>),
     /// So many bytes of a chunk, then its line break.
     Chunk(u64),
-    /// The line break behind a chunk.
+    /// The line break after a chunk.
     Break,
 }
 
@@ -62,7 +62,7 @@ impl Refusal {
         }
     }
 
-    /// Takes in a part of the body. Returns whether more of it is wanted.
+    /// Reads a part of the body. Returns whether more of it is wanted.
     pub(crate) fn receive(&mut self, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() && self.wants_more() {
             match &mut self.rest {
@@ -120,7 +120,7 @@ impl Refusal {
         !matches!(self.rest, Rest::Nothing) && self.response.body.len() < MOST
     }
 
-    /// The failure that the program hears of.
+    /// The failure that is reported to the program.
     pub(crate) fn into_failure(self, now: SystemTime) -> Failure {
         let response = self.response;
         let status = response.status;
@@ -132,7 +132,8 @@ impl Refusal {
         failure
     }
 
-    /// Takes at most so many bytes, and keeps what there is room for. Returns how many.
+    /// Takes at most so many bytes, keeps as many as there is room for, and drops the rest.
+    /// Returns how many it took.
     fn keep(&mut self, bytes: &mut &[u8], most: u64) -> u64 {
         let room = MOST - self.response.body.len();
         let most = usize::try_from(most).unwrap_or(usize::MAX);
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_tells_status_headers_and_when_to_come_back() {
+    fn a_refusal_has_status_headers_and_when_to_come_back() {
         let event = event(refusal("503 x\r\nX-B: \u{f6}\r\nretry-after: 3"));
         assert_eq!(event.kind(), ErrorKind::HandshakeRefused(503));
         assert_eq!(event.retry_after(), Some(Duration::from_secs(3)));

@@ -1,8 +1,8 @@
-//! Frames on their way out: the queue that senders append to, and what whoever
-//! writes has taken out of it.
+//! Frames on their way out. Senders append to the queue. The thread that writes takes frames
+//! out of it, and keeps those that are not written yet.
 //!
-//! Both are plain data. `handle` guards the queue by a short lock, and the
-//! rest by the write token.
+//! Both parts are plain data. `handle` protects the queue by a short lock, and the frames
+//! that were taken out by the write token.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -12,38 +12,38 @@ use tungstenite::protocol::frame::coding::{Control, OpCode};
 use super::session::ControlFrame;
 use crate::wire::frame::{MAX_CLIENT_HEADER, Mask, close_payload, encode_header, encode_payload};
 
-/// How long a chunk gets before the next one begins, in bytes. Large messages
-/// are masked and written in pieces of this size: 1 MiB, and its header.
+/// The size of a full chunk, in bytes: 1 MiB, and the header of a frame. Large messages are
+/// masked and written in pieces of this size.
 pub(crate) const CHUNK: usize = (1 << 20) + 16;
 /// A chunk of this capacity, in bytes, is kept for the next frames of its socket.
 const KEPT_CAPACITY: usize = 4 << 10;
-/// A piece of this many bytes, or one behind others, gets a chunk that was used before.
+/// A piece of this many bytes, or one that follows others, gets a chunk of memory that was used
+/// before.
 const LARGE: usize = 64 << 10;
-/// How many bytes of pongs wait at most. After that only the answer to the
-/// latest ping is kept (RFC 6455, 5.5.3), so that a peer that does not read
-/// cannot fill our memory.
+/// How many bytes of pongs may wait. Beyond that, only the answer to the latest ping is kept
+/// (RFC 6455, 5.5.3), so that a peer that does not read cannot fill our memory.
 const PONG_LIMIT: usize = 4 << 10;
 
-/// Where memory for large chunks comes from.
+/// The function that supplies memory for large chunks.
 pub(crate) type SpareChunk = fn() -> Vec<u8>;
 
-/// The payload and the data frames that the network has taken.
+/// How much the network has accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Taken {
     /// Payload of data frames, in bytes. Of compressed messages it is the size
     /// before compression (S48).
     pub(crate) payload: usize,
-    /// What the messages that were taken as a whole counted for beyond their payload.
+    /// The padding of the messages that were accepted as a whole.
     pub(crate) padding: usize,
 }
 
-/// What a message of this size counts for beyond its payload while it is queued,
-/// in bytes. So the send limit also bounds the number of empty messages (S54).
+/// How many bytes a message of this size counts for in addition to its payload, while it is
+/// queued. So the send limit also bounds the number of empty messages (S54).
 pub(crate) fn padding(size: usize) -> usize {
     isosocket_core::weight(size) - size
 }
 
-/// Frames that wait for whoever writes.
+/// Frames that wait until a thread writes them.
 #[derive(Debug, Default)]
 pub(crate) struct SendQueue {
     /// Boxed, because an idle socket has none.
@@ -52,14 +52,14 @@ pub(crate) struct SendQueue {
     closed: bool,
 }
 
-/// What waits.
+/// The frames that wait.
 #[derive(Debug, Default)]
 struct Waiting {
     /// Whole frames. A header is never split between two chunks.
     chunks: VecDeque<Vec<u8>>,
     /// The length of all chunks, in bytes.
     len: usize,
-    /// Whole control frames, which go out at the next frame boundary.
+    /// Whole control frames. They go out when the current data frame ends.
     urgent: Vec<u8>,
     /// The payload of a pong for which there was no room.
     late_pong: Option<Box<[u8]>>,
@@ -68,7 +68,7 @@ struct Waiting {
 }
 
 impl SendQueue {
-    /// How many bytes of data frames wait, framing included.
+    /// How many bytes of data frames wait, including their headers.
     pub(crate) fn len(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| waiting.len)
     }
@@ -77,7 +77,7 @@ impl SendQueue {
         self.closed
     }
 
-    /// Nothing is accepted any more, and what waits is dropped by the caller.
+    /// From now on accepts nothing. Returns what waits, which the caller drops.
     #[must_use]
     pub(crate) fn shut(&mut self) -> impl Sized + use<> {
         self.closed = true;
@@ -108,7 +108,8 @@ impl SendQueue {
     /// Appends a frame that was built outside the lock.
     pub(crate) fn append_built(&mut self, frame: BuiltFrame) {
         let waiting = self.waiting.get_or_insert_default();
-        // A chunk that was kept for small frames would look like the end.
+        // An empty chunk that was kept for small frames must not be in the middle: it would
+        // look like the end.
         if waiting.chunks.back().is_some_and(Vec::is_empty) {
             waiting.chunks.pop_back();
         }
@@ -185,7 +186,7 @@ impl Waiting {
         let more = size.max(before.min(CHUNK - before));
         let lacks_room = |chunk: &Vec<u8>| chunk.capacity() - before < size;
         if lacks_room(chunk) && chunk.capacity() <= KEPT_CAPACITY && before + more > KEPT_CAPACITY {
-            // A burst: it gets memory that was used before, if there is some.
+            // In a burst it gets memory that was used before, if there is some.
             let small = mem::replace(chunk, spare());
             chunk.extend_from_slice(&small);
         }
@@ -205,8 +206,9 @@ impl Waiting {
     }
 }
 
-/// The part of a payload that goes into one chunk with the frame's header. The
-/// rest begins where the mask does, which is after a multiple of four bytes.
+/// Splits a payload into the part that goes into one chunk with the frame's header, and the
+/// rest. The length of the first part is a multiple of four bytes, so that the mask of the
+/// rest begins with its first byte.
 pub(crate) fn first_piece(payload: &[u8]) -> (&[u8], &[u8]) {
     match payload.len() <= CHUNK - MAX_CLIENT_HEADER {
         true => (payload, &[]),
@@ -250,15 +252,15 @@ impl BuiltFrame {
     }
 }
 
-/// Which bytes a write was begun with.
+/// Which bytes a write began with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Data,
     Urgent,
 }
 
-/// What whoever writes has taken out of the queue. It exists while it is not
-/// all written.
+/// The frames that the writing thread has taken out of the queue. It exists until all of them
+/// are written.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
     waiting: Box<Waiting>,
@@ -267,12 +269,13 @@ pub(crate) struct Outgoing {
     cursor: FrameCursor,
     /// How many bytes of the urgent frames are written.
     urgent_gone: usize,
-    /// The stream was full. A TLS stream must be given the same bytes again.
+    /// The stream was full during a write that began with these bytes. The next write must
+    /// begin with the same bytes, because TLS demands that.
     stuck: Option<Source>,
 }
 
 impl Outgoing {
-    /// Takes everything that waits. `None` if nothing does.
+    /// Takes everything that waits out of the queue. `None` if nothing waits.
     pub(crate) fn take(queue: &mut SendQueue) -> Option<Box<Self>> {
         let waiting = queue.waiting.take()?;
         let mut outgoing = Box::new(Outgoing {
@@ -280,7 +283,7 @@ impl Outgoing {
             ..Outgoing::default()
         });
         if outgoing.is_empty() {
-            // Only memory that is kept for the next frames.
+            // It has no frame, only memory for the next ones.
             queue.waiting = Some(outgoing.waiting);
             return None;
         }
@@ -290,7 +293,7 @@ impl Outgoing {
         Some(outgoing)
     }
 
-    /// What is left of a data frame of which `written` bytes are written.
+    /// The rest of a data frame of which `written` bytes are written.
     pub(crate) fn rest_of(
         frame: Vec<u8>,
         size_before: Option<usize>,
@@ -305,7 +308,7 @@ impl Outgoing {
         outgoing
     }
 
-    /// Adds payload that belongs to the last frame here.
+    /// Adds payload to the last frame here.
     pub(crate) fn push_payload(&mut self, payload: &[u8], mask: Mask, spare: SpareChunk) {
         for piece in payload.chunks(CHUNK) {
             self.waiting.extend(piece.len(), spare, |chunk| {
@@ -314,8 +317,8 @@ impl Outgoing {
         }
     }
 
-    /// Takes over the control frames that wait in the queue, so that they go
-    /// out at the next frame boundary.
+    /// Takes over the control frames that wait in the queue, so that they go out when the
+    /// current frame ends.
     pub(crate) fn take_urgent(&mut self, queue: &mut SendQueue, mask: Mask) {
         if !self.waiting.urgent.is_empty() {
             return;
@@ -332,7 +335,7 @@ impl Outgoing {
         self.waiting.len == 0 && self.waiting.urgent.is_empty()
     }
 
-    /// What is to be written next. Empty if all is written.
+    /// The bytes to write next. Empty if everything is written.
     pub(crate) fn front(&self) -> &[u8] {
         let data = match self.waiting.chunks.front() {
             Some(chunk) => &chunk[self.gone..],
@@ -341,7 +344,7 @@ impl Outgoing {
         let urgent = &self.waiting.urgent[self.urgent_gone..];
         match self.source() {
             Source::Urgent => urgent,
-            // Only to the next frame boundary, where the urgent frames go out.
+            // Only to the end of the current frame, where the control frames go out.
             Source::Data if !urgent.is_empty() && self.stuck.is_none() => {
                 &data[..data.len().min(self.cursor.left())]
             }
@@ -363,8 +366,8 @@ impl Outgoing {
         self.stuck = Some(self.source());
     }
 
-    /// So many bytes of [`front`](Self::front) are written. Returns a chunk that is not
-    /// needed any more.
+    /// Notes that so many bytes of [`front`](Self::front) were written. Returns a chunk that is
+    /// no longer needed.
     pub(crate) fn advance(&mut self, written: usize, taken: &mut Taken) -> Option<Vec<u8>> {
         let source = self.source();
         self.stuck = None;
@@ -387,8 +390,7 @@ impl Outgoing {
         self.waiting.chunks.pop_front()
     }
 
-    /// Gives memory back to the queue for the next frames, if it is little.
-    /// Otherwise returns the chunk.
+    /// Gives a small chunk back to the queue for the next frames. Returns a large one.
     #[must_use]
     pub(crate) fn give_back(self, queue: &mut SendQueue, mut chunk: Vec<u8>) -> Option<Vec<u8>> {
         let mut waiting = self.waiting;
@@ -403,8 +405,8 @@ impl Outgoing {
     }
 }
 
-/// Where in a sequence of client frames the network stands, to tell payload
-/// from framing (S48), and one frame from the next.
+/// How far the network is in a sequence of client frames, to distinguish payload from
+/// framing (S48), and one frame from the next.
 #[derive(Debug, Default)]
 struct FrameCursor {
     payload_left: usize,
@@ -414,7 +416,7 @@ struct FrameCursor {
     sizes: VecDeque<usize>,
 }
 
-/// What counts of a frame.
+/// Which bytes of a frame count for the buffered amount.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum FrameKind {
     /// Nothing.
@@ -422,12 +424,12 @@ enum FrameKind {
     Control,
     /// Each byte of its payload, which has this size.
     Plain(usize),
-    /// The size of the message before compression, once all of the frame is gone.
+    /// The size of the message before compression, when the whole frame is written.
     Compressed(usize),
 }
 
 impl FrameCursor {
-    /// Messages of these sizes come in the next compressed frames.
+    /// The next compressed frames hold messages of these sizes.
     fn expect(&mut self, sizes: VecDeque<usize>) {
         self.sizes.extend(sizes);
     }

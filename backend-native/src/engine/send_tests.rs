@@ -1,5 +1,5 @@
-//! The send queue: order, what counts, and that control frames wait for nothing
-//! but the next frame boundary.
+//! Tests of the send queue: the order, the amounts, and that a control frame waits only until
+//! the current frame ends.
 
 use tungstenite::protocol::frame::coding::Data;
 

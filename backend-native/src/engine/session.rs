@@ -1,7 +1,7 @@
-//! An established connection: messages in, control frames out, and its end.
+//! An established connection: it receives messages, answers control frames, and ends.
 //!
-//! Its inputs are the time and what happened. It reports facts. The closing
-//! machine decides what each fact leads to.
+//! Its inputs are the time and what happened. It reports facts. The closing machine
+//! ([`closing`](super::closing)) decides what follows from each.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -23,11 +23,11 @@ pub(crate) enum ControlFrame<'a> {
     Pong(Bytes),
     /// A ping of keep-alive.
     Ping,
-    /// A Close frame: the echo of the peer's, or why the connection failed.
+    /// A Close frame: the echo of the peer's, or the reason why the connection failed.
     Close(Option<(u16, &'a str)>),
 }
 
-/// Who gets what a session has to say.
+/// Receives what a session reports.
 pub(crate) trait Facts {
     /// A message arrived. Returns whether to go on with the rest of the input.
     fn message(&mut self, message: Message) -> Flow;
@@ -42,17 +42,17 @@ pub(crate) trait Facts {
     fn round_trip(&mut self, time: Duration);
 }
 
-/// Whether a session goes on.
+/// Whether a session continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Life {
-    /// It goes on.
+    /// It continues.
     Alive,
     /// It has ended, and everything was reported.
     Over,
 }
 
-/// What an established connection is made with.
+/// The options of an established connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SessionOptions {
     pub(crate) max_message_size: usize,
@@ -93,13 +93,13 @@ impl Session {
         self.closing.state()
     }
 
-    /// Whether a program that does not take its messages may pause reading.
-    /// Nothing pauses it once closing has begun.
+    /// Whether reading pauses if the program does not take its messages. It does not once
+    /// closing has begun.
     pub(crate) fn may_pause(&self) -> bool {
         self.state() == State::Open
     }
 
-    /// Whether everything was reported, so that the program hears no more.
+    /// Whether everything was reported, so that nothing more will be.
     pub(crate) fn is_reported(&self) -> bool {
         self.state() == State::Failing
     }
@@ -112,14 +112,14 @@ impl Session {
     /// When [`expire`](Self::expire) is to be called, if nothing happens before.
     pub(crate) fn deadline(&self, paused: bool) -> Option<Instant> {
         match (self.state(), &self.keep_alive) {
-            // While we do not read, the peer's silence proves nothing.
+            // While it does not read, it cannot hear the peer.
             (State::Open, Some(keep_alive)) if !paused => keep_alive.deadline(),
             (State::Open, _) => None,
             _ => self.closing.deadline(),
         }
     }
 
-    /// Takes in what arrived. Also returns how many bytes of it were used.
+    /// Handles bytes that arrived. Also returns how many of them it used.
     pub(crate) fn receive(
         &mut self,
         bytes: &[u8],
@@ -152,8 +152,8 @@ impl Session {
         }
     }
 
-    /// Where to append what arrives next, and at most how much of it, if it is a
-    /// large part of one message. [`appended`](Self::appended) is called then.
+    /// If a large part of one message comes next: the buffer to which it is to be appended, and
+    /// at most how many bytes. Call [`appended`](Self::appended) afterwards.
     pub(crate) fn room(&mut self) -> Option<(&mut BytesMut, usize)> {
         match self.closing.decodes() {
             true => self.decoder.room(),
@@ -161,7 +161,7 @@ impl Session {
         }
     }
 
-    /// So many bytes were appended where [`room`](Self::room) said.
+    /// So many bytes were appended to the buffer of [`room`](Self::room).
     pub(crate) fn appended(&mut self, read: usize, now: Instant, facts: &mut impl Facts) -> Life {
         self.heard(now);
         match self.decoder.appended(read) {
@@ -179,7 +179,7 @@ impl Session {
         self.closing.step(Input::Close, now);
     }
 
-    /// Nobody holds the socket any more (S102).
+    /// The last handle of the socket was dropped (S102).
     pub(crate) fn abandon(&mut self, now: Instant) {
         self.closing.abandon(now);
     }
@@ -215,7 +215,7 @@ impl Session {
         self.carry_out(decision, None, facts)
     }
 
-    /// The network accepted bytes, or would have, until `when` (S107).
+    /// The network accepted bytes, or had room for some, until `when` (S107).
     pub(crate) fn accepted(&mut self, when: Instant) {
         if let Some(keep_alive) = &mut self.keep_alive {
             keep_alive.alive(when);
@@ -308,7 +308,7 @@ impl Session {
         self.carry_out(decision, Some(violation.into()), facts)
     }
 
-    /// Reports the end where a decision is to end.
+    /// Does what a decision says, and reports the end if the decision is to end.
     fn carry_out(
         &mut self,
         decision: Decision,
@@ -318,7 +318,7 @@ impl Session {
         match decision {
             Decision::End => facts.report(Report::Closed(self.closing.end())),
             Decision::Fail => {
-                // What made the connection useless first is the cause.
+                // The first error is the cause.
                 let cause = match self.write_error.take() {
                     Some(error) => Some(error.into()),
                     None => cause,
@@ -333,7 +333,7 @@ impl Session {
     }
 }
 
-/// What a session does with what was decoded.
+/// Handles the messages and control frames that were decoded.
 struct Received<'a, F> {
     facts: &'a mut F,
     /// The peer's Close frame, which is the last item.

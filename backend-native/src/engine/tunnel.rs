@@ -2,7 +2,8 @@
 //! 9.3.6), SOCKS5 (RFC 1928, RFC 1929) and SOCKS4 with names (SOCKS4a). The proxy
 //! resolves the server's name.
 //!
-//! Invariant: no I/O. The proxy's bytes go in, and what to answer comes out.
+//! Invariant: it does no I/O. Its input is the proxy's bytes, and its output is the bytes to
+//! answer with.
 
 use std::fmt;
 use std::mem;
@@ -17,13 +18,13 @@ use crate::url::Host;
 /// Why a proxy did not make the connection.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(crate) enum ProxyError {
-    #[error("the proxy's reply makes no sense")]
+    #[error("the proxy's reply is malformed: is it a proxy of this kind?")]
     Garbage,
-    #[error("the proxy's reply to CONNECT is refused: {0}")]
+    #[error("the proxy's reply to CONNECT is malformed: {0}")]
     Head(#[from] HeadError),
     #[error("the proxy answered CONNECT with status {0}")]
     Status(u16),
-    #[error("the proxy accepts none of our ways to log in")]
+    #[error("the proxy accepts neither a connection without login nor one with user and password")]
     NoMethod,
     #[error("the proxy refused user and password")]
     Login,
@@ -36,19 +37,19 @@ pub(crate) enum ProxyError {
 /// A tunnel that is being opened: bytes in, bytes out.
 pub(crate) struct Tunnel {
     proxy: Proxy,
-    /// The server: what the proxy is asked for.
+    /// The host of the server to which the proxy is to connect.
     host: Host,
     port: u16,
     step: Step,
     /// The reply to CONNECT.
     head: HeadReader,
-    /// What a SOCKS proxy said and is not yet answered.
+    /// Bytes of a SOCKS proxy that are not yet handled.
     incoming: Vec<u8>,
-    /// What is to be written.
+    /// The bytes to write.
     pub(crate) outgoing: Vec<u8>,
 }
 
-/// What it sends has user and password in it.
+/// User and password are in what it sends, so `Debug` does not show that.
 impl fmt::Debug for Tunnel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tunnel")
@@ -104,7 +105,7 @@ impl Tunnel {
         tunnel
     }
 
-    /// Takes in what the proxy said; `true` once the tunnel is open.
+    /// Handles bytes of the proxy. Returns whether the tunnel is open.
     pub(crate) fn read(&mut self, input: &[u8]) -> Result<bool, ProxyError> {
         self.incoming.extend_from_slice(input);
         loop {
@@ -142,7 +143,7 @@ impl Tunnel {
                 Step::Reply => return self.read_reply(),
                 Step::Reply4 => {
                     return match *self.incoming {
-                        // The rest, six bytes, says nothing.
+                        // The other six bytes have no meaning.
                         [0, 90, ..] if self.incoming.len() <= 8 => Ok(self.incoming.len() == 8),
                         [0, 90, ..] => Err(ProxyError::Garbage),
                         [0, reply, ..] => Err(ProxyError::Refused4(reply)),
@@ -188,7 +189,7 @@ impl Tunnel {
             [5, reply, ..] => return Err(ProxyError::Refused(reply)),
             _ => return Err(ProxyError::Garbage),
         };
-        // The server says nothing before we do.
+        // The server sends nothing before we do, so more bytes are an error.
         match self.incoming.len().cmp(&(4 + address + 2)) {
             std::cmp::Ordering::Less => Ok(false),
             std::cmp::Ordering::Equal => Ok(true),
@@ -196,8 +197,8 @@ impl Tunnel {
         }
     }
 
-    /// Takes in a part of the reply to CONNECT. The server says nothing before
-    /// we do, so the tunnel begins with nothing.
+    /// Reads a part of the reply to CONNECT. The server sends nothing before we do, so no bytes
+    /// may follow the reply.
     fn read_head(&mut self) -> Result<bool, ProxyError> {
         let input = mem::take(&mut self.incoming);
         match self.head.read(&input)? {
@@ -211,8 +212,8 @@ impl Tunnel {
     }
 }
 
-/// Version 4, CONNECT, port, address, user. A name stands behind that, and the
-/// address is then an invalid one.
+/// Version 4, CONNECT, port, address, user. For a name, the address is an invalid one, and the
+/// name follows at the end.
 fn ask_socks4(host: &Host, port: u16, user: &str) -> Vec<u8> {
     let address = match host {
         Host::Ipv4(address) => address.octets(),

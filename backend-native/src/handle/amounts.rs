@@ -1,8 +1,9 @@
-//! What is queued and what the network has taken, as counters that only grow.
+//! Two counters of bytes that only grow: bytes that were queued, and bytes that the network
+//! has accepted. Their difference is the buffered amount.
 //!
-//! One side adds under the queue's lock, the other side under the write token,
-//! so that neither needs an atomic read-modify-write. The counters may wrap:
-//! only their differences count.
+//! Only a thread that holds the queue's lock adds to the first one, and only the thread that
+//! holds the write token adds to the second. So neither needs an atomic read-modify-write.
+//! The counters may wrap, because only their difference is used.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -18,10 +19,10 @@ pub(super) struct Amounts {
     queued_padding: AtomicUsize,
     taken_payload: AtomicUsize,
     taken_padding: AtomicUsize,
-    /// All bytes that the network has taken, framing included.
+    /// All bytes that the network has accepted, including frame headers.
     written: AtomicUsize,
-    /// Payload that the network has taken, and that a program on the loop's own
-    /// thread still sees as buffered until it yields (S49).
+    /// Payload that the network has accepted, but that still counts as buffered: for a program
+    /// on the loop's own thread the amount must not fall before it yields (S49).
     held: AtomicUsize,
 }
 
@@ -33,7 +34,7 @@ impl Amounts {
         grow(&self.queued_padding, padding(payload));
     }
 
-    /// The network has taken so much. Called by the holder of the write token.
+    /// The network has accepted so much. Called by the holder of the write token.
     pub(super) fn take(&self, taken: Taken, written: usize) {
         grow(&self.written, written);
         if taken != Taken::default() {
@@ -49,7 +50,7 @@ impl Amounts {
 
     /// Payload bytes that the network has not taken.
     pub(super) fn buffered(&self) -> usize {
-        // In this order, so that the difference is never negative.
+        // Loads in this order, so that the difference is never negative.
         let taken = self.taken_payload.load(Ordering::Acquire);
         let queued = self.queued_payload.load(Ordering::Acquire);
         // The low bits are enough for the difference.
@@ -64,7 +65,7 @@ impl Amounts {
         }
     }
 
-    /// What is visible, with what small messages count for beyond their payload.
+    /// What is visible, and the padding of small messages.
     pub(super) fn weight(&self) -> usize {
         let taken = self.taken_padding.load(Ordering::Acquire);
         let queued = self.queued_padding.load(Ordering::Acquire);
@@ -79,8 +80,8 @@ impl Amounts {
         self.held.load(Ordering::Relaxed)
     }
 
-    /// Shows so much as buffered although the network has taken it. Returns
-    /// whether nothing was held before. Called on the loop's own thread only.
+    /// Counts so much as buffered although the network has accepted it. Returns whether nothing
+    /// was held before. Called on the loop's own thread only.
     pub(super) fn hold(&self, payload: usize) -> bool {
         let before = self.held.load(Ordering::Relaxed);
         self.held.store(before + payload, Ordering::Relaxed);

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::system;
 
-/// In place of a time: there was nothing so far.
+/// A special value instead of a time: there was nothing so far.
 const NEVER: u64 = 0;
-/// In place of a time: nothing is read, so the peer's silence proves nothing.
+/// A special value instead of a time: reading is paused, so the peer cannot be heard.
 const PAUSED: u64 = u64::MAX;
 
 /// Times are in milliseconds.
@@ -30,8 +30,8 @@ impl Life {
             .store(stored(system::now()), Ordering::Relaxed);
     }
 
-    /// The network has taken bytes for which it had no room before. So the peer's end has
-    /// confirmed others.
+    /// The network has accepted bytes for which it had no room before. So the peer's system has
+    /// confirmed earlier bytes.
     pub(super) fn note_progress(&self) {
         self.last_progress
             .store(stored(system::now()), Ordering::Relaxed);
@@ -61,8 +61,8 @@ impl Life {
         Some(system::clock_base() + since_base(self.accepted(is_test))?)
     }
 
-    /// In a test after waking up it is to be more than room in the system's buffer, which
-    /// says nothing about a peer that is gone.
+    /// In a test after waking up, accepted bytes count only if the network had no room for them
+    /// at first. The system's buffer accepts others even if the peer is gone.
     fn accepted(&self, is_test: bool) -> u64 {
         match is_test {
             true => self.last_progress.load(Ordering::Relaxed),
@@ -78,7 +78,7 @@ impl Life {
     }
 
     pub(super) fn set_latency(&self, latency: Duration) {
-        // One that is too short to be measured is not none.
+        // A round trip that is too short to be measured counts as 1 microsecond, because 0 means none.
         let microseconds = u32::try_from(latency.as_micros()).unwrap_or(u32::MAX);
         self.latency.store(microseconds.max(1), Ordering::Relaxed);
     }

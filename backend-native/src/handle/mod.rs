@@ -1,11 +1,11 @@
-//! What a program's threads and the event loop share of one connection: the send
+//! The part of a connection that the program's threads and the event loop share: the send
 //! queue, the write token, and the amounts.
 //!
-//! - The queue's lock is short: it is never held across a system call or a large
-//!   copy.
-//! - The write token is tried and never waited for. Its holder writes. When it
-//!   gives the token back, it looks whether somebody tried it meanwhile.
-//! - A socket of another process is dead: a forked child neither writes to its
+//! - The queue's lock is short: no thread holds it during a system call or a large copy.
+//! - Only the thread that holds the write token writes. A thread tries to get the token, and
+//!   never waits for it. When the holder gives it back, it checks whether another thread has
+//!   tried meanwhile, and if so writes what that thread has queued.
+//! - In a forked child the sockets of the parent are dead: the child neither writes to its
 //!   parent's connections nor reads from them (S114).
 
 mod amounts;
@@ -37,16 +37,17 @@ use crate::response::Response;
 /// How many messages in a row are written inline.
 const INLINE_BURST: u8 = 8;
 
-/// In place of a slot's key: the loop has not begun the connection, or it has ended.
+/// A special value instead of a slot's key: the loop has not begun the connection, or it has
+/// ended.
 const NOT_BEGUN: usize = usize::MAX;
 const ENDED: usize = usize::MAX - 1;
-/// In place of a drain mark: nobody waits.
+/// A special value instead of a drain mark: nobody waits.
 const NO_MARK: usize = usize::MAX;
 
-/// What a call wants of the event loop.
+/// What the event loop has to do after a call.
 #[derive(Debug)]
 pub(crate) enum Follow {
-    /// Nothing: it is written, or the loop writes already.
+    /// Nothing: the message is written, or the loop is writing already.
     Nothing,
     /// Write what is pending.
     Flush,
@@ -94,16 +95,16 @@ pub(crate) struct Handle {
     /// The highest amount that somebody waits for, or [`NO_MARK`].
     drain_mark: AtomicUsize,
     send_limit: usize,
-    /// There once the connection is established.
+    /// Empty until the connection is established.
     extras: OnceLock<Option<Box<Extras>>>,
 }
 
-/// What few connections have, and only after the opening handshake.
+/// What only few connections have, and only after the opening handshake.
 #[derive(Debug)]
 pub(crate) struct Agreement {
-    /// There if compression was agreed on.
+    /// `None` unless both sides agreed on compression.
     pub(crate) packer: Option<Packer>,
-    /// What the program may read of the reply, if it says anything.
+    /// The headers of the reply for the program, if there are any.
     pub(crate) response: Option<Arc<Response>>,
 }
 
@@ -111,14 +112,14 @@ pub(crate) struct Agreement {
 #[derive(Debug)]
 struct Extras {
     agreement: Agreement,
-    /// There if somebody asks for signs of life.
+    /// `None` unless signs of life are needed.
     life: Option<Life>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     frames: SendQueue,
-    /// The loop was asked to flush and has not come yet.
+    /// The loop was asked to flush, and has not begun yet.
     asked: bool,
     /// How many bytes were queued since the sender last yielded.
     ahead: usize,
@@ -127,9 +128,9 @@ struct Queue {
 
 #[derive(Debug, Default)]
 struct Writer {
-    /// There while the connection is established.
+    /// `None` unless the connection is established.
     stream: Option<Arc<Stream>>,
-    /// What was taken out of the queue and is not all written.
+    /// Frames that were taken out of the queue, and are not all written.
     outgoing: Option<Box<Outgoing>>,
 }
 
@@ -347,12 +348,12 @@ impl Handle {
         }
     }
 
-    /// The write token, unless another thread has it. That thread then learns
-    /// that somebody wanted it.
+    /// The write token, unless another thread has it. That thread then sees that it was
+    /// wanted.
     fn try_writer(&self) -> Option<MutexGuard<'_, Writer>> {
         self.try_token().or_else(|| {
             self.wanted.store(true, Ordering::SeqCst);
-            // The holder may have looked just before.
+            // The holder may have checked just before, so this tries once more.
             self.try_token()
         })
     }
@@ -365,7 +366,7 @@ impl Handle {
         }
     }
 
-    /// Whether somebody tried the token in vain. Called after it was given back.
+    /// Whether another thread tried to get the token in vain. Called after it was given back.
     fn take_wanted(&self) -> bool {
         self.wanted.load(Ordering::SeqCst) && self.wanted.swap(false, Ordering::SeqCst)
     }
@@ -379,12 +380,12 @@ impl Handle {
             .is_none_or(|writer| writer.outgoing.is_some())
     }
 
-    /// All bytes that the network has taken.
+    /// All bytes that the network has accepted.
     pub(crate) fn written(&self) -> usize {
         self.amounts.written()
     }
 
-    /// The network has taken so much. Called by the holder of the write token.
+    /// The network has accepted so much. Called by the holder of the write token.
     #[inline]
     fn note_written(&self, taken: Taken, written: usize) {
         self.amounts.take(taken, written);
@@ -393,7 +394,7 @@ impl Handle {
         }
     }
 
-    /// When the network last took bytes, if that is noted.
+    /// When the network last accepted bytes, if that is recorded.
     pub(crate) fn last_write(&self, is_test: bool) -> Option<Instant> {
         self.life()?.last_write(is_test)
     }
@@ -413,7 +414,7 @@ impl Handle {
         }
     }
 
-    /// When there was a last sign of life, if that is noted (S107).
+    /// The time of the last sign of life, if that is recorded (S107).
     pub(crate) fn last_life(&self, is_test: bool) -> Option<Duration> {
         self.life()?.last(is_test)
     }
@@ -439,7 +440,7 @@ impl Handle {
         self.amounts.visible()
     }
 
-    /// Shows the program what the network has taken, since it has yielded (S49).
+    /// The program has yielded: from now on it sees what the network has accepted (S49).
     pub(crate) fn release_held(&self) {
         self.amounts.release_held();
     }
@@ -454,12 +455,12 @@ impl Handle {
         };
         let order = Ordering::SeqCst;
         let _ = self.drain_mark.fetch_update(order, order, highest);
-        // After the mark is set: the writer stores the amount first, and then
-        // looks for a mark. So at least one of the two sees the other.
+        // The mark is stored before the amount is loaded. The writer does it in the reverse
+        // order. So at least one of the two sees the value of the other.
         self.amounts.visible() <= mark
     }
 
-    /// Whether those who wait for the amount to fall are to be woken now.
+    /// Whether to wake now those who wait for the amount to fall.
     pub(crate) fn take_drained(&self) -> bool {
         let mark = self.drain_mark.load(Ordering::SeqCst);
         mark != NO_MARK

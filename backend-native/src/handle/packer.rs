@@ -1,7 +1,8 @@
-//! Compression on the way to the send queue, on the thread of whoever sends.
+//! Compresses messages before they enter the send queue, on the thread that sends them.
 //!
-//! Invariant: messages are queued in the order in which they were compressed.
-//! An event loop never waits for another thread's compression.
+//! Invariant: messages are queued in the order in which they were compressed, because each
+//! one is compressed with the history of those before. An event loop never waits for another
+//! thread's compression.
 
 use std::cell::Cell;
 use std::sync::{Mutex, PoisonError, TryLockError};
@@ -17,7 +18,7 @@ use crate::wire::deflate::{Agreed, Compressor};
 const KEPT_CAPACITY: usize = 64 << 10;
 
 thread_local! {
-    /// Where messages are compressed to.
+    /// The buffer for compressed messages.
     static PACKED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
@@ -49,7 +50,8 @@ impl Packer {
         let mut compressor = match self.compressor.try_lock() {
             Ok(compressor) => compressor,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Another thread compresses. Any message may go out as it is.
+            // Another thread is compressing. The event loop must not wait for it, and may send any
+            // message uncompressed.
             Err(TryLockError::WouldBlock) if current::is_turn() => {
                 return step(Step::Send(None));
             }
@@ -58,7 +60,7 @@ impl Packer {
                 waited.unwrap_or_else(PoisonError::into_inner)
             }
         };
-        // A message that is refused is not compressed first.
+        // If the message will be refused, it need not be compressed.
         step(Step::Check)?;
         let mut packed = PACKED.try_with(Cell::take).unwrap_or_default();
         let sent = match compressor.compress(message, &mut packed) {
@@ -66,8 +68,8 @@ impl Packer {
             false => step(Step::Send(None)),
         };
         if sent.is_err() {
-            // The socket was closed between the two steps: the peer does not
-            // know what was compressed.
+            // The socket was closed between the two steps. So the message was compressed and
+            // not sent.
             compressor.forget();
         }
         if packed.capacity() <= KEPT_CAPACITY {
@@ -81,7 +83,7 @@ impl Packer {
         match self.compressor.try_lock() {
             Ok(mut compressor) => compressor.release(),
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().release(),
-            // Somebody is sending; it goes with the socket's last handle.
+            // Another thread is sending. The memory is freed with the socket's last handle.
             Err(TryLockError::WouldBlock) => {}
         }
     }

@@ -1,11 +1,15 @@
 //! Sending a message from any thread.
 //!
-//! It is a hybrid. While nothing is pending, a message is framed and written on
-//! the caller's thread: one system call, and no hop. In a burst, from the ninth
-//! message on without one received, it is only appended, and the event loop
-//! writes many at once. A large message is written inline in a burst too. A
-//! sender that runs far ahead of the network yields, so that the queue stays
-//! short and in the cache. On the thread that serves the socket it writes.
+//! There are two ways:
+//! - If nothing is pending, the caller's thread frames the message and writes it. That is one
+//!   system call, and no other thread is involved.
+//! - In a burst the message is only appended to the queue, and the event loop writes many
+//!   messages with one system call. A burst begins with the ninth message since the last
+//!   received one. A large message is written by the caller in a burst, too.
+//!
+//! If the sender is far ahead of the network, it yields its time slice, so that the queue
+//! stays short enough for the processor's cache. A sender on the thread that serves the
+//! socket writes the queue itself instead.
 
 use std::cell::RefCell;
 use std::io;
@@ -32,10 +36,10 @@ const INLINE_SIZE: usize = 64 << 10;
 const INLINE_MOST: usize = 4 << 20;
 /// After a pause of this length a burst is over.
 const BURST_PAUSE: Duration = Duration::from_micros(50);
-/// A sender yields once per this many queued bytes, while that many are pending.
+/// A sender yields its time slice once in so many queued bytes, while that many are pending.
 const AHEAD: usize = 1 << 20;
-/// The thread that serves the socket writes once per this many queued bytes: no other
-/// thread writes them meanwhile.
+/// The thread that serves the socket writes once in so many queued bytes, because no other
+/// thread writes them.
 const AHEAD_HERE: usize = 128 << 10;
 /// A frame with more payload than this, in bytes, is built outside the queue's lock.
 const BUILT_APART: usize = 16 << 10;
@@ -43,7 +47,7 @@ const BUILT_APART: usize = 16 << 10;
 const SCRATCH: usize = 64 << 10;
 
 thread_local! {
-    /// Where small frames are built that are written at once.
+    /// The buffer for small frames that are written at once.
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -58,7 +62,7 @@ struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// What the message counts for in the buffered amount (S48).
+    /// How many bytes the message adds to the buffered amount (S48).
     fn size(&self) -> usize {
         self.size_before.unwrap_or(self.payload.len())
     }
@@ -94,7 +98,7 @@ impl Handle {
             return Err(Refusal::Closing);
         }
         let weight = self.amounts.weight();
-        // One message is accepted when nothing is buffered, however large it is.
+        // If nothing is buffered, one message of any size is accepted.
         if weight > 0 && weight.saturating_add(size + padding(size)) > self.send_limit {
             return Err(Refusal::Full);
         }
@@ -120,8 +124,8 @@ impl Handle {
         };
         let mut queue = self.lock_queue();
         self.admit(&queue.frames, frame.size())?;
-        // A pong that waits goes out before this message: the ping came before what the
-        // program answers now (RFC 6455, 5.5.3).
+        // A pong that waits goes out before this message (RFC 6455, 5.5.3): the peer sent
+        // the ping before the message that the program may be answering now.
         if !queue.frames.has_frames() && self.may_write_inline(&mut queue, frame.payload.len()) {
             if let Some(writer) = self.try_idle_writer() {
                 self.amounts.add(frame.size());
@@ -150,10 +154,10 @@ impl Handle {
         Ok(self.ask(queue, frame.payload.len() + MAX_CLIENT_HEADER))
     }
 
-    /// What is wanted of the loop after so many bytes were appended.
+    /// What the loop has to do after so many bytes were appended.
     fn ask(&self, mut queue: MutexGuard<'_, Queue>, appended: usize) -> Follow {
         queue.ahead += appended;
-        // Whoever finds the stream full no more looks into the queue after that.
+        // If the stream is full, the thread that finds room again also looks into the queue.
         if !queue.asked && !self.full.load(Ordering::Relaxed) {
             queue.asked = true;
             return Follow::Flush;
@@ -173,8 +177,8 @@ impl Handle {
         follow
     }
 
-    /// Inline while there is credit, or when a burst is over. The clock is read
-    /// only without credit.
+    /// Whether to write inline: while there is credit, or when a burst is over. Only without
+    /// credit it reads the clock.
     fn may_write_inline(&self, queue: &mut Queue, size: usize) -> bool {
         if size >= INLINE_SIZE {
             return true;
@@ -198,8 +202,7 @@ impl Handle {
             .filter(|writer| writer.outgoing.is_none() && writer.stream.is_some())
     }
 
-    /// Frames a message and writes it. What the network does not take becomes
-    /// pending.
+    /// Frames a message and writes it. Bytes that the network does not accept become pending.
     fn write_inline(
         self: &Arc<Self>,
         mut writer: MutexGuard<'_, Writer>,
@@ -219,8 +222,8 @@ impl Handle {
         self.after_write()
     }
 
-    /// Writes what is pending on this thread, which serves the socket. The loop
-    /// was asked to flush, and does the rest.
+    /// Writes what is pending. Called on the thread that serves the socket. The loop was asked
+    /// to flush, and writes the rest.
     pub(crate) fn write_here(self: &Arc<Self>) -> Follow {
         let before = self.amounts.buffered();
         let flushed = self.flush(AHEAD);
@@ -231,8 +234,8 @@ impl Handle {
         }
     }
 
-    /// Of `before` bytes that were buffered the network has taken some. Inside `run`
-    /// the program sees that after it has yielded (S49).
+    /// The network has accepted some of the `before` bytes that were buffered. Inside `run` the
+    /// program sees that only after it has yielded (S49).
     fn hold_taken(self: &Arc<Self>, before: usize) {
         let taken = before.saturating_sub(self.amounts.buffered());
         if taken > 0 && current::is_driven_here(&self.mailbox) && self.amounts.hold(taken) {
@@ -280,7 +283,7 @@ impl Handle {
         Ok(())
     }
 
-    /// The same in pieces, in memory that is given back.
+    /// The same for a large message: in pieces, in memory that is given back.
     fn write_large(&self, writer: &mut Writer, frame: Frame<'_>) -> io::Result<()> {
         let Some(stream) = writer.stream.clone() else {
             return Ok(());
@@ -317,7 +320,7 @@ impl Handle {
                 outgoing.push_payload(rest, frame.mask, spare);
                 writer.outgoing = Some(outgoing);
                 if !full {
-                    // Nobody hears of a stream that is not full.
+                    // The system reports room only for a stream that was full.
                     self.wanted.store(true, Ordering::SeqCst);
                 }
                 return Ok(());
@@ -326,7 +329,7 @@ impl Handle {
     }
 }
 
-/// What a packer asks of the handle.
+/// A request of the packer to the handle.
 pub(super) enum Step<'a> {
     /// Check whether the message may be sent.
     Check,
@@ -336,7 +339,7 @@ pub(super) enum Step<'a> {
 
 /// Calls `f` with an empty buffer that the thread keeps.
 fn with_buffer<R>(f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-    // Taken out for the call. While the thread ends there is none to take.
+    // It is taken out for the call. While the thread ends, there may be none to take.
     let mut buffer = BUFFER.try_with(RefCell::take).unwrap_or_default();
     buffer.clear();
     let result = f(&mut buffer);

@@ -1,5 +1,6 @@
-//! Chunks that were written, of all sockets, for those that are written next:
-//! fresh memory would be cleared by the kernel page by page, and is in no cache.
+//! Keeps chunks of memory that were written to the network, and gives them to whichever
+//! socket needs a chunk next. The kernel would have to clear each page of fresh memory, and
+//! fresh memory is not in the processor's cache.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +15,7 @@ fn spares() -> MutexGuard<'static, Vec<Vec<u8>>> {
     SPARES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// An empty chunk, which may have room.
+/// An empty chunk. It may have capacity already.
 pub(super) fn spare() -> Vec<u8> {
     spares().pop().unwrap_or_default()
 }
@@ -31,7 +32,7 @@ pub(super) fn recycle(mut chunk: Vec<u8>) {
     }
 }
 
-/// Frees what is kept: no socket is left.
+/// Frees the chunks that are kept. Called when no socket is left.
 pub(crate) fn free_spares() {
     let kept = std::mem::take(&mut *spares());
     drop(kept);

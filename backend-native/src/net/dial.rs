@@ -1,5 +1,5 @@
-//! Connecting by name: addresses of both families raced, 250 ms apart
-//! (RFC 8305), without blocking.
+//! Connects to one of several addresses without blocking: attempts for both families (IPv6
+//! and IPv4) start 250 ms apart, and the first one that succeeds wins (RFC 8305).
 
 use std::collections::VecDeque;
 use std::io;

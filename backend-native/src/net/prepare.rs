@@ -1,8 +1,8 @@
-//! What a connection needs before it can dial: addresses, and perhaps the
-//! default TLS configuration. Both are fetched side by side.
+//! Gets what a connection needs before it can dial: addresses, and perhaps the default TLS
+//! configuration. It gets both at the same time.
 //!
-//! Invariant: neither waits for the other, nor for those of other sockets. An
-//! address in the URL never waits for names.
+//! Invariant: neither waits for the other, nor for the names of other sockets. If the URL has
+//! an address instead of a name, nothing is looked up.
 
 use std::fmt;
 use std::io;

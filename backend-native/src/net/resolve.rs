@@ -1,9 +1,9 @@
-//! Names to addresses, on threads of their own that end when no name is left.
+//! Resolves names to addresses, on threads of its own. They end when no name is left.
 //!
-//! The system's resolver blocks, and nothing can interrupt it. So a lookup that
-//! nobody waits for any more leaves the queue, and if it runs already, its
-//! thread no longer counts: other names get another one.
-//! Invariant: answers are called, and dropped, outside the lock.
+//! The system's resolver blocks, and nothing can interrupt it. If a lookup is no longer
+//! needed, it leaves the queue. If it runs already, its thread no longer counts towards the
+//! limit of threads, so that other names do not wait for it.
+//! Invariant: callbacks for answers are called, and dropped, outside the lock.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;

@@ -1,4 +1,4 @@
-//! The resolver with a system whose answers the test decides.
+//! Tests of the resolver. The test decides what the system answers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};

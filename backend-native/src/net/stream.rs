@@ -1,5 +1,5 @@
-//! A connected stream, plain or TLS, with non-blocking reads and writes from
-//! two threads: the event loop reads, whoever sends writes.
+//! A connected stream, plain or TLS, with non-blocking reads and writes. Two threads may use
+//! it at the same time: the event loop reads, and a thread that sends writes.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -96,7 +96,7 @@ impl Stream {
 
     /// Whether a read that did not fill its buffer has emptied the stream.
     pub(crate) fn short_read_means_empty(&self) -> bool {
-        // Windows tells of new data only after a read that would block.
+        // Windows reports new data only after a read that would block.
         const ON_WINDOWS: bool = matches!(std::env::consts::FAMILY.as_bytes(), b"windows");
         self.tls.is_none() && !ON_WINDOWS
     }

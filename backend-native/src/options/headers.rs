@@ -1,7 +1,7 @@
 //! The request headers that a program adds to the opening handshake.
 //!
-//! Invariant: they are sent as the program wrote them (S113): the spelling of a
-//! name, and the order of all. What is in the list cannot break the request.
+//! Invariant: names are sent in the program's spelling, and headers in its order (S113). No
+//! header in the list can break the request.
 
 use std::fmt;
 

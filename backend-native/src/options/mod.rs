@@ -298,7 +298,7 @@ pub trait BuilderExt: Sized {
     /// use isosocket::WebSocket;
     /// use isosocket::native::BuilderExt;
     ///
-    /// // Little between the program and the network, so that `buffered_amount` tells
+    /// // Little between the program and the network, so that `buffered_amount` shows
     /// // early when the network is slow.
     /// let builder = WebSocket::builder("wss://example.org/").tcp_send_buffer(16 << 10);
     /// ```

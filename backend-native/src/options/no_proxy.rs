@@ -1,8 +1,8 @@
 //! The list of hosts that are reached without the environment's proxy.
 //!
-//! Invariant: addresses are compared as addresses, and names without case and
-//! without the dot at their end, however either side writes them. Two dots are no end of a
-//! name: it is compared as it stands.
+//! Invariant: addresses are compared as addresses and not as text. Names are compared
+//! case-insensitively and without the dot at their end. A name that ends in two dots is
+//! compared as it stands.
 
 use std::net::IpAddr;
 

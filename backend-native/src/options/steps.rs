@@ -1,6 +1,7 @@
 //! The program's hook for the steps of connecting.
 //!
-//! Invariant: the hook runs and is dropped guarded, and no lock is held meanwhile (S105).
+//! Invariant: a panic of the hook, or of its destructor, ends here (S105), and no lock is held
+//! while either runs.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! What a connection needs of a URL: host, port, and what the request contains.
+//! The parts of a URL that a connection needs: host, port, and the parts that the request
+//! contains.
 
 use std::fmt;
 

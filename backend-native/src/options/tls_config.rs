@@ -1,7 +1,7 @@
 //! A TLS configuration that the program made.
 //!
-//! Invariant: what is public here names no type of rustls but in `From`, so that another
-//! version of rustls is an addition.
+//! Invariant: the public interface names types of rustls only in `From` implementations. So
+//! support for another version of rustls can be added without a breaking change.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! How long the machine has slept, and an alarm that rings when it wakes up.
 //!
-//! Linux, Android and Apple's systems have two clocks that differ by the time asleep. On
-//! Windows the one clock goes on, so a deadline is late after sleep. Of other systems
-//! nothing is known.
+//! Linux, Android and Apple's systems have two clocks that differ by the time asleep. Windows
+//! has one clock, which goes on during sleep; so a deadline is late after sleep. On other
+//! systems the time asleep is not known.
 
 #![allow(
     unsafe_code,

@@ -1,8 +1,8 @@
 //! The operating system, as event loops use it: the clock, TCP streams and their
 //! readiness.
 //!
-//! In a build with `--cfg isosocket_simulation` a model of it takes its place, and the
-//! same code runs in simulated time: see `tests/simulation`.
+//! In a build with `--cfg isosocket_simulation` a model replaces the system, and the same code
+//! runs in simulated time: see `tests/simulation`.
 
 use std::sync::OnceLock;
 use std::time::Instant;

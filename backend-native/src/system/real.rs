@@ -1,4 +1,4 @@
-//! The system itself: mio, and what it lacks.
+//! The real system: types of mio, and what mio does not have.
 
 use std::io;
 use std::mem::MaybeUninit;

@@ -1,4 +1,4 @@
-//! A model in place of the system. Whoever simulates installs it for the thread.
+//! A model that replaces the system. The simulation installs it for its thread.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

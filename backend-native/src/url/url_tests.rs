@@ -1,4 +1,4 @@
-//! The crate `url` is the reference: for each URL our result must be the same.
+//! Tests that compare with the crate `url`: for each URL the result must be the same.
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

@@ -1,9 +1,9 @@
 //! The message layer of RFC 6455, without I/O: bytes in, messages and control
 //! frames out. Compressed messages (RFC 7692) are inflated on the way.
 //!
-//! Opcodes and frame headers are tungstenite's. Assembly, UTF-8, limits and close codes are
-//! decided here, by the rules (S56–S62, S80–S95), and every violation has the
-//! close code that goes on the wire.
+//! tungstenite parses opcodes and frame headers. This file assembles messages, and checks
+//! UTF-8, limits and close codes by the rules (S56–S62, S80–S95). Every violation has the
+//! close code that is then sent to the peer.
 
 use bytes::{Bytes, BytesMut};
 use isosocket_core::{Binary, Message};
@@ -27,21 +27,21 @@ const SMALL: usize = 512;
 /// The size of such a chunk: the most that a small message can pin.
 const CHUNK: usize = 4096;
 
-/// Of a frame with at least this much to come, in bytes, the payload is read to
-/// where it belongs, and not copied there.
+/// If at least so many bytes of a frame are still to come, the payload is read directly into
+/// the message, and not copied.
 const DIRECT: u64 = 64 << 10;
 
-/// How much is read so at a time.
+/// How many bytes are read in that way at a time.
 const DIRECT_READ: usize = 256 << 10;
 
-/// How many bytes of a compressed frame are inflated at a time: they come to at most a
+/// How many bytes of a compressed frame are inflated at a time. They inflate to at most a
 /// thousand times as many.
 const COMPRESSED_STEP: usize = 2 << 10;
 
-/// After this many inflated bytes decoding stops, and goes on in the next visit.
+/// After so many inflated bytes decoding stops, and continues in the next visit.
 const INFLATE_BUDGET: usize = 1 << 20;
 
-/// What a peer said.
+/// A message or a control frame that was decoded.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Item {
     /// A complete message.
@@ -54,17 +54,17 @@ pub(crate) enum Item {
     Close(Option<(u16, String)>),
 }
 
-/// Who gets what was decoded, and whether to go on.
+/// Receives what was decoded, and decides whether to continue.
 pub(crate) trait Output {
-    /// A small message that arrived as a whole. It has a method of its own so
-    /// that its code is inlined into the decoder's loop, where nothing moves it.
+    /// A small message that arrived as a whole. It has a method of its own, so that its code is
+    /// inlined into the decoder's loop and the message is not moved in memory.
     fn message(&mut self, message: Message) -> Flow;
 
     /// Any other item, or any other message.
     fn item(&mut self, item: Item) -> Flow;
 }
 
-/// Whether the decoder goes on after an item.
+/// Whether the decoder continues after an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
     /// Decode the next one.
@@ -73,24 +73,24 @@ pub(crate) enum Flow {
     Stop,
 }
 
-/// Memory that all sockets of an event loop share: a chunk for small messages
-/// that were inflated, and what inflating takes.
+/// Memory that all sockets of an event loop share: a chunk for small messages that were
+/// inflated, and the buffers for inflating.
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
     chunk: BytesMut,
     spare: Spare,
-    /// How many bytes messages were inflated to, since it was asked for.
+    /// See [`take_inflated`](Arena::take_inflated).
     inflated: usize,
 }
 
 impl Arena {
-    /// How many bytes messages were inflated to since the last call: work that
-    /// the size of what was read does not tell.
+    /// How many bytes messages were inflated to since the last call. This work is not
+    /// visible in the size of what was read.
     pub(crate) fn take_inflated(&mut self) -> usize {
         std::mem::take(&mut self.inflated)
     }
 
-    /// A copy that pins at most a chunk.
+    /// A copy of the bytes. It keeps at most one chunk of memory alive.
     fn copy(&mut self, bytes: &[u8]) -> Bytes {
         if bytes.len() > SMALL {
             return Bytes::copy_from_slice(bytes);
@@ -104,12 +104,12 @@ impl Arena {
     }
 }
 
-/// Where small messages get their memory: those that came together share a
-/// chunk, copied at one go, so that each costs no allocation of its own.
+/// Memory for small messages. Those that came together share a chunk, into which they are
+/// copied at once, so that not each of them needs an allocation.
 struct Chunks<'a> {
     input: &'a [u8],
     chunk: Bytes,
-    /// Where in `input` the chunk begins.
+    /// The index in `input` at which the chunk begins.
     start: usize,
 }
 
@@ -144,14 +144,14 @@ impl<'a> Chunks<'a> {
 #[derive(Debug)]
 pub(crate) struct Decoder {
     max_message_size: usize,
-    /// Boxed: between messages, as idle sockets are, there is none.
+    /// `None` between messages. Boxed, because that is the state of idle sockets.
     partial: Option<Box<Partial>>,
     closed: bool,
-    /// There once compression was agreed on.
+    /// `None` unless both sides agreed on compression.
     inflater: Option<Box<Inflater>>,
 }
 
-/// What has begun to arrive, and is not complete.
+/// The part that has arrived of a message, a frame or a header.
 #[derive(Debug, Default)]
 struct Partial {
     /// The beginning of a header.
@@ -170,7 +170,7 @@ impl Partial {
     }
 }
 
-/// What counts of a header once it was checked.
+/// The facts of a checked header that are still needed.
 #[derive(Clone, Copy, Debug)]
 struct Frame {
     is_final: bool,
@@ -181,7 +181,7 @@ struct Frame {
     control: Option<Control>,
 }
 
-/// A message that is here as a whole.
+/// Makes a message that has arrived as a whole.
 #[inline]
 fn message(
     is_text: bool,
@@ -213,7 +213,7 @@ impl Assembly {
         }
     }
 
-    /// Takes in the next piece, of a frame of which `remaining` bytes are to come.
+    /// Appends the next piece. `remaining` bytes of its frame are still to come.
     fn push(&mut self, piece: &[u8], remaining: u64) -> Result<(), InvalidUtf8> {
         if let Some(utf8) = &mut self.utf8 {
             utf8.push(piece)?;
@@ -223,7 +223,7 @@ impl Assembly {
         Ok(())
     }
 
-    /// Room for the next piece, behind what has arrived, and how much may come.
+    /// The buffer for the next piece, which is to be appended, and how large it may be.
     fn room(&mut self, remaining: u64) -> (&mut BytesMut, usize) {
         let most = usize::try_from(remaining).map_or(DIRECT_READ, |n| n.min(DIRECT_READ));
         reserve(&mut self.data, most, remaining - most as u64);
@@ -264,11 +264,11 @@ impl Decoder {
         self.inflater = Some(Box::new(inflater));
     }
 
-    /// Decodes what arrived and hands on each item that it completes. What was
-    /// complete before a violation is handed on first (S94).
+    /// Decodes bytes that arrived, and passes each complete item to `output`. Items that were
+    /// complete before a violation are passed on first (S94).
     ///
-    /// Returns how many bytes of `input` were used: all of them, unless `output`
-    /// said [`Flow::Stop`], or they inflate to much more (S110).
+    /// Returns how many bytes of `input` were used. That is all of them, unless `output`
+    /// returned [`Flow::Stop`], or they inflate to very much (S110).
     pub(crate) fn decode(
         &mut self,
         input: &[u8],
@@ -338,7 +338,7 @@ impl Decoder {
         self.partial.get_or_insert_default()
     }
 
-    /// Frees what was needed for a message that is complete now.
+    /// Frees the memory for a message that is complete now.
     fn free_partial(&mut self) {
         self.partial.take_if(|partial| partial.is_empty());
     }
@@ -348,8 +348,8 @@ impl Decoder {
         self.partial.as_ref()?.message.as_ref()
     }
 
-    /// Small messages that are here as a whole, one after the other: no bit but
-    /// FIN, text or binary, no mask, at most 125 bytes. Returns what follows them.
+    /// Decodes small messages that have arrived as a whole, one after the other: text or binary,
+    /// only the bit FIN, no mask, at most 125 bytes. Returns the bytes that follow them.
     #[inline(never)]
     fn small_messages<'a>(
         &self,
@@ -396,9 +396,9 @@ impl Decoder {
         Ok(found.map(Item::Message))
     }
 
-    /// Where to append what comes next, and how much of it, if it is much and
-    /// belongs to one message. How much was read is then passed to
-    /// [`appended`](Self::appended), and not decoded.
+    /// If a large part of one message comes next: the buffer to which it is to be appended, and
+    /// at most how many bytes. Those bytes are not decoded: call [`appended`](Self::appended)
+    /// with their number.
     pub(crate) fn room(&mut self) -> Option<(&mut BytesMut, usize)> {
         let partial = self.partial.as_mut()?;
         match (partial.frame, &mut partial.message) {
@@ -411,7 +411,7 @@ impl Decoder {
         }
     }
 
-    /// So many bytes were appended where [`room`](Self::room) said.
+    /// So many bytes were appended to the buffer of [`room`](Self::room).
     pub(crate) fn appended(&mut self, read: usize) -> Result<Option<Message>, Violation> {
         let Some(partial) = &mut self.partial else {
             return Ok(None);
@@ -477,7 +477,7 @@ impl Decoder {
     /// RFC 6455, sections 5.2 to 5.5 (S90, S92, S93), and the size limit (S62).
     #[inline]
     fn check_header(&self, header: &FrameHeader, length: u64) -> Result<Frame, Violation> {
-        // RFC 7692, 6: the bit stands in a message's first frame and no other.
+        // RFC 7692, 6: only the first frame of a message may have the bit.
         let begins_message = matches!(header.opcode, OpCode::Data(Data::Text | Data::Binary));
         let rsv1_is_used = self.inflater.is_some() && begins_message;
         if (header.rsv1 && !rsv1_is_used) || header.rsv2 || header.rsv3 {
@@ -516,7 +516,7 @@ impl Decoder {
                     ),
                     (None, kind) => (0, kind == Data::Text, header.rsv1),
                 };
-                // What counts of a compressed message is what it inflates to.
+                // For a compressed message the inflated size counts.
                 if !compressed && length > (self.max_message_size - before) as u64 {
                     return Err(Violation::too_big());
                 }
@@ -531,7 +531,7 @@ impl Decoder {
         })
     }
 
-    /// A piece of a compressed message, which may inflate to many.
+    /// Inflates a piece of a compressed message.
     fn compressed_piece(
         &mut self,
         frame: Frame,
@@ -541,7 +541,7 @@ impl Decoder {
     ) -> Result<Option<Message>, Violation> {
         let complete = frame.is_final && remaining == 0;
         if !complete {
-            // The message has begun, even if this comes to nothing.
+            // The message has begun, even if this piece inflates to no bytes.
             let message = &mut self.partial().message;
             message.get_or_insert_with(|| Assembly::new(frame));
             if payload.is_empty() {
@@ -617,8 +617,8 @@ impl Decoder {
     }
 }
 
-/// Makes room for what is here, and for what was announced as far as it can be
-/// believed: a peer may announce much and send nothing.
+/// Reserves memory for the bytes that are here, and for some of those that were announced. Not
+/// for all, because a peer may announce much and send nothing.
 fn reserve(data: &mut BytesMut, here: usize, remaining: u64) {
     const BELIEVED: usize = 1 << 20;
     let announced = usize::try_from(remaining).unwrap_or(usize::MAX);

@@ -1,5 +1,5 @@
-//! The decoder against the rules, by a table; and against tungstenite, by
-//! random and mutated streams of frames.
+//! Tests of the decoder: a table of cases for the rules, and random and mutated streams of
+//! frames, for which it must agree with tungstenite.
 
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error as TungsteniteError, Message as TungsteniteMessage};

@@ -1,5 +1,4 @@
-//! permessage-deflate (RFC 7692): its options, what is offered, and what was
-//! agreed.
+//! permessage-deflate (RFC 7692): its options, the offer, and what both sides agreed on.
 //!
 //! Invariant: an idle socket that has neither sent nor received a compressed
 //! message has no compressor and no inflater.
@@ -14,16 +13,16 @@ pub(crate) use negotiation::{Agreed, NegotiationError};
 
 /// How a native socket compresses: permessage-deflate (RFC 7692).
 ///
-/// The default is what browsers do: `permessage-deflate; client_max_window_bits`
-/// is offered, and compression is used if the server agrees, with all of its
-/// context kept from one message to the next. `extensions()` tells what was
-/// agreed. Each side may send any message uncompressed; this side does so
-/// where compression would gain nothing.
+/// The default is what browsers do: the socket offers
+/// `permessage-deflate; client_max_window_bits`. If the server agrees, each side compresses
+/// with the history of earlier messages (context takeover). `extensions()` is what both agreed
+/// on. Each side may send any message uncompressed. This side does so if compression would gain
+/// nothing.
 ///
 /// # Memory
 ///
-/// Nothing is allocated until the first message that is compressed is sent, or
-/// received. From then on a socket keeps, in KiB, until its connection ends:
+/// A socket allocates nothing until it sends or receives its first compressed message. From
+/// then on, until its connection ends, it keeps so many KiB:
 ///
 /// | window bits | 15 | 14 | 13 | 12 | 11 | 10 | 9 | 8 |
 /// | --- | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -31,20 +30,20 @@ pub(crate) use negotiation::{Agreed, NegotiationError};
 /// | receiving, with context takeover | 46 | 46 | 46 | 46 | 46 | 46 | 46 | 46 |
 /// | either, without | 0 | 0 | 0 | 0 | 0 | 0 | 0 | 0 |
 ///
-/// Without context takeover the sockets share: one inflater for the event
-/// loop, and one compressor for each thread that sends.
+/// Without context takeover, all sockets of an event loop share one inflater, and each thread
+/// that sends has one compressor.
 ///
 /// # Time
 ///
-/// Messages are compressed within `send`, on the caller's thread, and inflated
-/// on the event loop's. Noise, such as what was compressed before, is sent as it
-/// is; after binary messages that did not shrink the next ones, up to 31, are
-/// not tried.
+/// `send` compresses messages on the caller's thread, and the event loop inflates them on its
+/// own. A message that does not get smaller, such as one that was compressed before, is sent as
+/// it is. After such a binary message, up to 31 of the next binary messages are sent as they are
+/// without trying.
 ///
 /// # Bounds
 ///
-/// The size limit of messages holds for what a message inflates to, while it is
-/// inflated: a message that exceeds it costs no more than the limit, and fails the
+/// The size limit of messages is for the inflated size, and is checked while a message is
+/// inflated. A message that exceeds it uses no more memory than the limit, and fails the
 /// connection with 1009 on the wire.
 ///
 /// # Examples
@@ -106,9 +105,9 @@ impl Deflate {
         }
     }
 
-    /// Whether each message that is sent is compressed by itself. That costs
-    /// most of the gain where messages are small and alike, and frees the
-    /// socket of the compressor's memory between messages.
+    /// Whether each sent message is compressed by itself, without the history of earlier ones.
+    /// Then the socket keeps no compressor between messages. Small messages that are alike
+    /// become larger, because most of their gain comes from the history.
     ///
     /// ```
     /// use isosocket::native::Deflate;
@@ -121,9 +120,8 @@ impl Deflate {
         self
     }
 
-    /// Whether the server must compress each message by itself, so that no
-    /// inflater is kept between messages. A server that does not agree to this
-    /// agrees to no compression.
+    /// Whether the server must compress each message by itself. Then the socket keeps no
+    /// inflater between messages. If a server does not agree to this, nothing is compressed.
     ///
     /// ```
     /// use isosocket::native::Deflate;
@@ -136,8 +134,8 @@ impl Deflate {
         self
     }
 
-    /// How far back a sent message may refer: `2^bits` bytes, with `bits` from 8
-    /// to 15. Without this it is the server that may set a limit.
+    /// How far back a sent message may refer: `2^bits` bytes, with `bits` from 8 to 15. Without
+    /// this, the server may set a limit.
     ///
     /// ```
     /// use isosocket::native::Deflate;
@@ -150,9 +148,9 @@ impl Deflate {
         self
     }
 
-    /// How far back the server's messages may refer: `2^bits` bytes, with
-    /// `bits` from 8 to 15. A server that does not agree to this agrees to no
-    /// compression. It saves memory in the server, and none here.
+    /// How far back the server's messages may refer: `2^bits` bytes, with `bits` from 8 to 15.
+    /// If a server does not agree to this, nothing is compressed. It saves memory in the
+    /// server, but none here.
     ///
     /// ```
     /// use isosocket::native::{BuilderExt, Deflate};
@@ -181,7 +179,7 @@ impl Deflate {
         self
     }
 
-    /// Messages of fewer bytes are sent as they are: there is little to gain.
+    /// Messages with fewer bytes are sent uncompressed, because there is little to gain.
     /// Default: 64.
     ///
     /// ```
@@ -216,9 +214,9 @@ fn is_window(bits: u8) -> bool {
     (8..=15).contains(&bits)
 }
 
-/// The size with which zlib serves a window: it has none of 8 bits. A compressor
-/// of 9 refers back 250 bytes at most, which an inflater of 8 can follow; and an
-/// inflater of 9 can follow all that one of 8 can.
+/// The window size for zlib, which has no window of 8 bits. With 9 bits its compressor refers
+/// back at most 250 bytes, so an inflater with 8 bits can read that. And an inflater with 9
+/// bits can read everything that was made for 8.
 fn zlib_window(bits: u8) -> u8 {
     bits.max(9)
 }

@@ -1,8 +1,8 @@
 //! Frames of RFC 6455, section 5: headers in both directions, masking, and the
 //! payload of a Close frame.
 //!
-//! Opcodes and headers are tungstenite's types. The mask is passed in: there is
-//! no randomness here.
+//! Opcodes and headers are tungstenite's types. The mask is an argument, so there is no
+//! randomness here.
 
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
@@ -21,8 +21,8 @@ pub(crate) type Mask = [u8; 4];
 
 /// A header, its payload's length, and its own size in bytes (RFC 6455, 5.2).
 ///
-/// Written out here, because tungstenite's reads through a cursor, a few bytes
-/// at a time, which takes longer than all else that is done with a small message.
+/// This is not tungstenite's function, because that one reads a few bytes at a time through a
+/// cursor. For a small message, that takes longer than everything else together.
 #[inline]
 pub(crate) fn parse_header(bytes: &[u8]) -> Result<Option<(FrameHeader, u64, usize)>, Violation> {
     let [first, second, rest @ ..] = bytes else {
@@ -110,15 +110,15 @@ pub(crate) fn encode_header(
         .expect("writing to a vector does not fail");
 }
 
-/// Appends a piece of payload, masked. Pieces but the last have a multiple of
-/// four bytes, so that the mask goes on where it stopped.
+/// Appends a piece of payload, masked. The length of each piece but the last must be a multiple
+/// of four bytes, so that the mask of the next piece begins with its first byte.
 pub(crate) fn encode_payload(out: &mut Vec<u8>, payload: &[u8], mask: Mask) {
     let word = u64::from_ne_bytes([
         mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3],
     ]);
-    // Room is made a little at a time, so that its zeros cost next to nothing.
-    // A large payload is not copied first and masked then: where the two lie a
-    // few bytes apart within their pages, copying takes eight times as long.
+    // The buffer grows by a small block at a time, so that clearing it costs almost nothing.
+    // A large payload is not copied as a whole and then masked: if source and target are a
+    // few bytes apart within their pages, such a copy takes eight times as long.
     for block in payload.chunks(MASKED_AT_ONCE) {
         let start = out.len();
         out.resize(start + block.len(), 0);

@@ -1,8 +1,8 @@
-//! What is on the wire once a connection is established (RFC 6455, RFC 7692).
+//! The bytes of an established connection (RFC 6455, RFC 7692).
 //!
-//! Bytes in, messages and control frames out; and frames for what is sent.
-//! There is no I/O here, no clock, no thread, no lock and no randomness, and
-//! nothing here knows about sockets or events.
+//! In one direction, this folder makes messages and control frames of received bytes. In the
+//! other, it makes frames of what is sent. There is no I/O here, no clock, no thread, no lock
+//! and no randomness, and nothing here knows about sockets or events.
 
 pub(crate) mod decoder;
 #[cfg_attr(not(feature = "deflate"), path = "no_deflate.rs")]

@@ -1,5 +1,5 @@
-//! The place of permessage-deflate in a build without it: nothing is offered,
-//! nothing can be agreed on, and the halves of it cannot exist.
+//! Replaces permessage-deflate in a build without the feature `deflate`: it offers nothing and
+//! agrees to nothing, and no value of its two halves can exist.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::wire::violation::Violation;
 /// Takes inflated data. The flag says whether it is the last of the message.
 type Take<'a> = dyn FnMut(&[u8], bool) -> Result<(), Violation> + 'a;
 
-/// No options, because there is nothing to be had.
+/// It has no options, because there is no compression.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Deflate(());
 
@@ -21,7 +21,7 @@ pub(crate) struct Deflate(());
 #[error("the server chose an extension, and none was offered")]
 pub(crate) struct NegotiationError;
 
-/// What both sides agreed on: never.
+/// What both sides agreed on. No value of it can exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Agreed(Infallible);
 
@@ -33,7 +33,7 @@ pub(crate) struct Compressor(Infallible);
 #[derive(Debug)]
 pub(crate) struct Inflater(Infallible);
 
-/// What the sockets of an event loop share.
+/// What the sockets of an event loop share: nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Spare;
 

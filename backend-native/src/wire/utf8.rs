@@ -1,5 +1,5 @@
-//! UTF-8 checked as it arrives, so that a bad byte fails the connection at
-//! once and not at the message's end (S91).
+//! Checks UTF-8 as it arrives, so that a bad byte fails the connection at once and not at the
+//! end of the message (S91).
 
 #![allow(unsafe_code, reason = "text is checked here, once, and never again")]
 
@@ -8,14 +8,14 @@ use bytestring::ByteString;
 use isosocket_core::Text;
 use simdutf8::compat::from_utf8;
 
-/// The bytes are not UTF-8, and nothing that may follow can make them so.
+/// The bytes are not UTF-8, whatever follows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidUtf8;
 
 /// The check of one message, piece by piece.
 #[derive(Debug, Default)]
 pub(crate) struct Utf8 {
-    /// The beginning of a character that the next piece goes on with.
+    /// The beginning of a character that the next piece continues.
     carry: [u8; 4],
     carried: u8,
 }
@@ -32,7 +32,7 @@ impl Utf8 {
             piece = rest;
             match std::str::from_utf8(&self.carry[..usize::from(self.carried)]) {
                 Ok(_) => self.carried = 0,
-                // Incomplete still: a character has at most four bytes.
+                // Still incomplete. A character has at most four bytes.
                 Err(error) if error.error_len().is_none() => {}
                 Err(_) => return Err(InvalidUtf8),
             }
@@ -48,7 +48,7 @@ impl Utf8 {
         Ok(())
     }
 
-    /// Whether the message may end here: not inside a character.
+    /// Fails if the message would end inside a character.
     pub(crate) fn finish(&mut self) -> Result<(), InvalidUtf8> {
         match std::mem::take(&mut self.carried) {
             0 => Ok(()),
@@ -57,7 +57,7 @@ impl Utf8 {
     }
 }
 
-/// A whole text in one piece. `share` copies it where it is long.
+/// A whole text in one piece. `share` copies it if it is long.
 #[inline]
 pub(crate) fn text(bytes: &[u8], share: impl FnOnce(&[u8]) -> Bytes) -> Result<Text, InvalidUtf8> {
     let text = simdutf8::basic::from_utf8(bytes).map_err(|_| InvalidUtf8)?;

@@ -1,4 +1,4 @@
-//! How a peer can break the protocol, and the close code that tells it so (S95).
+//! How a peer can break the protocol, and the close code that is then sent to it (S95).
 
 use thiserror::Error;
 
@@ -8,7 +8,7 @@ use super::utf8::InvalidUtf8;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error("{what}")]
 pub(crate) struct Violation {
-    /// The close code that tells the peer: 1002, 1007 or 1009 (S95).
+    /// The close code that is sent to the peer: 1002, 1007 or 1009 (S95).
     pub(crate) code: u16,
     what: &'static str,
 }

@@ -102,7 +102,7 @@ fn a_blocking_receive_in_another_task_leaves_the_rest_to_the_serving_task() {
             let unanswered = builder.connect_timeout(Duration::from_millis(300));
             let unanswered = unanswered.connect().unwrap();
             let mut ends = unanswered.events();
-            // This drives the loop on this thread, in the place of its task, which
+            // This drives the loop on this thread, instead of its task, which
             // does not know of the new deadline.
             let mut events = socket.events();
             assert_eq!(events.recv_timeout(LIMIT), Ok(Event::Open));

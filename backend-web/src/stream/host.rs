@@ -1,6 +1,6 @@
-//! The host's `WebSocketStream` and its streams, declared by hand: web-sys has
-//! `WebSocketStream` only as an unstable interface, and lets through what the calls of
-//! its streams throw.
+//! The host's `WebSocketStream` and its streams, declared by hand. web-sys has
+//! `WebSocketStream` only as an unstable interface, and its declarations do not catch what
+//! the calls of the streams throw.
 
 use wasm_bindgen::prelude::*;
 

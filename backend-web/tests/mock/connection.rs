@@ -1,4 +1,4 @@
-//! The life of a connection: what is called, and what is told and when.
+//! The life of a connection: what is called, what is reported, and when.
 
 use std::time::Duration;
 
@@ -132,7 +132,7 @@ fn a_close_before_open_is_a_failure() {
 }
 
 #[wasm_bindgen_test]
-async fn an_error_inside_close_is_told_after_it() {
+async fn an_error_inside_close_is_reported_after_it() {
     let _host = Host::new();
     js("Mock.errorInClose = true");
     let (socket, log) = open_socket();
@@ -145,7 +145,7 @@ async fn an_error_inside_close_is_told_after_it() {
 }
 
 #[wasm_bindgen_test]
-async fn an_error_inside_close_inside_a_handler_is_told_after_it() {
+async fn an_error_inside_close_inside_a_handler_is_reported_after_it() {
     let _host = Host::new();
     let (socket, log) = open_socket();
     let _binding = socket.on_message(|socket, _| socket.close());
@@ -271,7 +271,7 @@ async fn blocked_ports_fail_after_the_constructor() {
 }
 
 #[wasm_bindgen_test]
-fn syntax_errors_are_told_at_once() {
+fn syntax_errors_are_reported_at_once() {
     let _host = Host::new();
     for url in ["ws://", "ws://h:65536/", "ws://["] {
         let error = Socket::new(url).expect_err("a bad URL");

@@ -1,5 +1,5 @@
-//! A JavaScript host under a test's command: a `WebSocket` class that does what
-//! it is told, and timers that run when time is advanced.
+//! A JavaScript host that a test controls: a `WebSocket` class that does what the test
+//! says, and timers that run when the test advances time.
 //!
 //! Invariant: the real globals are back when a [`Host`] is dropped.
 

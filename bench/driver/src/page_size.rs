@@ -253,7 +253,7 @@ mod tests {
     use super::{Bytes, PageSize, bars, table};
 
     #[test]
-    fn sizes_are_told_less_the_empty_program() {
+    fn sizes_are_shown_less_the_empty_program() {
         let size = |id, bytes| PageSize {
             id,
             name: id,

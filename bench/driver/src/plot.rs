@@ -172,7 +172,7 @@ fn panel(svg: &mut String, bars: &[Bar<'_>], mut y: f64) -> f64 {
 }
 
 /// The length that fills the picture: the longest bar, unless a few are so
-/// long that the others could not be told apart.
+/// long that the others could not be distinguished.
 fn limit(bars: &[Bar<'_>]) -> f64 {
     let mut lengths: Vec<f64> = bars.iter().map(|bar| bar.length).collect();
     lengths.sort_by(f64::total_cmp);

@@ -23,8 +23,8 @@ pub struct Server {
 
 impl Server {
     /// Builds the server, and other packages in the same call.
-    pub fn build(title: &str, beside: &[&str], log: &Path) -> Result<PathBuf, String> {
-        let packages = beside.iter().chain([&PACKAGE]);
+    pub fn build(title: &str, others: &[&str], log: &Path) -> Result<PathBuf, String> {
+        let packages = others.iter().chain([&PACKAGE]);
         let build = cargo("build")
             .args(["--release", "--target-dir", TARGET])
             .args(packages.flat_map(|package| ["--package", package]));

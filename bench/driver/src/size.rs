@@ -35,7 +35,7 @@ const fn plain(client: &'static str) -> Program {
     program(client, client, client)
 }
 
-/// What programs get without a word about features.
+/// What programs get that name no features.
 pub static DEFAULT: Program = program(
     "isosocket-default",
     "isosocket, default features",

@@ -83,7 +83,7 @@ fn times_table(page: &mut String, results: &Results, steps: &[&StepResults]) {
     if unrest > 0.0 {
         let _ = writeln!(
             page,
-            "\nThe floor's own rounds differ by up to {unrest:.0} %."
+            "\nThe rounds of the first row differ by up to {unrest:.0} %."
         );
     }
 }

@@ -101,7 +101,7 @@ impl From<Bytes> for Payloads {
     }
 }
 
-/// Trades as an exchange tells of them, 151 bytes each, one in a line.
+/// Trades as an exchange sends them, 151 bytes each, one in a line.
 struct Feed {
     random: Random,
     text: String,

@@ -1,5 +1,5 @@
 //! The peer of every client: little work for each message, and nothing that
-//! could tell one client from another.
+//! could distinguish one client from another.
 //!
 //! Invariant: what it does depends on the URL's path and on what is sent alone,
 //! and, where the path is one for compression, on what is offered.
@@ -42,7 +42,7 @@ pub fn blast_request(count: u64, size: usize) -> Bytes {
 static MESSAGES: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
-/// The path that is told of both.
+/// The server answers a request for this path with both numbers.
 const WIRE: &str = "/wire";
 
 /// Asks the server how many bytes a message had in the last batch.

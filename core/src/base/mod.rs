@@ -1,5 +1,5 @@
-//! What everything else stands on: calls of the program's code that cannot do harm,
-//! locks, and the one difference between targets.
+//! What everything else is built on: calls of the program's code whose panics end here, locks,
+//! and the one difference between targets.
 
 pub(crate) mod catch;
 pub(crate) mod guard;

@@ -169,10 +169,10 @@ pub trait Bind: Sized + 'static {
     }
 }
 
-/// A handler's place on its socket. Dropping it leaves the handler bound;
-/// [`unbind`](Binding::unbind) removes it.
+/// A handle of a bound handler. [`unbind`](Binding::unbind) removes the handler. If you drop the
+/// binding, the handler stays bound.
 ///
-/// A binding keeps no socket open.
+/// A binding does not keep the socket open.
 ///
 /// ```
 /// # let network = isosocket::mock::Network::new();
@@ -192,9 +192,8 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// Removes the handler: it is not called again, also when this is called
-    /// inside a handler for the same event. The handler itself is dropped
-    /// shortly after.
+    /// Removes the handler: it is not called again, even if you call this inside another handler
+    /// for the same event. The handler itself is dropped shortly after.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -238,7 +237,7 @@ impl fmt::Debug for Binding {
     }
 }
 
-/// A socket, as far as a binding knows it.
+/// A socket, as a binding or a stream knows it.
 pub(crate) trait ListenerOwner: Send + Sync {
     /// Drops, soon, the handlers that are no longer live.
     fn drop_unbound(self: Arc<Self>);

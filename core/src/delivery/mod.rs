@@ -19,7 +19,7 @@ use crate::delivery::relay::Relay;
 use crate::delivery::streams::{Join, Streams};
 use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend};
 
-/// A socket whose events are kept while nobody listens.
+/// A socket that keeps events while nobody listens.
 pub(crate) trait Keeps {
     /// How many bytes of messages are kept.
     fn backlog_limit(&self) -> usize;
@@ -27,8 +27,8 @@ pub(crate) trait Keeps {
 
 /// A handler for events of a socket of type `S`.
 pub(crate) trait Listener<S>: MaybeSend {
-    /// An event. A listener that comes first takes a message by leaving another event in
-    /// its place.
+    /// Handles an event. To take a message, so that no other listener gets it, a heartbeat's
+    /// listener replaces it by another event.
     fn call(&mut self, socket: &S, event: &mut Event);
 }
 
@@ -38,21 +38,21 @@ impl<S, F: FnMut(&S, &Event) + MaybeSend> Listener<S> for F {
     }
 }
 
-/// What a handler is for.
+/// The events that a handler is for.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Interest {
     Open,
     Message,
     Error,
     Close,
-    /// All events, before all handlers, and as soon as they are reported: of a heartbeat.
-    /// Whoever adds this or one of the next calls [`use_first`].
+    /// All events, before all other handlers, and as soon as they are reported: for a heartbeat.
+    /// Code that adds this or one of the next must call [`use_first`].
     Heartbeat,
-    /// The same, of an idle timeout.
+    /// The same, for an idle timeout.
     IdleTimeout,
-    /// None: a heartbeat by pings was asked for, and there are none.
+    /// None: the program wants a heartbeat by pings, and this target has no pings.
     NoPings,
-    /// None: a time of zero was asked for.
+    /// None: the program has set a time of zero.
     ZeroTime,
 }
 
@@ -130,7 +130,7 @@ impl<S> Drop for Slot<S> {
     }
 }
 
-/// What the delivering thread is to take in.
+/// A request to the delivering thread.
 pub(crate) enum Letter<S> {
     /// A handler was bound.
     Handler(Slot<S>),
@@ -148,12 +148,12 @@ pub(crate) struct Delivery<S> {
     /// In the order in which they were bound.
     handlers: Vec<Slot<S>>,
     streams: Option<Box<dyn Streams>>,
-    /// Boxed, and there while events wait for somebody to listen.
+    /// `None` unless events wait for a listener.
     backlog: Option<Box<Backlog>>,
-    told_of_pause: bool,
-    /// Of a connection inside another transport: where its reports go.
+    pause_was_reported: bool,
+    /// For a connection inside another transport: what receives its reports.
     pub(crate) relay: Option<Box<dyn Relay>>,
-    /// `Close` was delivered, so nothing will be again.
+    /// `Close` was delivered, so no event follows.
     ended: bool,
 }
 
@@ -172,7 +172,7 @@ impl<S> Default for Delivery<S> {
             handlers: Vec::new(),
             streams: None,
             backlog: None,
-            told_of_pause: false,
+            pause_was_reported: false,
             relay: None,
             ended: false,
         }
@@ -180,7 +180,7 @@ impl<S> Default for Delivery<S> {
 }
 
 impl<S: Keeps> Delivery<S> {
-    /// Takes in new listeners, and drops those that left.
+    /// Adds new listeners, and drops those that left.
     pub(crate) fn absorb(&mut self, mail: Mail<S>) {
         for letter in mail {
             match letter {
@@ -261,7 +261,7 @@ impl<S: Keeps> Delivery<S> {
 
     /// The same, not inlined, for events that are rare.
     #[inline(never)]
-    pub(crate) fn tell(&mut self, socket: &S, mut event: Event) {
+    pub(crate) fn deliver_rare(&mut self, socket: &S, mut event: Event) {
         self.deliver(socket, &mut event);
     }
 
@@ -277,7 +277,7 @@ impl<S: Keeps> Delivery<S> {
                 if let Some(backlog) = &mut self.backlog {
                     backlog.bytes -= event.weight();
                 }
-                self.tell(socket, event);
+                self.deliver_rare(socket, event);
             } else {
                 passed.push(event);
             }
@@ -314,7 +314,8 @@ impl<S: Keeps> Delivery<S> {
     /// so that the log says it once.
     pub(crate) fn blocks_handlers(&mut self) -> bool {
         let is_for_messages = |slot: &Slot<S>| slot.kind == Interest::Message;
-        self.handlers.iter().any(is_for_messages) && !mem::replace(&mut self.told_of_pause, true)
+        self.handlers.iter().any(is_for_messages)
+            && !mem::replace(&mut self.pause_was_reported, true)
     }
 
     pub(crate) fn has_backlog(&self) -> bool {
@@ -374,8 +375,8 @@ impl<S: Keeps> Delivery<S> {
         (dropped > 0).then_some(dropped)
     }
 
-    /// Puts the socket's failure behind the kept messages. It replaces an end that nobody
-    /// has seen yet, which is behind all else.
+    /// Puts the socket's failure after the kept messages. It replaces the events of the end, if
+    /// those were not delivered yet.
     pub(crate) fn fail_after_kept(&mut self, error: ErrorEvent) {
         let ended = self.ended;
         let events = &mut self.backlog.get_or_insert_default().events;
@@ -390,7 +391,7 @@ impl<S: Keeps> Delivery<S> {
     }
 }
 
-/// What a log says panicked.
+/// How a log names a handler that panicked.
 fn name_of_handler(kind: EventKind) -> &'static str {
     match kind {
         EventKind::Open => "a handler for open",

@@ -102,7 +102,7 @@ impl Join for Tap {
     }
 }
 
-/// Tells a hook that was set late of what it missed.
+/// Calls a hook that was set late for what it missed.
 pub(crate) struct Announce(pub(crate) Arc<Queue>);
 
 impl Join for Announce {

@@ -58,24 +58,24 @@ pub enum SyntaxError {
     /// The WHATWG URL parser refused it.
     #[error("invalid URL: {0}")]
     Url(String),
-    /// The host, which is given here, has characters beyond ASCII. A native program needs
-    /// the feature `idna` for such a host, or the host's ASCII form. Browsers know such
-    /// hosts, so that this variant does not exist on the web. A portable program asks
-    /// [`international_host`](SyntaxError::international_host).
+    /// The host, which is given here, has characters beyond ASCII. A native program needs the
+    /// feature `idna` for such a host, or must use the host's ASCII form. Browsers know such
+    /// hosts, so this variant does not exist on the web. A portable program calls
+    /// [`international_host`](SyntaxError::international_host) instead.
     #[cfg(feature = "native")]
     #[error(
         "the host \"{0}\" is not ASCII: enable isosocket's feature `idna`, or write the host's \
          ASCII form, such as xn--bcher-kva.example"
     )]
     InternationalHost(String),
-    /// The URL has no scheme. Browsers would resolve it against the page; a portable
-    /// program has none.
+    /// The URL has no scheme. A browser would resolve it against the address of the page. A
+    /// portable program has no page.
     #[error("relative URL: a scheme such as wss: is needed")]
     RelativeUrl,
     /// The scheme is not `ws`, `wss`, `http` or `https`.
     #[error("the scheme \"{0}\" is not one of ws, wss, http and https")]
     Scheme(String),
-    /// The URL has a fragment, if only an empty one.
+    /// The URL has a fragment. An empty one is an error, too.
     #[error("a WebSocket URL must not have a fragment")]
     Fragment,
     /// A subprotocol is not a token of RFC 6455 section 4.1.
@@ -87,8 +87,8 @@ pub enum SyntaxError {
 }
 
 impl SyntaxError {
-    /// The host, if nothing is wrong with it but that it is not ASCII, and this program
-    /// was built without the feature `idna`. Always `None` on the web.
+    /// The host, if the only error is that it is not ASCII and this program was built without the
+    /// feature `idna`. Always `None` on the web.
     ///
     /// ```
     /// use isosocket::{NewError, WebSocket};
@@ -111,7 +111,7 @@ impl SyntaxError {
     }
 }
 
-/// Why [`WebSocket::open`](crate::WebSocket::open) gave no open socket.
+/// Why [`WebSocket::open`](crate::WebSocket::open) did not return an open socket.
 ///
 /// `{error:#}` shows the causes, too, on one line.
 ///
@@ -178,7 +178,7 @@ pub(crate) fn write_causes(
     Ok(())
 }
 
-/// Why a message was not sent. The message is in it, so nothing is lost.
+/// Why a message was not sent. The error holds the message, so it is not lost.
 ///
 /// ```
 /// # let network = isosocket::mock::Network::new();
@@ -212,8 +212,8 @@ pub enum SendError {
     /// again.
     #[error("the send buffer is full")]
     Full(Message),
-    /// The socket ended before so many bytes were sent, of messages that it had taken.
-    /// Only `flush` and `close` of a [`Sender`](crate::Sender) return it.
+    /// The socket ended, and so many bytes of messages that it had accepted were not sent. Only
+    /// `flush` and `close` of a [`Sender`](crate::Sender) return it.
     #[error("the socket ended before the last {0} bytes were sent")]
     Unsent(usize),
 }

@@ -11,8 +11,8 @@ use super::tls::TlsFailure;
 /// Why a connection failed: see [`ErrorEvent::kind`](crate::ErrorEvent::kind).
 ///
 /// Each target reports only what it knows. On the web that is little, because a page must
-/// not be able to probe a network. So a portable program has an answer for
-/// [`Unknown`](ErrorKind::Unknown) that is good for all kinds.
+/// not be able to probe a network. So what a portable program does for
+/// [`Unknown`](ErrorKind::Unknown) must be right for all kinds.
 ///
 /// ```
 /// use isosocket::{ErrorEvent, ErrorKind, TlsFailure};
@@ -42,13 +42,13 @@ use super::tls::TlsFailure;
 pub enum ErrorKind {
     /// The host of the URL has no address.
     NameNotFound,
-    /// Nobody listens at the port, or a firewall says so.
+    /// No program listens at the port, or a firewall refused the connection.
     ConnectionRefused,
     /// There is no way to the host: the network is down, or there is no route.
     Unreachable,
     /// TLS failed.
     Tls(TlsFailure),
-    /// The proxy cannot be reached, made no sense, or (SOCKS) could not connect.
+    /// The proxy cannot be reached, its reply is malformed, or (SOCKS) it could not connect.
     Proxy,
     /// The HTTP proxy answered `CONNECT` with this status.
     ProxyRefused(u16),
@@ -65,8 +65,8 @@ pub enum ErrorKind {
     TimedOut(Timeout),
     /// The connection was reset, or it ended before it was established.
     Reset,
-    /// The system, or a limit of this socket, has no more of what was needed: file
-    /// descriptors, threads, memory, room for messages that nobody took.
+    /// The system has no file descriptors, threads or memory left; or more messages came than the
+    /// backlog limit allows to keep.
     OutOfResources,
     /// Browsers block this port, and so does isosocket.
     BlockedPort,
@@ -204,7 +204,7 @@ impl Code {
         }
     }
 
-    /// What it says of itself, if that is more than a kind.
+    /// The cause of this code, if it has more than a kind.
     pub(crate) fn cause(&self) -> Option<&(dyn Error + 'static)> {
         (self.0 & 0xff >= DROPPED).then_some(self)
     }
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_peer_is_told_with_its_time() {
+    fn a_dead_peer_is_reported_with_its_time() {
         let text = |code: Code| code.to_string();
         let seconds = Duration::from_secs;
         let unanswered = Code::unanswered(Duration::from_millis(1_500));

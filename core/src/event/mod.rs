@@ -92,9 +92,9 @@ impl FromStr for EventKind {
 
 /// What happened on a socket.
 ///
-/// On every target a socket delivers at most one `Open`, then any number of `Message`s,
-/// at most one `Error`, and exactly one `Close`, which is the last. Of a socket that
-/// reconnects there is an `Open` for each connection.
+/// On every target a socket delivers at most one `Open`, then any number of `Message`s, at most
+/// one `Error`, and exactly one `Close`, which is the last. A socket that reconnects delivers an
+/// `Open` for each connection.
 ///
 /// ```
 /// use isosocket::{CloseEvent, Event};
@@ -141,7 +141,7 @@ impl Event {
         }
     }
 
-    /// What it counts for where messages wait, in bytes.
+    /// How many bytes it counts for in the limits for messages that wait.
     pub(crate) fn weight(&self) -> usize {
         match self {
             Event::Message(message) => message.weight(),
@@ -152,14 +152,13 @@ impl Event {
 
 /// The connection failed.
 ///
-/// The event is the same for all failures, on purpose: a page must not be able to probe a
-/// network. What the target knows is in [`kind`](ErrorEvent::kind), for a program
-/// that has different answers to different failures. For a log, `{error:#}` shows the
-/// cause and its causes on one line, if the target reports them;
-/// [`source`](Error::source) has them one by one.
+/// The event is the same for all failures, because a page must not be able to probe a network.
+/// [`kind`](ErrorEvent::kind) is what the target knows about the failure, for programs that
+/// treat failures differently. For a log, `{error:#}` shows the cause and its causes on one
+/// line, if the target reports them. [`source`](Error::source) has them one by one.
 ///
-/// Two error events are equal if their kinds are, and their causes say the same, from the
-/// first to the last. That is for tests: what a cause says may change with any version.
+/// Two error events are equal if they have the same kind, and their causes have the same texts.
+/// That is for tests only, because the text of a cause may change with any version.
 ///
 /// ```
 /// use isosocket::ErrorEvent;
@@ -255,8 +254,8 @@ impl ErrorEvent {
         })
     }
 
-    /// A refused opening handshake: its status, and how long the server wants to be left
-    /// alone, by its header `Retry-After`.
+    /// A refused opening handshake: its status, and the time for which the server wants no other
+    /// attempt, by its header `Retry-After`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -284,7 +283,7 @@ impl ErrorEvent {
         }
     }
 
-    /// An error event whose cause the host keeps to itself.
+    /// An error event whose cause the host does not report.
     ///
     /// ```
     /// use std::error::Error;
@@ -341,10 +340,10 @@ impl ErrorEvent {
         }
     }
 
-    /// How long the server wants to be left alone: what the header `Retry-After` of its
-    /// refusal says, in seconds or as a date. `None` where it says nothing, and on the web.
+    /// The time for which the server wants no other attempt: the header `Retry-After` of its
+    /// refusal, which has seconds or a date. `None` without such a header, and on the web.
     ///
-    /// A reconnecting socket honours it by itself.
+    /// A reconnecting socket waits for this time by itself.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();

@@ -32,8 +32,9 @@ pub enum Report {
 pub enum Refusal {
     /// The send limit is reached.
     Full,
-    /// The closing handshake has begun; core had not heard of it yet.
+    /// The closing handshake has begun, and core does not know that yet.
     Closing,
-    /// There is no connection, and the program wants nothing kept for the next.
+    /// There is no connection, and the program does not want messages to be kept for the next
+    /// one.
     Connecting,
 }

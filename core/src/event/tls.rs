@@ -1,10 +1,10 @@
-//! What TLS failed for.
+//! Why TLS failed: the kinds of TLS errors.
 //!
 //! Invariant: a failure's number is its place in `ALL`, so that a kind has room for it.
 
 use std::fmt;
 
-/// What TLS failed for.
+/// Why TLS failed.
 ///
 /// The terms are those of X.509 (RFC 5280) for certificates, and those of the alerts of TLS
 /// (RFC 8446, section 6) for the rest.
@@ -36,7 +36,7 @@ pub enum TlsFailure {
     NotYetValid,
     /// The certificate is for another name, or for another address.
     WrongName,
-    /// Whoever issued the certificate is not trusted, or is missing in the chain. A
+    /// The issuer of the certificate is not trusted, or is missing in the chain. A
     /// certificate that is signed by itself is one of these.
     UnknownIssuer,
     /// An issuer in the chain is no certificate authority, or the chain is longer than an

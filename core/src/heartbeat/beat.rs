@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::HostEvent;
 
-/// How long a peer has to answer after its socket's host woke up, unless the heartbeat's
-/// own timeout is shorter, or its answers take long.
+/// How long a peer may take to answer after its socket's host woke up. It is less if the
+/// heartbeat's own timeout is shorter, and more if its answers take long.
 const TEST: Duration = Duration::from_millis(1500);
 
 /// The timeout of a test after waking up.
@@ -17,7 +17,7 @@ pub fn test_timeout(timeout: Duration, latency: Option<Duration>) -> Duration {
     timeout.min(TEST.max(slow))
 }
 
-/// What makes a peer dead.
+/// When a peer counts as dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// It is asked once per interval, and gives no sign of life within the timeout.
@@ -110,7 +110,7 @@ impl Beat {
             (Rule::Ask { interval, .. }, Some(asked)) => {
                 let since = self.last_life.max(asked.when);
                 match self.verdict(now, since.saturating_add(asked.timeout)) {
-                    // It was asked, and nobody was there to see the answer.
+                    // It was asked, and the answer may have come while the host did not run.
                     Some(Verdict::Ask(_)) => self.ask(now, interval, asked.timeout, asked.is_test),
                     // The answer may come before, and then the next question is due.
                     Some(Verdict::Wait(left)) => Verdict::Wait(left.min(interval)),
@@ -130,8 +130,9 @@ impl Beat {
         }
     }
 
-    /// Asks the peer at once. With `limit` this is a test: so long it has to answer, if the
-    /// timeout is not shorter. Nothing is asked while a question is out that is as strict.
+    /// Asks the peer at once. With `limit` this is a test: the peer may take that long to answer,
+    /// if the timeout is not shorter. Nothing is asked while an earlier question waits whose time
+    /// is as short.
     pub(crate) fn ask_now(&mut self, now: Duration, limit: Option<Duration>) -> Verdict {
         let is_out = self.asked.is_some_and(|it| it.is_test || limit.is_none());
         match self.rule {

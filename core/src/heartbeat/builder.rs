@@ -14,9 +14,8 @@ impl<T: Transport> Builder<T> {
     /// A socket that reconnects makes another one. `None` turns it off.
     ///
     /// Any byte that arrives and any byte that the network accepts is a sign of life.
-    /// There is no heartbeat before the socket is open, and none once it is
-    /// closing. A timer that is late, for example in a hidden page, ends no
-    /// connection: the peer is asked again first.
+    /// There is no heartbeat before the socket is open, and none when it is closing. If a timer is
+    /// late, for example in a hidden page, the peer is asked again before it counts as dead.
     ///
     /// Off by default; a [`Reconnecting`](crate::Reconnect) socket has pings natively,
     /// with 30 s and 15 s.
@@ -38,8 +37,8 @@ impl<T: Transport> Builder<T> {
     /// ```
     ///
     /// # Errors
-    /// `connect` gives [`NewError::OptionNotSupported`](crate::NewError::OptionNotSupported)
-    /// for a heartbeat without a message where there are no pings, and
+    /// `connect` returns [`NewError::OptionNotSupported`](crate::NewError::OptionNotSupported) for
+    /// a heartbeat without a message on a target that has no pings, and
     /// [`NewError::Option`](crate::NewError::Option) for a time of zero.
     ///
     /// ## Platform-specific
@@ -82,7 +81,7 @@ impl<T: Transport> Builder<T> {
 
     /// How long the peer may be silent. If no message comes for so long, the connection is
     /// lost: `Error`, and `Close` with 1006. A socket that reconnects makes another one.
-    /// Nothing is sent. Default: `None`, for ever.
+    /// Nothing is sent. Default: `None`, no limit.
     ///
     /// This suits servers that send regularly. Natively, any byte that arrives and any
     /// byte that the network accepts counts.
@@ -104,7 +103,7 @@ impl<T: Transport> Builder<T> {
     /// ```
     ///
     /// # Errors
-    /// `connect` gives [`NewError::Option`](crate::NewError::Option) for a time of zero.
+    /// `connect` returns [`NewError::Option`](crate::NewError::Option) for a time of zero.
     pub fn idle_timeout(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.remove(Interest::IdleTimeout);
         match time.into() {
@@ -124,7 +123,7 @@ impl<T: Transport> Builder<T> {
         self
     }
 
-    /// `connect` will give an error.
+    /// Makes `connect` return an error.
     fn refuse(mut self, why: Interest) -> Self {
         use_first();
         let nobody = Box::new(|_: &WebSocket<T>, _: &Event| {});

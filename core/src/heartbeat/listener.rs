@@ -20,8 +20,8 @@ use crate::{
     Turn, WebSocket,
 };
 
-/// How often a peer that seems dead is looked at again before that is believed: what has
-/// arrived may come behind the timer (S106).
+/// How often the listener looks again before a peer counts as dead. A message that has arrived
+/// may be delivered after the timer (S106).
 const ROUNDS: u32 = 2;
 
 /// A heartbeat, or an idle timeout.
@@ -85,9 +85,9 @@ impl<T: Transport> Listener<WebSocket<T>> for Watch<T> {
 /// What the listener and its timer share.
 struct Pulse<T: Transport> {
     rule: Rule,
-    /// What is asked.
+    /// The message that asks.
     message: Option<Message>,
-    /// There while there is a connection.
+    /// `None` while there is no connection.
     running: Lock<Option<Running<T>>>,
 }
 
@@ -105,7 +105,7 @@ struct Running<T: Transport> {
 impl<T: Transport> Pulse<T> {
     /// There is a connection.
     fn begin(self: &Arc<Self>, socket: &WebSocket<T>) {
-        // Here and not before: a turn is on the thread where the socket lives.
+        // Not before: only a turn is certain to be on the thread where the socket lives.
         let host = host::<T>();
         let (beat, delay) = Beat::new(self.rule, host.now());
         let running = Running {
@@ -148,7 +148,7 @@ impl<T: Transport> Pulse<T> {
         let Some(host) = self.running.lock().as_ref().map(|it| it.host.clone()) else {
             return;
         };
-        // Without a timer there is no heartbeat, which is on the safe side.
+        // Without a timer there is no heartbeat. So no live peer counts as dead.
         let ring = move || visit(&pulse, &socket, |pulse, turn| pulse.look(turn, None));
         let timer = host.after(delay, ring).ok();
         let before = match &mut *self.running.lock() {
@@ -205,7 +205,7 @@ impl<T: Transport> Pulse<T> {
                     running.sent = Some(running.host.now());
                 }
                 if let Some(message) = &self.message {
-                    // If there is no room, the network takes nothing, and time goes by.
+                    // If there is no room, the network accepts nothing, and the timeout runs.
                     let sent = shared.carrier.send_heartbeat(message.as_message());
                     shared.count_if_sent(&sent, || message.len());
                 }

@@ -106,9 +106,9 @@ impl Heartbeat {
         self.answer_if(move |message| *message == answer)
     }
 
-    /// A message for which `is_answer` is true is an answer. No handler and no stream gets
-    /// it. The function is called for each message, as a handler is. One that panics has
-    /// said no.
+    /// A message for which `is_answer` is true is an answer. No handler and no stream gets it. The
+    /// function is called for each message, as a handler is. If it panics, the message is no
+    /// answer.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -8,9 +8,8 @@ use crate::base::maybe_send::Alignment;
 
 /// Up to this many bytes are kept in the value itself.
 ///
-/// To share memory among the messages that came together takes two atomic
-/// operations for each, which is a third of the time that a small message costs;
-/// more than this would make every event larger.
+/// Messages that came together could share memory instead. That takes two atomic operations for
+/// each, a third of the time of a small message. A larger limit would make every event larger.
 pub(crate) const INLINE: usize = 32;
 
 /// Any bytes, cheap to clone; derefs to `[u8]`.

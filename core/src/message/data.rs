@@ -19,8 +19,8 @@ use crate::{Binary, Message, MessageRef, Text};
 /// - Both: [`Message`], [`MessageRef`], and references, `Cow`, `Rc` and `Arc` of
 ///   everything here.
 ///
-/// A borrowed value is copied once, into the bytes that go to the wire. A type of
-/// the program can be sent, too: it says by [`as_message`](Data::as_message) how.
+/// A borrowed value is copied once, into the bytes for the network. A type of the program can be
+/// sent, too, if it implements [`as_message`](Data::as_message).
 ///
 /// ```
 /// # let network = isosocket::mock::Network::new();

@@ -1,5 +1,4 @@
-//! One simulated connection: what the client sent on one side, a peer's script
-//! on the other.
+//! One simulated connection. It has what the client sent, and the script of its peer.
 //!
 //! Invariant: turns are taken by tasks of the network and never inside a call
 //! of the transport (S98), with no lock held.
@@ -70,7 +69,7 @@ enum Act {
     Wait,
     /// Once more.
     Again,
-    /// Tells that the buffered amount fell.
+    /// Reports that the buffered amount fell.
     Drained(Option<Link<Mock>>),
     Report(Report),
     /// Reports, and is over.

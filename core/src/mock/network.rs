@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 /// How often it polls a future while no time passes.
 const MOST_POLLS: usize = 1_000_000;
 
-/// A simulated network, in place of the real one for sockets made on this
-/// thread while it exists.
+/// A simulated network. While it exists, it replaces the real network for sockets that are made
+/// on this thread.
 ///
 /// ```
 /// use isosocket::mock::Network;
@@ -50,8 +50,8 @@ const MOST_POLLS: usize = 1_000_000;
 /// ```
 ///
 /// ## Threads
-/// Handlers run on the thread of the network, inside its methods. Sockets that
-/// other threads make connect for real.
+/// Handlers run on the thread of the network, inside its methods. Sockets that other threads make
+/// use the real network.
 #[must_use = "sockets connect for real once the network is dropped"]
 pub struct Network {
     world: Arc<World>,
@@ -61,7 +61,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network without peers, from now on that of this thread.
+    /// Makes a network without peers. From now on it is the network of this thread.
     ///
     /// ```
     /// use isosocket::mock::Network;
@@ -87,9 +87,9 @@ impl Network {
         }
     }
 
-    /// Adds a peer at this URL, for one connection. The first peer at a URL
-    /// serves the first connection to it. A connection to a URL where no peer
-    /// is left fails, and is reported.
+    /// Adds a peer at this URL, for one connection. The first peer at a URL serves the first
+    /// connection to it, the second peer the next, and so on. If no peer is left, a connection
+    /// fails, and [`check`](Network::check) reports it.
     ///
     /// ```
     /// # use isosocket::{WebSocket, mock::Network};
@@ -116,8 +116,8 @@ impl Network {
         }
     }
 
-    /// Lets happen what can happen now, and returns when nothing can until time
-    /// passes, the program acts, or a script is continued.
+    /// Does everything that can happen now. Returns when nothing more can happen before time
+    /// passes, the program does something, or a script gets more steps.
     ///
     /// ```
     /// # use isosocket::{ReadyState, WebSocket, mock::Network};
@@ -133,7 +133,7 @@ impl Network {
         self.world.run();
     }
 
-    /// Lets so much time pass, and happen what happens in it.
+    /// Lets so much time pass, and does everything that happens in it.
     ///
     /// ```
     /// # use isosocket::{ReadyState, WebSocket, mock::Network};
@@ -168,8 +168,8 @@ impl Network {
         self.world.with(|state| state.now)
     }
 
-    /// Runs a future until it is done. When nothing can happen now, time passes
-    /// until something does.
+    /// Runs a future until it is done. If nothing can happen now, time passes until something
+    /// can.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -184,9 +184,8 @@ impl Network {
     /// ```
     ///
     /// # Panics
-    /// When nothing can ever happen any more, or not within a day of simulated
-    /// time, or a million polls without any, or something happened that no
-    /// script has.
+    /// If nothing can happen any more; if a day of simulated time, or a million polls without any
+    /// time, were not enough; or if something happened that is in no script.
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let flag = Arc::new(Flag::default());
@@ -223,8 +222,7 @@ impl Network {
         }
     }
 
-    /// Runs, and returns whether everything was as the scripts have it and
-    /// nothing of them is left.
+    /// Runs, and checks that everything happened as in the scripts, and that no step is left.
     ///
     /// ```
     /// # use isosocket::{WebSocket, mock::Network};
@@ -307,8 +305,8 @@ impl Network {
         self.world.set_random(Random::Sequence(seed));
     }
 
-    /// Makes every random number this one: of a random time between 0 and some
-    /// bound, 0 gives the least and `u64::MAX` the most.
+    /// Makes every random number this one. For a random time between 0 and a limit, 0 gives the
+    /// shortest time and `u64::MAX` the longest.
     ///
     /// ```
     /// # use isosocket::{Reconnecting, mock::Network};
@@ -364,7 +362,7 @@ impl Wake for Flag {
     }
 }
 
-/// What was not as the scripts of a [`Network`] have it, one line for each.
+/// The differences from the scripts of a [`Network`], one line for each.
 ///
 /// ```
 /// # use isosocket::{WebSocket, mock::Network};

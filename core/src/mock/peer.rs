@@ -11,10 +11,10 @@ use crate::{Data, ErrorEvent, Message};
 
 /// A scripted peer: it serves one connection.
 ///
-/// Its steps are done one after the other; more may be added at any time, also
-/// while the connection is open. It accepts the connection by itself before the
-/// first step that needs one. When the script is over, the peer answers a Close
-/// frame, and everything else that the client sends is unexpected.
+/// It does its steps one after the other. A test may add more at any time, also while the
+/// connection is open. Before the first step that needs a connection, it accepts the connection by
+/// itself. When the script is over, the peer answers a Close frame. Everything else that the client
+/// then sends is unexpected.
 ///
 /// ```
 /// use isosocket::WebSocket;
@@ -49,13 +49,13 @@ impl Peer {
         self
     }
 
-    /// Accepts the connection, with the first subprotocol that the client asks
-    /// for, if any. Without this step the peer does so where it must.
+    /// Accepts the connection, with the first subprotocol that the client offers, if any. Without
+    /// this step the peer does so before the first step that needs a connection.
     ///
     /// ```
     /// # use std::time::Duration;
     /// # let network = isosocket::mock::Network::new();
-    /// // Open at once, and closed without a word a second later.
+    /// // Open at once, and closed without a Close frame a second later.
     /// network.peer("ws://peer/").accept().delay(Duration::from_secs(1)).drop_connection();
     /// # let socket = isosocket::WebSocket::new("ws://peer/").unwrap();
     /// # network.run();
@@ -72,8 +72,8 @@ impl Peer {
     }
 
     /// Accepts the connection with this subprotocol (empty: none) and these extensions.
-    /// One that the client did not ask for fails the connection, as does none where it
-    /// asked for some.
+    /// The connection fails if the client did not offer this subprotocol, or if this is empty and
+    /// the client offered some.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -103,8 +103,8 @@ impl Peer {
         self.push(Step::Refuse(error.into()))
     }
 
-    /// Lets this time pass before the next step; before the connection is
-    /// accepted, if it is not yet.
+    /// Waits for this time before the next step. If the connection is not accepted yet, it is
+    /// accepted after that.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -123,9 +123,8 @@ impl Peer {
         self.push(Step::Delay(delay))
     }
 
-    /// Does nothing from here on, and takes notice of nothing: before it has
-    /// accepted the connect timeout ends the connection, later the close
-    /// timeout, once the client closes.
+    /// From now on does nothing, and ignores everything. If the connection is not accepted yet,
+    /// the connect timeout ends it. Otherwise the close timeout does, when the client closes.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -177,9 +176,9 @@ impl Peer {
         self.push(Step::ExpectWhere(what.to_owned(), Box::new(test)))
     }
 
-    /// Waits for a Close frame, whatever is in it. What follows happens before
-    /// the answer; a [`close_with`](Peer::close_with) is the answer, and without
-    /// one the peer answers alike at the end of the script.
+    /// Waits for a Close frame with any content. Later steps happen before the answer. If one of
+    /// them is [`close_with`](Peer::close_with), that is the answer. Otherwise the peer answers with
+    /// the same frame at the end of the script.
     ///
     /// ```
     /// # use isosocket::{CloseEvent, Event, WebSocket};
@@ -261,8 +260,8 @@ impl Peer {
         self.push(Step::Close(Some((code, reason.to_owned()))))
     }
 
-    /// Ends the connection without a Close frame: no error, 1006. What the client has
-    /// sent and the peer has not waited for is lost.
+    /// Ends the connection without a Close frame: the client gets 1006 and no error. Messages of the
+    /// client for which the peer has not waited are lost.
     ///
     /// ```
     /// # use isosocket::{CloseEvent, Event, WebSocket};
@@ -296,8 +295,8 @@ impl Peer {
         self.push(Step::Fail(error.into()))
     }
 
-    /// Takes nothing more of what the client sends: its buffered amount grows,
-    /// until [`drain`](Peer::drain).
+    /// Stops reading what the client sends, until [`drain`](Peer::drain). So the client's buffered
+    /// amount grows.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -317,7 +316,7 @@ impl Peer {
         self.push(Step::Stall)
     }
 
-    /// Takes what the client sends, again.
+    /// Reads again what the client sends.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -349,7 +348,7 @@ impl Peer {
         self.script.progress().number.is_some()
     }
 
-    /// Whether every step was taken.
+    /// Whether every step is done.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();

@@ -15,9 +15,9 @@ impl<T: Transport> WebSocket<T> {
     /// Opens a socket to `url` and returns at once: the state is `Connecting`, and
     /// `Open`, or `Error` and `Close`, follow.
     ///
-    /// The URL is absolute, of scheme `ws`, `wss`, `http` or `https`, and has no
-    /// fragment; see [`IntoUrl`] for the types it is given as. For subprotocols and
-    /// options see [`builder`](Self::builder).
+    /// The URL must be absolute, with the scheme `ws`, `wss`, `http` or `https`, and without a
+    /// fragment. [`IntoUrl`] lists the types that you can pass. For subprotocols and options see
+    /// [`builder`](Self::builder).
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -32,9 +32,8 @@ impl<T: Transport> WebSocket<T> {
     /// ```
     ///
     /// # Errors
-    /// [`NewError::NotSupported`] where there is no WebSocket,
-    /// [`NewError::Syntax`] for a malformed URL. Network errors are reported as
-    /// events.
+    /// [`NewError::NotSupported`] if there is no WebSocket here, and [`NewError::Syntax`] if the
+    /// URL is malformed. Network errors are reported as events.
     #[doc(alias = "connect")]
     pub fn new(url: impl IntoUrl) -> Result<Self, NewError> {
         Self::builder(url).connect()
@@ -99,8 +98,7 @@ impl<T: Transport> Builder<T> {
         }
     }
 
-    /// Asks for a subprotocol, after those asked for before: the peer chooses one of
-    /// them.
+    /// Offers a subprotocol, in addition to those before. The peer chooses one of them.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -121,7 +119,7 @@ impl<T: Transport> Builder<T> {
         self
     }
 
-    /// Asks for several subprotocols, in this order.
+    /// Offers several subprotocols, in this order.
     ///
     /// ```
     /// use isosocket::{NewError, SyntaxError, WebSocket};
@@ -210,9 +208,9 @@ impl<T: Transport> Builder<T> {
         self
     }
 
-    /// How many bytes may be buffered before `send` gives
-    /// [`SendError::Full`](crate::SendError::Full). One message is always accepted when
-    /// nothing is buffered. Default: 64 MiB.
+    /// How many bytes may be buffered before `send` returns
+    /// [`SendError::Full`](crate::SendError::Full). If nothing is buffered, one message of any
+    /// size is accepted. Default: 64 MiB.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -231,13 +229,12 @@ impl<T: Transport> Builder<T> {
         self
     }
 
-    /// How many bytes of messages are kept while nobody listens for messages: no
-    /// handler, and no stream. Default: 64 MiB.
+    /// How many bytes of messages are kept while no handler and no stream listens for messages.
+    /// Default: 64 MiB.
     ///
-    /// What comes beyond that is dropped, with a line in the log. Who listens first then
-    /// gets the kept messages, and after them the socket fails, with an error that says
-    /// how many were dropped: nothing is ever missing in silence. A program that never
-    /// listens for messages notices nothing.
+    /// Messages beyond that are dropped, with a line in the log. If a program listens after
+    /// that, it first gets the kept messages. Then the socket fails, with an error that says how
+    /// many were dropped. A program that never listens for messages gets no such error.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();

@@ -11,11 +11,11 @@ use crate::wake::Place;
 use crate::{CloseEvent, Transport, WebSocket};
 
 impl<T: Transport> WebSocket<T> {
-    /// Waits until the socket is closed, and says how it ended.
+    /// Waits until the socket is closed, and returns how it ended.
     ///
-    /// It reads no events: handlers and streams go on as they are. (A stream that
-    /// was made only to wait for the end, and is not read, blocks them: reading
-    /// stops when it holds the receive limit.)
+    /// It takes no events: handlers and streams get theirs as before. (So do not make a stream
+    /// only to wait for the end. If it is not read, natively the socket stops reading when the
+    /// stream holds the receive limit.)
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();

@@ -18,13 +18,12 @@ use crate::socket::shared::Shared;
 use crate::wake::StoredWaker;
 use crate::{CloseEvent, Event, MaybeSend, Transport, WebSocket};
 
-/// How many events are few.
+/// A buffer for at most so many events is kept while nothing comes.
 const FEW: usize = 4;
 
 impl<T: Transport> WebSocket<T> {
-    /// The socket's events as a stream. The first stream also gets the events that
-    /// nobody has seen yet. Every stream gets all later events, in addition to the
-    /// handlers.
+    /// The socket's events as a stream. The first stream also gets the events that no handler
+    /// has got yet. Every stream gets all later events, and the handlers get them too.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -50,12 +49,12 @@ impl<T: Transport> WebSocket<T> {
 
 /// A socket's events, as a [`Stream`].
 ///
-/// It yields every event from its creation on (the first stream also those that nobody
-/// has seen yet), in order, and ends after `Close`. Nothing is lost when a future of
-/// [`next`](Events::next) is dropped.
+/// It yields every event from its creation on, in order, and ends after `Close`. The first
+/// stream also yields the events that no handler has got yet. If you drop a future of
+/// [`next`](Events::next), no event is lost.
 ///
-/// It does not keep the socket open: when the last [`WebSocket`](crate::WebSocket)
-/// handle is dropped, the socket closes, and the stream yields the end of that.
+/// It does not keep the socket open: when the last [`WebSocket`](crate::WebSocket) handle is
+/// dropped, the socket closes, and the stream yields the events of the end.
 ///
 /// ```no_run
 /// use isosocket::{Event, WebSocket};
@@ -96,8 +95,8 @@ impl<T: Transport> Events<T> {
 
     /// The next event, if there is one now: for frame loops.
     ///
-    /// Costs one atomic load where there is none. See
-    /// [`is_terminated`](FusedStream::is_terminated) for the end.
+    /// If there is none, it costs one atomic load.
+    /// [`is_terminated`](FusedStream::is_terminated) says whether more can come.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -124,7 +123,7 @@ impl<T: Transport> Events<T> {
         if self.front.is_empty() {
             if !self.queue.filled.load(Ordering::Acquire) {
                 self.shared.carrier.attend();
-                // Where little comes, the memory for it is not kept meanwhile.
+                // If few events come, the memory for them is freed meanwhile.
                 if self.front.capacity() <= FEW {
                     self.front = VecDeque::new();
                 }
@@ -202,7 +201,7 @@ impl<T: Transport> Events<T> {
         Arc::ptr_eq(&self.shared, &socket.shared)
     }
 
-    /// How the socket ended; `None` before: as
+    /// How the socket ended, or `None` before the end: the same as
     /// [`WebSocket::close_event`](crate::WebSocket::close_event).
     ///
     /// ```

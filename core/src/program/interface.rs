@@ -36,9 +36,8 @@ use crate::{SendReady, Sender, Transport, WebSocket};
 /// # network.finish();
 /// ```
 pub trait Socket: Bind + Clone + Debug + Eq + Hash + Send + Sync {
-    /// What makes its connections. The types of streams and sinks have it as
-    /// their parameter; the crate `isosocket` has `SocketEvents` and
-    /// `SocketSender` for them.
+    /// The transport of its connections. It is a parameter of the types of streams and sinks.
+    /// For those the crate `isosocket` has `SocketEvents` and `SocketSender`.
     ///
     /// ```
     /// use isosocket::{Socket, SocketEvents};
@@ -118,7 +117,8 @@ pub trait Socket: Bind + Clone + Debug + Eq + Hash + Send + Sync {
     /// ```
     fn ready_state(&self) -> ReadyState;
 
-    /// What was sent and is not yet with the network: see [`WebSocket::buffered_amount`].
+    /// Payload bytes that the network has not accepted yet: see
+    /// [`WebSocket::buffered_amount`].
     ///
     /// ```
     /// use isosocket::Socket;
@@ -239,7 +239,7 @@ pub trait Socket: Bind + Clone + Debug + Eq + Hash + Send + Sync {
     /// ```
     fn closed(&self) -> Closed<'_, Self::Transport>;
 
-    /// How it ended; `None` before: see [`WebSocket::close_event`].
+    /// How it ended, or `None` before the end: see [`WebSocket::close_event`].
     ///
     /// ```
     /// use isosocket::Socket;

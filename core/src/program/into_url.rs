@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-/// What a URL may be given as: `&str`, `String`, `&String`, `Cow<str>`,
-/// `Box<str>`, and with the feature `url` also `Url` and `&Url`.
+/// The types that you can pass as a URL: `&str`, `String`, `&String`, `Cow<str>`, `Box<str>`,
+/// and with the feature `url` also `Url` and `&Url`.
 ///
-/// It is checked where a socket is made of it. A type of the program can be a URL,
+/// The URL is checked when a socket is made. A type of the program can implement this trait,
 /// too, by one method:
 ///
 /// ```
@@ -32,7 +32,7 @@ use std::borrow::Cow;
     note = "a URL is given as `&str`, `String` or `&String`, and with the feature `url` as `Url` or `&Url`"
 )]
 pub trait IntoUrl {
-    /// The URL, unchecked.
+    /// The URL. It is not checked yet.
     ///
     /// ```
     /// use isosocket::IntoUrl;

@@ -13,8 +13,7 @@ use thiserror::Error;
 use crate::{Event, Events, Message, SendError, Transport, WebSocket};
 
 impl Message {
-    /// The value that the message is the JSON of, be it text or binary: with the
-    /// feature `json`.
+    /// Parses the message, which is text or binary, as JSON. This needs the feature `json`.
     ///
     /// ```
     /// use isosocket::Message;
@@ -42,8 +41,8 @@ impl Message {
     }
 }
 
-/// A message is not the JSON that was expected. Nothing is lost: the message is in
-/// the error, which shows its start.
+/// A message is not the JSON that was expected. The error holds the message, and shows its
+/// start.
 ///
 /// ```
 /// use isosocket::Message;
@@ -105,7 +104,7 @@ impl JsonError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SendJsonError {
-    /// The value has no JSON, such as a map whose keys are no strings.
+    /// The value cannot be written as JSON, such as a map whose keys are not strings.
     #[error("the value cannot be written as JSON: {0}")]
     Json(serde_json::Error),
     /// The message was not sent.
@@ -139,8 +138,8 @@ impl<T: Transport> WebSocket<T> {
 }
 
 impl<T: Transport> Events<T> {
-    /// The messages as values, each of which they are the JSON of: with the feature
-    /// `json`. It ends after `Close`.
+    /// Parses each message as JSON, and yields the values. It ends after `Close`. This needs the
+    /// feature `json`.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();

@@ -11,10 +11,10 @@ use crate::{ErrorEvent, IntoUrl, NewError, OpenError, ReadyState, Transport, Web
 impl<T: Transport> WebSocket<T> {
     /// Opens a socket to `url` and waits until it is open.
     ///
-    /// Dropping the future gives the socket up. A plain socket fails after the
-    /// [`connect_timeout`](crate::Builder::connect_timeout). One that reconnects tries again,
-    /// for ever if need be: its [`open_timeout`](crate::Builder::open_timeout) and
-    /// [`max_attempts`](crate::Builder::max_attempts) bound that.
+    /// If you drop the future, the socket is closed. A plain socket fails after the
+    /// [`connect_timeout`](crate::Builder::connect_timeout). A socket that reconnects tries again,
+    /// without a limit unless you set an [`open_timeout`](crate::Builder::open_timeout) or
+    /// [`max_attempts`](crate::Builder::max_attempts).
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -37,7 +37,7 @@ impl<T: Transport> WebSocket<T> {
     }
 }
 
-/// The future of [`WebSocket::open`]. Dropping it gives the socket up.
+/// The future of [`WebSocket::open`]. Dropping it closes the socket.
 ///
 /// ```
 /// # let network = isosocket::mock::Network::new();
@@ -80,7 +80,7 @@ impl<T: Transport> Future for Open<T> {
         let open = self.get_mut();
         if let Some(Ok(socket)) = &open.socket {
             let is_decided = || {
-                // Also when it has ended since: its events tell, and none is lost.
+                // Also when it has ended since: its events say so, and none is lost.
                 socket.shared().was_established() || socket.ready_state() >= ReadyState::Closing
             };
             ready!(socket.poll_until(&mut open.place, context, None, is_decided));

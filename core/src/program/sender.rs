@@ -107,8 +107,8 @@ impl<T: Transport> Sender<T> {
         &self.socket
     }
 
-    /// Has it close with this code and reason, in place of an empty Close frame:
-    /// for `close` of `SinkExt`, and for `forward`, which closes at its end.
+    /// Sets the code and reason for closing, instead of an empty Close frame. They are used by
+    /// `close` of `SinkExt`, and by `forward`, which closes at its end.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -183,7 +183,7 @@ impl<T: Transport> Sender<T> {
             };
             self.push(held)?;
             if self.held.is_some() {
-                // Another handle was quicker: after all others had their turn.
+                // Another handle was faster. It tries again when all other tasks had their turn.
                 context.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -191,7 +191,7 @@ impl<T: Transport> Sender<T> {
     }
 }
 
-/// How many bytes the network has not taken of what the socket has.
+/// How many bytes of the socket the network has not accepted.
 fn unsent<T: Transport>(socket: &WebSocket<T>) -> usize {
     socket.shared().carrier.buffered_amount()
 }

@@ -17,8 +17,8 @@ use crate::base::guard::Owned;
 use crate::socket::shared::Shared;
 use crate::{ErrorEvent, ErrorKind, Host, Link, Timeout, Transport};
 
-/// What an attempt uses is asked for: for which attempt, and the future of the program's
-/// function. It is taken out while it is polled.
+/// The number of the attempt for which the program's function was called, and the function's
+/// future. While the future is polled, it is taken out of here.
 pub(crate) struct Asking<T: Transport>(pub(super) u64, Owned<Pin<Box<dyn NextFuture<T>>>>);
 
 impl<T: Transport> fmt::Debug for Asking<T> {
@@ -55,7 +55,7 @@ pub(super) fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     {
         let state = reconnect.state();
         next.number = state.attempt;
-        // It stays: an attempt that is begun again asks once more.
+        // It is cloned, because an attempt that starts again asks again.
         next.loss = state.loss.clone();
     }
     let future = provide.call(|provide| provide.call(next));
@@ -69,7 +69,7 @@ pub(super) fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     }
 }
 
-/// Goes on asking.
+/// Polls the future of the program's function.
 fn poll<T: Transport>(link: &Link<Reconnect<T>>, mut asking: Asking<T>) {
     let reconnect = link.transport();
     let serial = asking.0;
@@ -88,7 +88,8 @@ fn poll<T: Transport>(link: &Link<Reconnect<T>>, mut asking: Asking<T>) {
             let mut asking = Some(asking);
             reconnect.asking.with(|slot| mem::swap(slot, &mut asking));
             drop(asking);
-            // Who ended the attempt meanwhile has found nothing to drop.
+            // If the attempt was ended meanwhile, the future was not in its place and could not be
+            // dropped there.
             if !reconnect.is_current(serial) {
                 reconnect.stop_asking();
             }

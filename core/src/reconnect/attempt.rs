@@ -1,5 +1,5 @@
-//! One attempt after another: connecting, and what follows from the result. All of it runs on the
-//! thread that takes turns.
+//! One attempt after another: connecting, and what follows from the result. All of it runs on
+//! the thread that takes turns.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -21,12 +21,12 @@ use crate::{
     Timeout, Transport, Turn, WebSocket,
 };
 
-/// Begins an attempt: reports it, and asks for the URL unless it is known. The
-/// first one of a known URL is under way already.
+/// Begins an attempt: reports it, and asks for the URL unless it is known. (If the URL is known,
+/// `start` has begun the first attempt already.)
 pub(crate) fn begin<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     let reconnect = link.transport();
     match link.turn() {
-        Some(mut turn) => tell(&mut turn),
+        Some(mut turn) => report_statuses(&mut turn),
         None => return,
     }
     // A handler may have closed the socket.
@@ -37,7 +37,7 @@ pub(crate) fn begin<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
         Some(url) => connect(link, serial, reconnect.line(url)),
         None => match reconnect.hooks.ask.with(|ask| *ask) {
             Some(ask) => ask(link, serial),
-            // Whoever asks has a function that does.
+            // Without a URL there is always such a function.
             None => fail_as(link, serial, ErrorEvent::unknown()),
         },
     }
@@ -65,8 +65,8 @@ pub(super) fn connect<T: Transport>(
     line.start(Attempt::new(link.clone(), serial));
 }
 
-/// Why an attempt has no connection. Its `Debug` is its text: a page pays for showing a
-/// string with quotes, which it never does.
+/// Why an attempt has no connection. `Debug` shows the same text as `Display`, because the code
+/// that shows a string with quotes would make a page larger.
 struct NotMade(NewError);
 
 impl fmt::Display for NotMade {
@@ -108,7 +108,7 @@ pub(super) fn end_by<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, cause
     }
 }
 
-/// What an attempt's connection reports.
+/// Receives the reports of an attempt's connection.
 pub(crate) struct Attempt<T: Transport> {
     outer: OuterTurn<Reconnect<T>>,
     serial: u64,
@@ -136,12 +136,12 @@ impl<T: Transport> Relay for Attempt<T> {
                 extensions,
             } => establish(turn, serial, protocol, extensions),
             Report::Message(message) => turn.message(message),
-            // The program hears of it when it is over, if it was the last one.
+            // The program gets an event only at the end, if this was the last connection.
             Report::PeerClosing => {}
             Report::Failed(error) => lose(turn, serial, Some(error), CloseEvent::abnormal()),
             Report::Closed(close) => lose(turn, serial, None, close),
             Report::Lost => {
-                // It reconnects by itself.
+                // The inner transport connects again by itself.
                 let mut state = turn.transport().state();
                 if let Phase::Open(line, _) = &state.phase {
                     state.phase = Phase::Connecting(line.clone(), None);
@@ -184,7 +184,7 @@ fn establish<T: Transport>(
     let held = move || hold(&later, serial);
     let timer = match uptime.is_zero() {
         true => None,
-        // Without a timer it never counts as good, which is on the safe side.
+        // Without a timer it never counts as good. That makes the waits longer, not shorter.
         false => reconnect.host.after(uptime, held).ok().map(Wait::new),
     };
     let opening = {
@@ -193,7 +193,7 @@ fn establish<T: Transport>(
             Phase::Connecting(line, _) if reconnect.is_current(serial) => line.clone(),
             _ => return,
         };
-        // Before anything that is sent from now on.
+        // Kept messages come before all that is sent from now on.
         state.queue.flush(line.carrier());
         if uptime.is_zero() {
             (state.attempt, state.retries) = (0, 0);
@@ -205,11 +205,11 @@ fn establish<T: Transport>(
     drop(opening);
     // Whoever learns of the status Open, on any thread, also sees the state Open.
     let delivers = turn.establish(protocol, extensions);
-    tell(turn);
+    report_statuses(turn);
     // A handler for the status may have closed the socket.
     if delivers && turn.socket().ready_state() == ReadyState::Open {
         turn.check_mail();
-        turn.tell(Event::Open);
+        turn.deliver_rare(Event::Open);
     }
 }
 
@@ -225,7 +225,7 @@ fn hold<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     }
 }
 
-/// The connection is held for dead.
+/// The peer is considered dead.
 pub(crate) fn lose_open<T: Transport>(turn: &mut Turn<Reconnect<T>>, error: ErrorEvent) {
     let link = turn.link();
     let reconnect = link.transport();
@@ -236,7 +236,7 @@ pub(crate) fn lose_open<T: Transport>(turn: &mut Turn<Reconnect<T>>, error: Erro
         } => (reconnect.serial(), line.clone()),
         _ => return,
     };
-    // What it reports from now on is that of an earlier one.
+    // Its number is no longer the current one, so its later reports are ignored.
     lose(turn, serial, Some(error), CloseEvent::abnormal());
     line.carrier().abort();
 }
@@ -307,8 +307,8 @@ fn lose_as<T: Transport>(
             Retry::Backoff => {
                 let random = reconnect.host.random();
                 let delay = reconnect.policy.delay(state.retries, random);
-                // R28: the random time is in addition, so that not all come at once.
-                let first = match tells_refusals::<T>() {
+                // R28: the random time is added, so that not all clients connect at once.
+                let first = match reports_refusals::<T>() {
                     true => loss.retry_after().unwrap_or_default(),
                     false => Duration::ZERO,
                 };
@@ -348,48 +348,48 @@ fn lose_as<T: Transport>(
     };
     if again {
         turn.report(Report::Lost);
-        tell(turn);
+        report_statuses(turn);
     } else {
         end(turn, report);
     }
 }
 
-/// Whether a refusal's status and `Retry-After` may be known. A mock's may be.
-pub(super) const fn tells_refusals<T: Transport>() -> bool {
-    T::TELLS_REFUSALS || cfg!(feature = "mock")
+/// Whether the transport may know a refusal's status and `Retry-After`. A mock may, too.
+pub(super) const fn reports_refusals<T: Transport>() -> bool {
+    T::REPORTS_REFUSALS || cfg!(feature = "mock")
 }
 
 fn decide<T: Transport>(reconnect: &Reconnect<T>, loss: &Loss) -> Retry {
     let most = reconnect.policy.max_attempts;
-    // The connection that held was none of the attempts that are counted.
+    // A connection that was open for the minimum uptime has the number 0, and does not count.
     if most.is_some_and(|most| loss.attempt >= most.max(1)) {
         return Retry::GiveUp;
     }
     let Some(mut hook) = reconnect.hooks.decide.with(Option::take) else {
-        return match tells_refusals::<T>() {
+        return match reports_refusals::<T>() {
             true => loss.default_retry(),
             false => Retry::Backoff,
         };
     };
     let answer = hook.call(|hook| hook.call(loss));
     reconnect.hooks.decide.with(|slot| *slot = Some(hook));
-    // R11: one that panics has said so.
+    // R11: a panic counts as `Backoff`.
     answer.unwrap_or(Retry::Backoff)
 }
 
-/// The first connection was not there in time: there will be none.
+/// The open timeout has passed: gives up if there was no connection yet.
 pub(crate) fn expire<T: Transport>(link: &Link<Reconnect<T>>, timeout: Duration) {
     let reconnect = link.transport();
     let Some(mut turn) = link.turn() else { return };
     let (error, before) = {
         let mut state = reconnect.state();
-        // There was one after all, or the end.
+        // There was a connection meanwhile, or the socket has ended.
         if state.opening.take().is_none() {
             return;
         }
         let line = match &state.phase {
             Phase::Open(..) | Phase::Closing(_) | Phase::Ended(_) => return,
-            // A hook that decides runs in a turn, and this one is another.
+            // The hook runs inside a turn, and this is another turn. So this cannot happen.
             Phase::Deciding { .. } => return,
             Phase::Connecting(line, _) => Some(line.clone()),
             Phase::Asking(_) | Phase::Waiting(_) => None,
@@ -479,15 +479,15 @@ pub(crate) fn give_up<T: Transport>(socket: &WebSocket<Reconnect<T>>, error: &Er
     // Timers and futures are dropped here, outside the lock.
     drop(before);
     reconnect.stop_asking();
-    tell_to(socket);
+    report_statuses_of(socket);
 }
 
 /// Reports the statuses that were not reported yet.
-pub(crate) fn tell<T: Transport>(turn: &mut Turn<Reconnect<T>>) {
-    tell_to(turn.socket());
+pub(crate) fn report_statuses<T: Transport>(turn: &mut Turn<Reconnect<T>>) {
+    report_statuses_of(turn.socket());
 }
 
-fn tell_to<T: Transport>(socket: &WebSocket<Reconnect<T>>) {
+fn report_statuses_of<T: Transport>(socket: &WebSocket<Reconnect<T>>) {
     let link = Link(socket.shared.clone());
     let reconnect = link.transport();
     loop {
@@ -503,8 +503,8 @@ fn tell_to<T: Transport>(socket: &WebSocket<Reconnect<T>>) {
     }
 }
 
-/// Logs how a connection ended, or an attempt: the first in a row for everybody,
-/// and the others, which may be many, for those who look for them.
+/// Logs how a connection or an attempt ended: the first in a row at `info`, and the others, which
+/// may be many, at `debug`.
 fn log(url: &str, status: &Status) {
     let level = match status {
         Status::Waiting { loss, .. } if loss.attempt > 1 => log::Level::Debug,
@@ -516,7 +516,7 @@ fn log(url: &str, status: &Status) {
 
 /// The end of the socket.
 pub(crate) fn end<T: Transport>(turn: &mut Turn<Reconnect<T>>, report: Report) {
-    tell(turn);
+    report_statuses(turn);
     turn.report(report);
     turn.link().transport().release();
 }

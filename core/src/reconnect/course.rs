@@ -1,7 +1,7 @@
-//! The statuses of a socket that connects again: those to report, and who is to hear of
-//! them as a stream.
+//! The statuses of a socket that connects again: those that are still to be reported, and the
+//! streams that get them.
 //!
-//! A stream that is not read drops its oldest status, which a channel cannot do.
+//! A stream that is not read drops its oldest status. A channel cannot do that.
 //!
 //! Invariant: only [`Course::stream`] makes a list of streams. So a program without
 //! streams of statuses has none of their code.
@@ -35,11 +35,11 @@ trait StatusStreams: Send + Sync {
     /// Hands a status to the streams.
     fn push(&mut self, status: &Status) -> Box<dyn Announcement>;
 
-    /// Whether somebody waits for what comes.
+    /// Whether anybody reads the streams.
     fn are_read(&self) -> bool;
 }
 
-/// What is left to do about a status that the streams have.
+/// The second step after a status was given to the streams.
 pub(crate) trait Announcement {
     /// Wakes the streams. Called outside every lock.
     fn announce(self: Box<Self>);
@@ -49,7 +49,7 @@ pub(crate) trait Announcement {
 pub(crate) struct Due {
     pub(crate) status: Status,
     pub(crate) streams: Option<Box<dyn Announcement>>,
-    /// Nobody needs it any more. It may own an error of the program, so it is dropped
+    /// The status that this one replaces. It may own an error of the program, so it is dropped
     /// outside the lock that protects the course.
     _before: Status,
 }
@@ -99,14 +99,14 @@ impl Course {
         queue
     }
 
-    /// Whether a stream waits for what comes.
+    /// Whether there is a stream that is read.
     pub(crate) fn is_watched(&self) -> bool {
         self.streams
             .as_ref()
             .is_some_and(|streams| streams.are_read())
     }
 
-    /// The next status that was not reported. It is handed to the streams.
+    /// The next status that was not reported. Gives it to the streams.
     pub(crate) fn next(&mut self) -> Option<Due> {
         if self.unreported.is_empty() {
             return None;
@@ -159,7 +159,7 @@ fn is_read(queue: &Weak<StatusQueue>) -> bool {
 /// The streams that have a status, and are to be announced.
 struct Handed {
     queues: Vec<Arc<StatusQueue>>,
-    /// What no stream has room for any more.
+    /// Old statuses for which the streams had no room. They are dropped outside the lock.
     _old: Vec<Status>,
 }
 
@@ -171,7 +171,7 @@ impl Announcement for Handed {
     }
 }
 
-/// What stands between the socket and one stream.
+/// The queue of statuses between the socket and one stream.
 #[derive(Debug, Default)]
 pub(crate) struct StatusQueue {
     pub(super) inner: Lock<Inner>,
@@ -188,8 +188,8 @@ pub(super) struct Inner {
 }
 
 impl StatusQueue {
-    /// Takes a status, which is to be [announced](StatusQueue::announce) then. Gives
-    /// back the one that has no room any more.
+    /// Takes a status. Call [`announce`](StatusQueue::announce) afterwards. Returns the oldest
+    /// status if there was no room for it any more.
     fn push(&self, status: Status) -> Option<Status> {
         let mut inner = self.inner.lock();
         inner.ended = status.is_end();

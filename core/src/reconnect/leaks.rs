@@ -1,4 +1,4 @@
-//! Nothing is left of a socket once it has ended and its handles are gone: not
+//! Tests that nothing is left of a socket when it has ended and its handles are dropped, not
 //! even its memory (S102).
 
 use std::future::pending;
@@ -69,7 +69,7 @@ const MOMENTS: &[Moment] = &[
     ),
 ];
 
-/// What tells whether the socket's memory is there.
+/// Shows whether the socket's memory is still there.
 fn watch<T: Transport>(socket: &WebSocket<T>) -> Weak<dyn ListenerOwner> {
     socket.bind(crate::EventKind::Message, |_, _| {}).socket
 }

@@ -9,7 +9,7 @@ use crate::{IntoUrl, Transport};
 
 /// What the next attempt of a reconnecting socket uses: see `each_attempt` of the builder.
 ///
-/// It begins as the builder was, and the function that gets it returns it again, changed.
+/// It begins as the builder describes it. The function gets it, changes it, and returns it.
 /// Natively `isosocket::native::AttemptExt` adds headers and the TLS configuration.
 ///
 /// ```
@@ -82,8 +82,8 @@ impl<T: Transport> NextAttempt<T> {
         self
     }
 
-    /// Asks for one more subprotocol, after those of the builder. One that is malformed
-    /// or asked for twice makes the attempt fail.
+    /// Offers one more subprotocol, after those of the builder. If it is malformed, or offered
+    /// already, the attempt fails.
     ///
     /// ```
     /// use isosocket::NextAttempt;
@@ -98,8 +98,8 @@ impl<T: Transport> NextAttempt<T> {
         self
     }
 
-    /// There is no attempt this time, and this is why: it counts as a failed one, and
-    /// another follows later. Return it in `Ok`. An `Err` ends the socket.
+    /// Makes no attempt this time, because of this error. It counts as a failed attempt, and
+    /// another one follows later. Return this in `Ok`: an `Err` ends the socket.
     ///
     /// ```
     /// use isosocket::NextAttempt;

@@ -27,9 +27,9 @@ use crate::{CloseEvent, ErrorEvent, ErrorKind};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Loss {
-    /// The close event that a plain socket would have had.
+    /// The close event that a plain socket would have delivered.
     pub close: CloseEvent,
-    /// Its error event, if it would have had one.
+    /// The error event that a plain socket would have delivered, if any.
     pub error: Option<ErrorEvent>,
     /// The number of this attempt in a row, counted from 1. It is 0 if the connection was
     /// open for at least the minimum uptime, because then counting starts again.
@@ -39,8 +39,8 @@ pub struct Loss {
 }
 
 impl Loss {
-    /// What a first attempt's failure is: no error event, and never open. For
-    /// tests of what a program does about it; they set the fields as they need.
+    /// The failure of a first attempt: without an error event, and never open. It is for tests
+    /// of a program's own function. They may set the fields.
     ///
     /// ```
     /// use isosocket::{CloseEvent, Loss};
@@ -96,8 +96,8 @@ impl Loss {
         }
     }
 
-    /// How long the server wants to be left alone, by its header `Retry-After`. It is
-    /// what the server says, without a cap.
+    /// The time for which the server wants no other attempt, by its header `Retry-After`. It has
+    /// no upper limit here.
     ///
     /// ```
     /// use std::time::Duration;
@@ -119,9 +119,9 @@ impl Loss {
         self.error.as_ref()?.retry_after()
     }
 
-    /// What is done about it without a hook: [`Retry::GiveUp`] if the server refused with
-    /// a status from 400 to 499, which says that the request is wrong, and not 408, 425
-    /// or 429, which say "not now". Otherwise [`Retry::Backoff`].
+    /// The decision if the builder has no hook. It is [`Retry::GiveUp`] if the server refused with
+    /// a status from 400 to 499, which means that the request is wrong; but not with 408, 425 or
+    /// 429, which mean "not now". Otherwise it is [`Retry::Backoff`].
     ///
     /// ```
     /// use isosocket::{CloseEvent, ErrorEvent, Loss, Retry};
@@ -165,17 +165,16 @@ pub(crate) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Retry {
-    /// Connect again after the time that the backoff gives. If the server has said how
-    /// long it wants to be left alone (`Retry-After`), that time comes first, up to 10
-    /// minutes.
+    /// Connect again after a time by the backoff. If the server has sent `Retry-After`, first wait
+    /// for that time, at most 10 minutes.
     Backoff,
     /// Connect again after this time.
     After(Duration),
-    /// Connect no more: the socket ends as this connection did.
+    /// Do not connect again: the socket ends as this connection did.
     GiveUp,
 }
 
-/// When to connect again, as far as no hook decides.
+/// When to connect again, unless a hook decides.
 #[derive(Clone, Debug)]
 pub(crate) struct Policy {
     pub(crate) base: Duration,

@@ -13,9 +13,10 @@ use crate::{Message, MessageRef, Refusal, Transport};
 pub(crate) struct Queue {
     messages: VecDeque<Message>,
     bytes: usize,
-    /// What they count for, as a short message occupies memory as well.
+    /// How many bytes they count for. A short message counts for more than its payload, because
+    /// it uses memory, too.
     weight: usize,
-    /// What connections were given, from here or past it.
+    /// Counts what connections were given, from this queue or directly.
     pub(crate) tally: Tally,
 }
 
@@ -47,8 +48,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Hands over to a connection what it takes. A message that it refuses was
-    /// not sent, and stays the first.
+    /// Gives messages to a connection until it refuses one. That one was not sent, and stays the
+    /// first.
     pub(crate) fn flush<T: Transport>(&mut self, carrier: &Carrier<T>) {
         while let Some(message) = self.messages.front() {
             if carrier.send(message.as_message()).is_err() {

@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempt::{self, tells_refusals};
+use super::attempt::{self, reports_refusals};
 use super::transport::{Phase, Reconnect, State, Wait};
 use super::{Loss, Status};
 use crate::{Host, HostEvent, Link, Subscription, Transport};
@@ -60,7 +60,7 @@ fn wake_up<T: Transport>(link: &Link<Reconnect<T>>) {
 /// Whether the server has said how long it wants to be left alone (R28).
 fn is_left_alone<T: Transport>(state: &State<T>) -> bool {
     let loss = match state.course.status() {
-        Status::Waiting { loss, .. } if tells_refusals::<T>() => Some(loss),
+        Status::Waiting { loss, .. } if reports_refusals::<T>() => Some(loss),
         _ => None,
     };
     loss.and_then(Loss::retry_after).is_some()

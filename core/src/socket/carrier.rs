@@ -55,7 +55,7 @@ impl<T: Transport> Carrier<T> {
         }
     }
 
-    /// The transport itself; `None` if a mock stands in its place.
+    /// The transport itself; `None` if a mock replaces it.
     pub(crate) fn real(&self) -> Option<&T> {
         match self {
             Carrier::Real(transport) => Some(transport),
@@ -190,7 +190,7 @@ pub fn supported<T: Transport>() -> bool {
     T::supported()
 }
 
-/// Where the sockets of transport `T` live.
+/// The host of the sockets of transport `T`.
 #[cfg(not(feature = "mock"))]
 pub(crate) type HostOf<T> = <T as Transport>::Host;
 /// Where the sockets of transport `T` live: in simulated time, where there is a

@@ -48,7 +48,7 @@ impl<T: Transport> InnerConnection<T> {
         &self.0.carrier
     }
 
-    /// Wakes whoever waits at the outer link, once at most `mark` bytes are buffered here.
+    /// Wakes the tasks that wait at the outer link, when at most `mark` bytes are buffered here.
     pub(crate) fn watch_drain<O: Transport>(&self, link: Link<O>, mark: usize) {
         self.0.waiters.enter_outer(link);
         self.0.carrier.watch_drain(Link(self.0.clone()), mark);

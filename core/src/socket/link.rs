@@ -47,9 +47,9 @@ impl<T: Transport> Link<T> {
         Some(turn)
     }
 
-    /// Ends a socket whose turn was under way when the thread of its turns ended. That turn
-    /// has taken along who listens: no event can be delivered any more. Whoever waits for a
-    /// change of the state is woken, and the handles see the end.
+    /// Ends a socket whose turn was under way when the thread of its turns ended. The listeners
+    /// were in that turn and are lost, so no event can be delivered any more. Tasks that wait for
+    /// a change of the state are woken, and the handles see the end.
     #[doc(hidden)]
     pub fn end_without_events(&self, error: ErrorEvent) {
         if self.0.step(Input::Failed) == Decision::Fail {
@@ -68,9 +68,8 @@ impl<T: Transport> Link<T> {
         self.0.waiters.wake();
     }
 
-    /// Whether somebody still waits for the buffered amount to fall, or for a change of
-    /// the state. If nobody does, the backend may forget what
-    /// [`Transport::watch_drain`] asked for.
+    /// Whether a task still waits for the buffered amount to fall, or for a change of the state.
+    /// If none does, the backend may forget the last call of [`Transport::watch_drain`].
     pub fn is_awaited(&self) -> bool {
         self.0.waiters.are_there()
     }
@@ -167,7 +166,7 @@ impl<T: Transport> Turn<T> {
             Report::Message(message) => {
                 if shared.step(Input::Message) == Decision::DeliverMessage {
                     shared.counts.add_received(|| message.len());
-                    self.tell(Event::Message(message));
+                    self.deliver_rare(Event::Message(message));
                 }
             }
             Report::Established {
@@ -175,7 +174,7 @@ impl<T: Transport> Turn<T> {
                 extensions,
             } => {
                 if self.establish(protocol, extensions) {
-                    self.tell(Event::Open);
+                    self.deliver_rare(Event::Open);
                 }
             }
             Report::PeerClosing => {
@@ -220,7 +219,7 @@ impl<T: Transport> Turn<T> {
     fn pass_on(&mut self, report: Report) {
         let is_end = matches!(report, Report::Failed(_) | Report::Closed(_));
         if is_end {
-            // Nothing is left to sweep.
+            // There are no listeners to remove.
             self.socket.shared.step(Input::Closed);
             self.changed = true;
         }
@@ -269,13 +268,13 @@ impl<T: Transport> Turn<T> {
                 close = CloseEvent::abnormal();
                 let shared = &self.socket.shared;
                 shared.set_end(Some(error.clone()), close.clone());
-                self.tell(Event::Error(error));
+                self.deliver_rare(Event::Error(error));
                 self.check_mail();
             }
             Decision::DeliverClose => self.socket.shared.set_end(None, close.clone()),
             _ => return,
         }
-        self.tell(Event::Close(close));
+        self.deliver_rare(Event::Close(close));
     }
 
     #[inline(always)]
@@ -289,26 +288,26 @@ impl<T: Transport> Turn<T> {
     }
 
     /// The same for an event that is rare.
-    pub(crate) fn tell(&mut self, mut event: Event) {
+    pub(crate) fn deliver_rare(&mut self, mut event: Event) {
         if let Some(delivery) = &mut self.delivery {
             if has_first() && delivery.show_first(&self.socket, &mut event) {
                 return;
             }
-            delivery.tell(&self.socket, event);
+            delivery.deliver_rare(&self.socket, event);
         }
     }
 
-    /// Core holds the connection for dead: the socket fails.
+    /// Fails the socket, because core considers its connection dead.
     pub(crate) fn fail(&mut self, error: ErrorEvent) {
         if fail(&self.socket, &error) {
             self.changed = true;
-            self.tell(Event::Error(error));
+            self.deliver_rare(Event::Error(error));
             self.check_mail();
-            self.tell(Event::Close(CloseEvent::abnormal()));
+            self.deliver_rare(Event::Close(CloseEvent::abnormal()));
         }
     }
 
-    /// If there is mail, takes it in, and delivers the events that waited for it.
+    /// If there is mail, handles it, and delivers the events that waited for it.
     #[inline]
     pub(crate) fn check_mail(&mut self) {
         if self.socket.shared.dirty.load(Ordering::SeqCst) {
@@ -331,7 +330,7 @@ impl<T: Transport> Turn<T> {
                 }
                 continue;
             }
-            // A handler may have dropped the last handle but this turn's own:
+            // A handler may have dropped the last handle, except for this turn's own:
             // that counts at once, and not when the turn ends (S60, S102).
             if shared.handles.load(Ordering::Acquire) == 1 {
                 shared.abandon();

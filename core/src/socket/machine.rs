@@ -82,7 +82,7 @@ pub(crate) const fn step(state: ReadyState, input: Input) -> (ReadyState, Decisi
     use ReadyState::{Closed, Closing, Connecting, Open};
 
     match (state, input) {
-        // S23. After `close` while connecting the handshake's success is void (S68).
+        // S23. If the program closed while connecting, the handshake no longer counts (S68).
         (Connecting, I::Established) => (Open, D::DeliverOpen),
         (state, I::Established) => (state, D::Ignore),
 
@@ -93,7 +93,7 @@ pub(crate) const fn step(state: ReadyState, input: Input) -> (ReadyState, Decisi
         (Open, I::PeerClosing) => (Closing, D::Ignore),
         (state, I::PeerClosing) => (state, D::Ignore),
 
-        // Of a socket that reconnects: no event reports that the connection is over.
+        // For a socket that reconnects: no event reports that a connection is lost.
         (Connecting | Open, I::Lost) => (Connecting, D::Ignore),
         (state, I::Lost) => (state, D::Ignore),
 

@@ -30,7 +30,7 @@ use crate::{
     ReadyState, Refusal, Request, SendError, Transport,
 };
 
-/// With at most this much buffered, the next message is welcome: in bytes.
+/// There is room for the next message if at most so many bytes are buffered.
 const HIGH_WATER_MARK: usize = 1 << 20;
 
 /// A WebSocket, as the WHATWG standard has it.
@@ -59,8 +59,8 @@ pub struct WebSocket<T: Transport> {
 }
 
 impl<T: Transport> WebSocket<T> {
-    /// The transport, if no mock stands in its place. Only backends call this, for what
-    /// only their sockets have.
+    /// The transport, unless a mock replaces it. Only backends call this, for features that only
+    /// their sockets have.
     #[doc(hidden)]
     pub fn transport(&self) -> Option<&T> {
         self.shared.carrier.real()
@@ -83,11 +83,12 @@ impl<T: Transport> WebSocket<T> {
 
     /// Sends a text or binary message: see [`Data`] for what can be sent.
     ///
-    /// It never blocks: what the network does not take at once is buffered.
-    /// Natively, a sender that is more than 1 MiB ahead of the network yields its
-    /// thread (`yield_now`) once per MiB, so that the event loop can run. What is
-    /// still buffered when `main` returns is lost natively. So await `Close` first, or
-    /// `sender().flush()`.
+    /// It never blocks: bytes that the network does not accept at once are buffered. Natively,
+    /// if a sender is more than 1 MiB ahead of the network, it calls `yield_now` once per MiB, so
+    /// that the event loop can run.
+    ///
+    /// Natively, bytes that are still buffered when `main` returns are lost. So await `Close`
+    /// first, or `sender().flush()`.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -100,9 +101,9 @@ impl<T: Transport> WebSocket<T> {
     /// ```
     ///
     /// # Errors
-    /// [`SendError`], which keeps the message, when the socket is not open or the send
-    /// buffer is full. While closing or closed the buffered amount grows all the same,
-    /// as in a browser.
+    /// [`SendError`], which holds the message, if the socket is not open or the send limit is
+    /// reached. If the socket is closing or closed, the buffered amount still grows, as in a
+    /// browser.
     pub fn send<D: Data>(&self, data: D) -> Result<(), SendError> {
         let shared = &*self.shared;
         let refused = match self.ready_state() {
@@ -146,13 +147,13 @@ impl<T: Transport> WebSocket<T> {
         Err(refused(message))
     }
 
-    /// Starts the closing handshake with an empty Close frame, after what was sent
-    /// before. While connecting it gives the connection up. Does nothing when closing
-    /// or closed.
+    /// Starts the closing handshake with an empty Close frame, which follows all messages that
+    /// were sent before. A socket that is connecting gives up. If the socket is closing or closed,
+    /// this does nothing.
     ///
-    /// `Close` follows when the peer has answered, or the close timeout ran out.
-    /// Messages that arrive until then are not delivered. Natively the program must
-    /// live as long: see `sender().close()`, or await `Close`.
+    /// `Close` follows when the peer has answered, or when the close timeout has passed.
+    /// Messages that arrive until then are not delivered. Natively `main` must not return before
+    /// that: await `Close`, or `sender().close()`.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -171,7 +172,7 @@ impl<T: Transport> WebSocket<T> {
 
     /// Like [`close`](Self::close), with a close code and reason for the peer.
     ///
-    /// The code is 1000 or in 3000–4999; the reason has at most 123 bytes of UTF-8 and
+    /// The code must be 1000 or in 3000–4999. The reason may have at most 123 bytes of UTF-8, and
     /// may be empty. Both are checked in every state.
     ///
     /// ```
@@ -211,9 +212,9 @@ impl<T: Transport> WebSocket<T> {
         self.shared.state()
     }
 
-    /// The payload bytes (of text, its UTF-8) that were given to [`send`](Self::send)
-    /// and not yet to the network; no framing is counted. Messages refused because the
-    /// socket is closing or closed count for ever.
+    /// How many payload bytes (of text, its UTF-8) were given to [`send`](Self::send) and not yet
+    /// accepted by the network. Frame headers do not count. Messages that were refused because
+    /// the socket is closing or closed count for ever.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -245,9 +246,9 @@ impl<T: Transport> WebSocket<T> {
         &self.shared.url
     }
 
-    /// The subprotocol in use; empty before open, and where there is none.
+    /// The subprotocol in use. Empty before the socket is open, and if there is none.
     ///
-    /// Of a socket that reconnects: that of the last connection.
+    /// For a socket that reconnects it is that of the last connection.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -269,8 +270,8 @@ impl<T: Transport> WebSocket<T> {
             .map_or("", |(protocol, _)| protocol)
     }
 
-    /// The extensions in use, as in `Sec-WebSocket-Extensions`; empty before open, and
-    /// where there are none.
+    /// The extensions in use, as in `Sec-WebSocket-Extensions`. Empty before the socket is open,
+    /// and if there are none.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -286,7 +287,7 @@ impl<T: Transport> WebSocket<T> {
             .map_or("", |(_, extensions)| extensions)
     }
 
-    /// How the socket ended: the event of `Close`; `None` before.
+    /// How the socket ended: the event of `Close`, or `None` before the end.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();
@@ -304,7 +305,7 @@ impl<T: Transport> WebSocket<T> {
         self.shared.end().map(|end| &end.close)
     }
 
-    /// How little must be buffered for the next message to be welcome.
+    /// There is room for the next message if at most so many bytes are buffered.
     pub(crate) fn room_mark(&self) -> usize {
         let limit = self.shared.limits().send;
         let mark = match self.shared.refused.load(Ordering::Relaxed) {
@@ -314,8 +315,8 @@ impl<T: Transport> WebSocket<T> {
         mark.min(HIGH_WATER_MARK)
     }
 
-    /// Waits for `is_done`, which a change of the state may bring about, or, if
-    /// there is a `mark`, that at most so many bytes are buffered.
+    /// Waits until `is_done` is true. It is asked after each change of the state. With a `mark`,
+    /// it is also asked when at most so many bytes are buffered.
     pub(crate) fn poll_until(
         &self,
         place: &mut Place,
@@ -352,7 +353,7 @@ impl<T: Transport> WebSocket<T> {
         Binding { live, socket }
     }
 
-    /// The socket, as far as a binding knows it.
+    /// The weak reference that a binding holds.
     pub(crate) fn downgrade(&self) -> Weak<dyn ListenerOwner> {
         Arc::<Shared<T>>::downgrade(&self.shared)
     }

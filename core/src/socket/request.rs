@@ -18,8 +18,8 @@ pub struct Options {
     /// The largest message that is delivered, in bytes; a larger one fails the
     /// connection. Default: 64 MiB.
     pub max_message_size: usize,
-    /// How many bytes may be buffered before `send` refuses with `Full`. One message is
-    /// always accepted when nothing is buffered, however large it is. Default: 64 MiB.
+    /// How many bytes may be buffered before `send` refuses with `Full`. If nothing is buffered,
+    /// one message of any size is accepted. Default: 64 MiB.
     pub send_limit: usize,
     /// How many bytes of messages are kept while nobody listens for messages. Default:
     /// 64 MiB.
@@ -38,8 +38,8 @@ impl Default for Options {
     }
 }
 
-/// A request to open a socket, as a backend gets it: what the rules say about
-/// URL and subprotocols on every target alike has been checked.
+/// A request to open a socket, as a backend gets it. Core has checked the URL and the
+/// subprotocols by the rules that are the same on every target.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Request<O> {

@@ -142,7 +142,7 @@ impl<T: Transport> Shared<T> {
     }
 
     pub(crate) fn set_latency(&self, latency: Duration) {
-        // One that is too short to be measured is not none.
+        // A round trip that is too short to be measured counts as 1, because 0 means none.
         // Not by `as_micros`, because a page pays for numbers of 128 bits.
         let seconds = latency.as_secs().saturating_mul(1_000_000);
         let microseconds = seconds.saturating_add(latency.subsec_micros().into());

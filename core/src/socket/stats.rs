@@ -1,8 +1,8 @@
 //! What a socket has sent and received, since when it is open, and how often it tried.
 //!
-//! Invariant: counting takes no lock and no atomic read-modify-write where one thread
-//! counts, or a lock is held anyway. Without the feature `stats` the counters are empty
-//! types, and nothing of this is in a program.
+//! Invariant: if only one thread counts, or a lock is held anyway, counting needs no lock and
+//! no atomic read-modify-write. Without the feature `stats` the counters are empty types, and
+//! a program contains none of this code.
 
 use std::time::Duration;
 
@@ -26,9 +26,9 @@ use crate::{ReadyState, Transport, WebSocket};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// How many messages connections have taken: those of `send`, and those of heartbeats.
-    /// What a reconnecting socket keeps until there is a connection counts once it is
-    /// given to one. What was refused does not count.
+    /// How many messages connections have accepted: those of `send`, and those of heartbeats. A
+    /// message that a reconnecting socket keeps counts when it is given to a connection. A
+    /// message that was refused does not count.
     pub messages_sent: u64,
     /// Their payload, in bytes (of text, its UTF-8), before compression and without
     /// framing.
@@ -53,9 +53,9 @@ impl<T: Transport> WebSocket<T> {
     /// What the socket has sent and received so far, since when it is open, and how often
     /// it tried to connect.
     ///
-    /// It takes no lock that anybody waits for, and is meant for a status line or a log.
-    /// The counters are read one after the other, so a busy socket's may be a message
-    /// apart. They count from the beginning, whenever they are asked for.
+    /// It is for a status line or a log, and blocks no other thread. The counters are read one
+    /// after the other, so those of a busy socket may differ by a message. They count from the
+    /// beginning of the socket.
     ///
     /// ```
     /// # let network = isosocket::mock::Network::new();

@@ -44,7 +44,7 @@ use crate::{
 /// }
 ///
 /// impl Echo {
-///     fn tell(&self, command: Command) {
+///     fn submit(&self, command: Command) {
 ///         let _ = self.0.send(command);
 ///     }
 /// }
@@ -96,17 +96,17 @@ use crate::{
 ///     }
 ///
 ///     fn start(&self, link: Link<Self>) {
-///         self.tell(Command::Start(link));
+///         self.submit(Command::Start(link));
 ///     }
 ///
 ///     fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
-///         self.tell(Command::Say(message.to_message()));
+///         self.submit(Command::Say(message.to_message()));
 ///         Ok(())
 ///     }
 ///
 ///     fn close(&self, frame: Option<(u16, &str)>) {
 ///         let (code, reason) = frame.unwrap_or((1005, ""));
-///         self.tell(Command::Close(CloseEvent::new(code, reason, true)));
+///         self.submit(Command::Close(CloseEvent::new(code, reason, true)));
 ///     }
 ///
 ///     fn buffered_amount(&self) -> usize {
@@ -114,15 +114,15 @@ use crate::{
 ///     }
 ///
 ///     fn schedule(&self, link: Link<Self>) {
-///         self.tell(Command::Turn(link));
+///         self.submit(Command::Turn(link));
 ///     }
 ///
 ///     fn watch_drain(&self, link: Link<Self>, _: usize) {
-///         self.tell(Command::Drained(link));
+///         self.submit(Command::Drained(link));
 ///     }
 ///
 ///     fn detach(&self) {
-///         self.tell(Command::Detach);
+///         self.submit(Command::Detach);
 ///     }
 /// }
 ///
@@ -140,17 +140,17 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// The options that only this backend's sockets have.
     type Options: Clone + Default + Send + 'static;
 
-    /// Whether [`send`](Transport::send) is called while connecting, too: of a
-    /// transport that keeps messages until there is a connection.
+    /// Whether [`send`](Transport::send) is called while connecting, too: for a transport that
+    /// keeps messages until there is a connection.
     const QUEUES: bool = false;
 
-    /// Whether a mock network stands in for it, on a thread that has one. Not for a
-    /// transport that wraps another, for whose connections it then does.
+    /// Whether a mock network replaces it, on a thread that has one. It is false for a transport
+    /// that wraps another: the mock then replaces the connections of the inner one.
     const MOCKABLE: bool = true;
 
-    /// Whether it reports the status of a refused opening handshake. Where a host does not,
-    /// nothing is loaded that decides by it.
-    const TELLS_REFUSALS: bool = true;
+    /// Whether it reports the status of a refused opening handshake. If it does not, a program
+    /// contains no code that decides by the status.
+    const REPORTS_REFUSALS: bool = true;
 
     /// Whether it counts what is sent by itself, for [`sent`](Transport::sent). Otherwise
     /// core counts.
@@ -160,14 +160,14 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// Where its sockets live.
     type Host: Host;
 
-    /// The host of a socket that is made here and now.
+    /// The host of a socket that this thread makes now.
     fn host() -> Self::Host;
 
     /// Whether there is a WebSocket on this host.
     fn supported() -> bool;
 
     /// Checks a request and prepares its connection, without any I/O. Also
-    /// gives the serialized URL. Called only where there is a WebSocket.
+    /// returns the serialized URL. Called only if there is a WebSocket here.
     fn new(request: Request<Self::Options>) -> Result<(Self, String), NewError>;
 
     /// Starts connecting. Called once, before any other method.
@@ -178,18 +178,18 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// also when called from several threads.
     ///
     /// # Errors
-    /// A [`Refusal`] where nothing was queued.
+    /// A [`Refusal`] if nothing was queued.
     fn send(&self, message: MessageRef<'_>) -> Result<(), Refusal>;
 
     /// Gives up a connection that is not established, and reports
-    /// [`Report::Failed`](crate::Report::Failed). Where it was established a moment ago
-    /// and core has not heard of it yet, it fails all the same.
+    /// [`Report::Failed`](crate::Report::Failed). It does so even if the connection was just
+    /// established and core does not know that yet.
     fn abort(&self) {
         self.close(None);
     }
 
-    /// Starts the closing handshake, after what is queued, with this code and reason,
-    /// or with an empty Close frame.
+    /// Starts the closing handshake with this code and reason, or with an empty Close frame. It
+    /// follows the messages that are queued.
     fn close(&self, frame: Option<(u16, &str)>);
 
     /// The payload bytes that were queued and not yet handed to the network.
@@ -199,11 +199,11 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// inside this call. Also after the connection has ended.
     fn schedule(&self, link: Link<Self>);
 
-    /// Makes sure that [`Link::drained`] is called once the buffered amount is
-    /// at most `mark` bytes.
+    /// Makes sure that [`Link::drained`] is called when the buffered amount is at most `mark`
+    /// bytes.
     fn watch_drain(&self, link: Link<Self>, mark: usize);
 
-    /// Reads on, after a turn ended with [`Turn::is_backlogged`](crate::Turn::is_backlogged).
+    /// Reads again, after [`Turn::is_backlogged`](crate::Turn::is_backlogged) was true.
     fn resume(&self) {}
 
     /// Core fails the socket by itself. It closes and detaches the transport after
@@ -215,9 +215,9 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// closing handshake by itself.
     fn detach(&self);
 
-    /// A flag of this transport alone, which core sets before there is a socket of it. A
-    /// backend for pages has one, so that a page is spared the code for sockets if it has
-    /// connections of this transport only inside another one.
+    /// A flag of this transport, which core sets before it makes the first socket of it. A backend
+    /// for pages has one. If a page has connections of this transport only inside another one, it
+    /// then contains no code for sockets of it.
     #[doc(hidden)]
     #[inline(always)]
     fn plain() -> Option<&'static AtomicBool> {
@@ -231,17 +231,17 @@ pub trait Transport: Sized + Send + Sync + 'static {
         None
     }
 
-    /// A thread uses the socket, or waits for it. A backend whose sockets live on a thread
-    /// that can end without a word has this thread look after that one. Otherwise it does
-    /// nothing.
+    /// A thread uses the socket, or waits for it. A thread of a backend may end
+    /// without notice. Such a backend has the calling thread watch the socket's thread. Other
+    /// backends do nothing.
     #[doc(hidden)]
     #[inline]
     fn attend(&self) {}
 
     // The rest serves heartbeats. A transport of one's own needs none of it.
 
-    /// Has connections ping a silent peer: after how long a silence, and how long it may
-    /// last after that. `None`: no pings. Returns whether there are pings at all.
+    /// Has connections ping a silent peer. `times` are the silence before a ping, and the longest
+    /// silence after it. `None`: no pings. Returns whether the transport has pings at all.
     #[doc(hidden)]
     fn set_pings(_options: &mut Self::Options, _times: Option<(Duration, Duration)>) -> bool {
         false
@@ -262,12 +262,12 @@ pub trait Transport: Sized + Send + Sync + 'static {
         self.send(message)
     }
 
-    /// When a byte last arrived, or was accepted by the network, on the clock of the
-    /// host; or now, while the transport does not read. `None` where only messages are
-    /// seen.
+    /// When a byte last arrived, or was accepted by the network, on the clock of the host. While
+    /// the transport does not read, it is the present time. `None` if the transport sees only
+    /// messages.
     ///
-    /// In a test after waking up, an accepted byte counts only if there was no room for it
-    /// at first: a system takes many bytes for a peer that is gone.
+    /// In a test after waking up, an accepted byte counts only if there was no room for it at
+    /// first. The system accepts many bytes even if the peer is gone.
     #[doc(hidden)]
     fn last_life(&self, _is_test: bool) -> Option<Duration> {
         None
@@ -293,7 +293,7 @@ pub trait Transport: Sized + Send + Sync + 'static {
         Self::host().now()
     }
 
-    /// Core holds the connection for dead.
+    /// Core considers the connection dead.
     #[doc(hidden)]
     fn lose(turn: &mut Turn<Self>, error: ErrorEvent) {
         turn.fail(error);

@@ -1,7 +1,7 @@
 //! Who waits for a change of a socket's state, or for room to send.
 //!
-//! Invariants: a wait that is over, or was given up, leaves nothing here. A program in
-//! which nobody waits has none of the code of the list: only [`Waiters::enter`] makes one.
+//! Invariants: a wait that has ended, or was cancelled, leaves nothing here. Only
+//! [`Waiters::enter`] makes the list, so a program that never waits contains none of its code.
 
 use std::mem;
 use std::sync::Arc;

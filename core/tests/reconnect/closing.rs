@@ -35,8 +35,8 @@ fn close_while_connecting_ends_at_once() {
     network.run();
     socket.close();
     network.run();
-    let told = ["connecting 1 [0]", "closed [2]", "Close 1006 [3]"];
-    assert_eq!(seen.take(), told);
+    let expected = ["connecting 1 [0]", "closed [2]", "Close 1006 [3]"];
+    assert_eq!(seen.take(), expected);
     assert_eq!(network.timers(), 0);
     network.finish();
 }

@@ -1,4 +1,4 @@
-//! From the first connection to the end: what is told, and what each connection has.
+//! From the first connection to the end: what is reported, and what each connection has.
 
 use super::*;
 
@@ -44,7 +44,7 @@ fn the_whole_course_in_order() {
 
 /// R7.
 #[test]
-fn a_loss_has_what_a_plain_socket_would_have_told() {
+fn a_loss_has_what_a_plain_socket_would_have_reported() {
     let network = network();
     network.peer(URL).drop_connection();
     network.peer(URL).accept().fail("reset");
@@ -108,8 +108,8 @@ fn giving_up_ends_as_the_last_connection_did() {
         let builder = seen.bind(Socket::builder(URL)).retry(|_| Retry::GiveUp);
         let socket = builder.connect().unwrap();
         network.run();
-        let told = seen.take();
-        assert_eq!(&told[told.len() - expected.len()..], expected, "{end}");
+        let seen = seen.take();
+        assert_eq!(&seen[seen.len() - expected.len()..], expected, "{end}");
         assert!(matches!(socket.status(), Status::GaveUp(_)));
         assert_eq!(network.timers(), 0);
         network.finish();
@@ -172,7 +172,7 @@ fn limits_and_timeouts_hold_for_each_connection() {
 
 /// R13.
 #[test]
-fn what_is_malformed_is_told_at_once() {
+fn what_is_malformed_is_an_error_at_once() {
     let network = network();
     assert!(Socket::new("relative").is_err());
     assert!(

@@ -203,7 +203,7 @@ fn what_the_hooks_own_is_freed_by_the_end() {
     }
 }
 
-/// R25: those who listen for statuses only are told of the end.
+/// R25: those who listen for statuses only hear of the end.
 #[test]
 fn dropped_with_statuses_that_get_the_end() {
     for how in ["a stream", "a handler"] {

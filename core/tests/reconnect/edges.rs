@@ -158,7 +158,7 @@ fn there_is_no_wait_to_end_while_the_url_is_asked_for() {
 
 /// R13.
 #[test]
-fn a_malformed_url_is_told_at_once_also_where_another_is_asked_for() {
+fn a_malformed_url_is_an_error_at_once_also_where_another_is_asked_for() {
     let _network = network();
     let builder = Socket::builder("no address")
         .url_provider(|_| async { Ok::<_, ErrorEvent>(URL.to_owned()) });
@@ -168,7 +168,7 @@ fn a_malformed_url_is_told_at_once_also_where_another_is_asked_for() {
 
 /// R15.
 #[test]
-fn the_connect_timeout_begins_anew_with_the_connecting() {
+fn the_connect_timeout_begins_again_with_the_connecting() {
     let network = network();
     network.peer(URL).delay(1500 * MILLISECOND).accept();
     let gate = Arc::new(Mutex::new((false, None::<Waker>)));

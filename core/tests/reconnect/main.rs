@@ -32,7 +32,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 type Socket = WebSocket<Reconnect<Mock>>;
 
-/// What is told, in one list: events, statuses and the ready state in each.
+/// What is reported, in one list: events, statuses and the ready state in each.
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Vec<String>>>);
 
@@ -89,7 +89,7 @@ fn open(network: &Network) -> Socket {
     network.block_on(Socket::open(URL)).unwrap()
 }
 
-/// A future that is ready when the test says so, and tells when it is dropped.
+/// A future that is ready when the test says so, and shows when it is dropped.
 #[derive(Clone, Default)]
 struct Gate(Arc<Mutex<(bool, Option<Waker>)>>);
 

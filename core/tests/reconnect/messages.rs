@@ -83,8 +83,8 @@ fn a_message_to_a_connection_that_is_ending_is_for_the_next() {
     network.peer(URL).expect("hello");
     let socket = Socket::builder(URL).connect().unwrap();
     // Inside the turn in which the peer closes: core has not heard of it.
-    let told = Arc::new(AtomicUsize::new(0));
-    let count = told.clone();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = calls.clone();
     socket.on_status(move |socket, status| {
         if matches!(status, Status::Waiting { .. }) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -92,7 +92,7 @@ fn a_message_to_a_connection_that_is_ending_is_for_the_next() {
         }
     });
     network.advance(SECOND);
-    assert_eq!(told.load(Ordering::Relaxed), 1);
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
     network.finish();
 }
 
@@ -130,7 +130,7 @@ fn a_sink_waits_for_the_next_connection() {
     let socket = Socket::builder(URL).queue_limit(1).connect().unwrap();
     let mut sender = socket.sender();
     network.block_on(async {
-        // Queued, as a sink that is not ready yet was told to take it.
+        // Queued, because the program gave it to a sink that is not ready yet.
         socket.send("a").unwrap();
         sender.flush().await.unwrap();
         assert_eq!(network.now(), 500 * MILLISECOND);
@@ -222,8 +222,8 @@ fn a_socket_that_was_listened_to_too_late_gives_up() {
         .backlog_limit(1 << 20)
         .connect()
         .unwrap();
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let log = told.clone();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
     socket.on_status(move |_, status| log.lock().unwrap().push(status.clone()));
     network.run();
     let mut statuses = socket.statuses();
@@ -236,8 +236,8 @@ fn a_socket_that_was_listened_to_too_late_gives_up() {
     assert_eq!(statuses.try_next(), Some(Status::Open));
     let last = statuses.try_next().unwrap();
     assert!(matches!(&last, Status::GaveUp(loss) if loss.was_open && loss.error.is_some()));
-    assert_eq!(told.lock().unwrap().last(), Some(&last));
-    assert_eq!((Arc::strong_count(&told), network.timers()), (1, 0));
+    assert_eq!(seen.lock().unwrap().last(), Some(&last));
+    assert_eq!((Arc::strong_count(&seen), network.timers()), (1, 0));
     network.finish();
 }
 

@@ -96,7 +96,7 @@ fn a_wake_hook_is_called_for_each_status_when_it_can_be_read() {
 
 /// R6.
 #[test]
-fn a_wake_hook_that_is_set_late_is_told_of_what_waits_and_dropped_at_the_end() {
+fn a_wake_hook_that_is_set_late_is_called_for_what_waits_and_dropped_at_the_end() {
     let network = network();
     network.peer(URL).expect_close();
     let socket = open(&network);
@@ -111,7 +111,7 @@ fn a_wake_hook_that_is_set_late_is_told_of_what_waits_and_dropped_at_the_end() {
     network.run();
     assert_eq!(*count.lock().unwrap(), 2, "for the end");
     assert_eq!(Arc::strong_count(&count), 1, "the hook is gone");
-    // After the end it is still told of what waits.
+    // After the end it is still called for what waits.
     let counted = count.clone();
     statuses.set_wake_hook(move || *counted.lock().unwrap() += 1);
     network.run();

@@ -206,7 +206,7 @@ fn a_peer_that_answers_is_kept() {
         .send("!");
     let builder = Socket::builder(URL).heartbeat(heartbeat());
     let socket = network.block_on(builder.open()).unwrap();
-    // All at once, as a page is told of it: one question.
+    // All at once, as in a page: one question.
     (0..3).for_each(|_| wake(&network));
     network.advance(SECOND);
     assert_eq!(socket.latency(), Some(SECOND));

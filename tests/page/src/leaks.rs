@@ -166,7 +166,7 @@ fn held(browser: &Browser) -> Result<Held, String> {
     )?;
     let number = |value: &Value, what: &str| {
         let number = value.as_f64().map(|number| number as u64);
-        number.ok_or_else(|| format!("the browser does not tell {what}: {value}"))
+        number.ok_or_else(|| format!("the browser does not report {what}: {value}"))
     };
     Ok(Held {
         memory: number(&own[0], "the program's memory")?,

@@ -37,7 +37,7 @@
     return `${timers.size} timers, ${listeners} listeners, ${live} sockets`;
   };
 
-  // What nobody caught, and what the console was told.
+  // What nobody caught, and what was written to the console.
   globalThis.problems = [];
   globalThis.shown = [];
   const note = (problem) => problems.push(String(problem?.message ?? problem));

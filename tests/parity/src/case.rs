@@ -23,7 +23,7 @@ pub enum Outcome {
     Pass,
     /// It does not.
     Fail,
-    /// Nothing is asserted here; what happened is told.
+    /// Nothing is asserted here; what happened is shown.
     Recorded,
     /// It has no meaning on this host; the reason is the suite's.
     NotApplicable(String),
@@ -36,7 +36,7 @@ pub enum Outcome {
 pub struct Case {
     /// The rule that it shows, such as `S23`.
     pub rule: String,
-    /// Its name: that of its test, and what tells it from others in the same table.
+    /// Its name: that of its test, and what distinguishes it from others in the same table.
     pub name: String,
     /// How far it is asserted.
     pub mark: Mark,

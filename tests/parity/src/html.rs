@@ -25,7 +25,7 @@ const LEGEND: &[(Kind, &str)] = &[
     (Kind::NoWebSocket, "no WebSocket here"),
 ];
 
-/// How many cases the title of a cell tells, and how long each may be.
+/// How many cases the title of a cell names, and how long each may be.
 const TITLE_LINES: usize = 8;
 const TITLE_WIDTH: usize = 110;
 
@@ -257,7 +257,7 @@ fn cell_title(matrix: &Matrix, rule: &RuleLine, index: usize) -> String {
     }
 }
 
-/// A sign in its colour, with what a pointer or a screen reader is told.
+/// A sign in its colour, with the text for a pointer or a screen reader.
 fn badge(kind: Kind, title: &str) -> String {
     let (class, sign) = (class(kind), kind.sign());
     match title {

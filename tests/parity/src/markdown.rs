@@ -169,9 +169,9 @@ fn differences(out: &mut String, matrix: &Matrix) {
 }
 
 /// What the hosts did in the cases of a rule that differ. Cases that differ
-/// alike, but for the number that a table gave them, are told once.
+/// alike, but for the number that a table gave them, are listed once.
 fn collapsed(matrix: &Matrix, rule: &RuleLine) -> Vec<(Vec<String>, Vec<String>)> {
-    let mut told: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    let mut listed: Vec<(Vec<String>, Vec<String>)> = Vec::new();
     for case in &rule.cases {
         let differs = |(kind, _): &(Kind, _)| matches!(kind, Kind::Deviation | Kind::Fail);
         if !case.cells.iter().any(differs) {
@@ -201,12 +201,12 @@ fn collapsed(matrix: &Matrix, rule: &RuleLine) -> Vec<(Vec<String>, Vec<String>)
             format!("{}: {way}", matrix.names(&hosts))
         };
         let ways: Vec<String> = ways.into_iter().map(name).collect();
-        match told.iter_mut().find(|(other, _)| *other == ways) {
+        match listed.iter_mut().find(|(other, _)| *other == ways) {
             Some((_, cases)) => cases.push(case.name.to_owned()),
-            None => told.push((ways, vec![case.name.to_owned()])),
+            None => listed.push((ways, vec![case.name.to_owned()])),
         }
     }
-    told
+    listed
 }
 
 /// A text with a number in it replaced by N, where the number stands alone.
@@ -309,7 +309,7 @@ mod tests {
     use crate::matrix::{Matrix, tests::run};
 
     #[test]
-    fn a_summary_tells_what_each_host_did() {
+    fn a_summary_shows_what_each_host_did() {
         let run = run(&[
             ("native", &["S84 N pass error", "S39 U recorded []"]),
             ("deno", &["S84 N recorded open", "S39 U recorded []"]),

@@ -241,7 +241,7 @@ fn kind(case: &Case, reference: &Case) -> Kind {
 }
 
 /// What was seen, without what differs from run to run: durations, ports, and
-/// the tokens by which the peer tells connections apart.
+/// the tokens by which the peer identifies connections.
 pub fn plain(seen: &str) -> String {
     let words: Vec<&str> = seen.split(' ').collect();
     let mut plain = Vec::new();
@@ -264,7 +264,7 @@ pub fn plain(seen: &str) -> String {
     plain.join(" ")
 }
 
-/// The part of a failed comparison that tells what there was.
+/// The part of a failed comparison that shows the actual value.
 pub fn observed(seen: &str) -> String {
     let parts = seen.split_once("saw ").and_then(|(_, rest)| {
         let (saw, _) = rest.rsplit_once(", expected ")?;

@@ -85,7 +85,7 @@ struct State {
 struct Pair {
     client: TcpStream,
     peer: TcpStream,
-    /// What it is given is dropped from now on, and nobody is told.
+    /// What it is given is silently dropped from now on.
     lost: AtomicBool,
     /// Both ends are reset.
     cut: AtomicBool,

@@ -63,7 +63,7 @@ pub(crate) fn page(request: &Request, status: &str, kind: &str, body: &str) -> V
     refuse(request, status, &edits)
 }
 
-/// Puts what this request's accept key must be in the place of `@key`, and
+/// Puts what this request's accept key must be where `@key` is, and
 /// the same with the case of its letters swapped in that of `@swapped`.
 pub(crate) fn fill_in(request: &Request, bytes: &[u8]) -> Vec<u8> {
     let key = derive_accept_key(request.header("Sec-WebSocket-Key").unwrap_or("").as_bytes());

@@ -96,7 +96,7 @@ fn record(request: &Request, shared: &Shared) -> String {
 }
 
 /// Hands each text message on; the Close is answered only after all of them,
-/// so a clean close tells the client that its lines have arrived.
+/// so a client that sees a clean close knows that its lines have arrived.
 fn report(mut session: Session, from: &str, shared: &Shared) {
     session.keep = MAX_LINE;
     let mut result = session.steps(&[Step::Accept(Vec::new())]);

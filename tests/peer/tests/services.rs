@@ -44,7 +44,7 @@ fn assert_has(record: &str, parts: &[&str]) {
 }
 
 #[test]
-fn a_record_tells_what_was_seen() {
+fn a_record_has_what_was_seen() {
     let peer = start();
     let mut raw = Raw::request(&peer, "/echo?id=r1", "x-OdD:  two \r\n");
     raw.reply();
@@ -87,7 +87,7 @@ fn a_record_tells_what_was_seen() {
 }
 
 #[test]
-fn a_record_tells_how_it_ended() {
+fn a_record_has_how_it_ended() {
     let peer = start();
     let ended = |path: &str, end: &dyn Fn(&mut Raw)| {
         let mut raw = Raw::request(
@@ -235,7 +235,7 @@ fn report_lines_are_handed_over() {
 }
 
 #[test]
-fn ports_are_told_and_the_refused_one_refuses() {
+fn ports_are_listed_and_the_refused_one_refuses() {
     let peer = start();
     let ports = peer.ports();
     assert_eq!(ask(&peer, "/ports"), ports.to_json());

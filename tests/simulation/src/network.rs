@@ -70,7 +70,7 @@ struct Connection {
     end: Option<End>,
     /// The reset was reported to the client.
     reset_reported: bool,
-    /// The client was told that there is no room.
+    /// The client knows that there is no room.
     is_blocked: bool,
     /// From now on nothing passes.
     is_cut: bool,
@@ -89,7 +89,7 @@ struct Connection {
     was_reset: bool,
 }
 
-/// Tells payload from framing in what the client writes.
+/// Distinguishes payload from framing in what the client writes.
 #[derive(Debug, Default)]
 struct Meter {
     /// The end of the request's head was found.

@@ -57,7 +57,7 @@ pub async fn a_silent_peer_is_lost(by: &'static str) -> Seen {
             .map_err(|error| format!("by {via:?}: {error}"))?;
         // Milliseconds. A host may round its timers and its clock to some of them.
         let took = harness::now() - opened;
-        ensure!(took > 500.0, "it was held for dead after {took} ms");
+        ensure!(took > 500.0, "it was considered dead after {took} ms");
         let kind = ErrorKind::TimedOut(Timeout::Heartbeat);
         ensure_eq!(probe.kind(), Some(kind), "the kind");
     }

@@ -360,11 +360,11 @@ pub async fn what_came_before_its_handler_is_delivered(
     for kind in kinds {
         let log = Arc::new(Log::default());
         let (inner, notes) = (log.clone(), Notes::default());
-        let told = notes.clone();
+        let inside = notes.clone();
         call(|| {
             socket.bind(*kind, move |socket, event| {
                 if INSIDE.get() {
-                    told.push("inside bind");
+                    inside.push("inside bind");
                 }
                 inner.push(event.clone(), socket.ready_state());
             })

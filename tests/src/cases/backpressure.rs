@@ -1,5 +1,5 @@
-//! What happens when a program does not read: the peer waits, and nothing is missing
-//! without a word.
+//! What happens when a program does not read: the peer waits, and an error reports
+//! everything that is missing.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ async fn until_it_waits(id: &str) -> Result<u64, String> {
 /// How the peer ends while the program does not read.
 pub const ENDS: &[&str] = &["close:1000", "close:4000:bye", "fin"];
 
-pub async fn nothing_is_missing_without_a_word(end: &'static str) -> Seen {
+pub async fn nothing_is_missing_without_an_error(end: &'static str) -> Seen {
     const TEXTS: usize = 20;
     let id = fresh_id();
     let script = format!("cork;repeat:{TEXTS};text:@n;next;{end}");

@@ -88,7 +88,7 @@ pub async fn a_clone_keeps_the_socket_open() -> Seen {
 }
 
 /// The handlers for the end still run; those for messages do not.
-pub async fn the_end_is_told_after_the_drop() -> Seen {
+pub async fn the_end_is_reported_after_the_drop() -> Seen {
     let log = Arc::new(crate::probe::Log::default());
     let id = fresh_id();
     let socket = open(&id, "/script?do=echo;text:late;answer").await?;
@@ -401,7 +401,7 @@ pub async fn neither_thread_nor_descriptor_is_left() -> Seen {
         probe.socket.close();
         probe.finish().await?;
     }
-    // Nobody tells when a thread has ended; the case's own deadline bounds this.
+    // Nothing reports that a thread has ended; the case's own deadline bounds this.
     while harness::resources() != before {
         harness::sleep(5).await;
     }

@@ -191,7 +191,7 @@ pub async fn what_was_read_before_is_delivered(steps: &'static str) -> Seen {
 }
 
 /// S95: what goes on the wire about it.
-pub const TOLD: &[(&str, u16)] = &[
+pub const CLOSE_CODES: &[(&str, u16)] = &[
     ("text:%ff", 1007),
     ("text:%c3", 1007),
     ("text:%ed%a0:nofin;continuation:%80", 1007),
@@ -210,7 +210,7 @@ pub const TOLD: &[(&str, u16)] = &[
     ("close:1006", 1002),
 ];
 
-pub async fn the_peer_is_told((steps, code): (&'static str, u16)) -> Seen {
+pub async fn the_peer_learns_why((steps, code): (&'static str, u16)) -> Seen {
     let mut probe = Probe::script(&format!("wait:message;limit:1000;{steps};wait:close"))?;
     probe.opened().await?;
     let sent = probe.socket.send("go on");

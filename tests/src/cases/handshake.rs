@@ -59,7 +59,7 @@ pub async fn awaiting_open_gives_an_open_socket() -> Seen {
     Ok("open".into())
 }
 
-pub async fn awaiting_open_tells_that_it_failed() -> Seen {
+pub async fn awaiting_open_returns_the_failure() -> Seen {
     match open_socket(url("/refuse/403")).await {
         Err(error @ OpenError::Failed(_)) => Ok(error.to_string()),
         other => Err(format!("{other:?}")),
@@ -102,7 +102,7 @@ pub const UNREACHABLE: &[(&str, &str)] = &[
     ("TLS for HTTP", "ws://127.0.0.1:{tls}/echo"),
 ];
 
-/// An address with the peer's ports in the place of their names.
+/// An address with the peer's ports instead of their names.
 async fn resolve(address: &str) -> Result<String, String> {
     let Some((before, rest)) = address.split_once('{') else {
         return Ok(address.to_owned());
@@ -157,7 +157,7 @@ pub async fn a_good_certificate_opens() -> Seen {
 }
 
 /// The error events of quite different failures are equal.
-pub async fn failures_cannot_be_told_apart() -> Seen {
+pub async fn failures_cannot_be_distinguished() -> Seen {
     let mut all = Vec::new();
     let refused = resolve("ws://127.0.0.1:{refused}/").await?;
     for address in [refused, url("/refuse/500"), url("/garbage"), url("/drop")] {

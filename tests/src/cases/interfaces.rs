@@ -43,7 +43,7 @@ impl Frames {
     }
 }
 
-/// Nothing but the hook says when to look, so what it did not tell is not seen.
+/// Nothing but the hook says when to look, so what it does not announce is not seen.
 pub async fn a_frame_loop_that_wakes_by_its_hook_sees_everything() -> Seen {
     let socket = new_socket(url("/echo")).map_err(|error| error.to_string())?;
     let mut events = socket.events();

@@ -321,7 +321,7 @@ pub async fn the_limit_counts_bytes_of_utf8() -> Seen {
     Ok("1000 bytes, not letters".into())
 }
 
-pub async fn a_message_over_the_limit_is_told_on_the_wire() -> Seen {
+pub async fn a_message_over_the_limit_is_reported_on_the_wire() -> Seen {
     let path = "/script?do=binary:*1001;wait:close";
     let mut probe = Probe::with(Via::Stream, path, |builder| builder.max_message_size(1000))?;
     probe.ends("open FAIL").await?;

@@ -63,7 +63,7 @@ pub async fn after_a_loss_it_connects_again(path: &'static str) -> Seen {
     let (mut events, mut statuses) = (socket.events(), socket.statuses());
     open_gate(&lost).await?;
     // One of the two connections may have been open unseen: `Open` does not
-    // tell which it is.
+    // say which it is.
     let mut losses = 0;
     while let Some(status) = statuses.next().await {
         match status {
@@ -86,7 +86,10 @@ pub async fn after_a_loss_it_connects_again(path: &'static str) -> Seen {
         words.ends_with(r#"open text("hello") close(1005 "" clean)"#),
         "events: {words}"
     );
-    ensure!(!words.contains("error"), "a single loss is told: {words}");
+    ensure!(
+        !words.contains("error"),
+        "a single loss is an event: {words}"
+    );
     let record = record(&id).await?;
     ensure_eq!(record.messages().len(), 1, "messages on the wire");
     ensure_eq!(record.closes(), "empty", "the Close frame");
@@ -177,6 +180,20 @@ async fn waiting(builder: ReconnectingBuilder) -> Result<Reconnecting, String> {
     Err("it does not wait".to_owned())
 }
 
+/// R52.
+pub async fn the_time_until_the_next_attempt_falls() -> Seen {
+    let socket = waiting(builder(url("/refuse/500"))).await?;
+    let first = socket.time_left().ok_or("it waits")?;
+    ensure!(first <= HOUR, "more than the whole wait: {first:?}");
+    ensure!(first > HOUR - HOUR / 2, "too little: {first:?}");
+    while socket.time_left() >= Some(first) {
+        harness::sleep(1).await;
+    }
+    socket.close();
+    ensure_eq!(socket.time_left(), None, "after the end");
+    Ok("it falls".to_owned())
+}
+
 /// R24.
 pub async fn closing_while_it_waits_ends_at_once() -> Seen {
     let socket = waiting(builder(url("/refuse/500"))).await?;
@@ -234,7 +251,7 @@ pub async fn a_wait_that_is_over_leaves_neither_thread_nor_descriptor() -> Seen 
     );
     closed.close();
     drop(dropped);
-    // Nobody tells when a thread has ended; the case's own deadline bounds this.
+    // Nothing reports that a thread has ended; the case's own deadline bounds this.
     while harness::resources() != before {
         harness::sleep(5).await;
     }

@@ -82,9 +82,9 @@ pub async fn text_stays_text_and_binary_stays_binary() -> Seen {
     round_trip(b"same bytes".into()).await
 }
 
-/// RFC 6455, 5.3: a client masks every frame, each with a key of its own. So many frames
-/// that a host which takes keys from a store of random bytes has to fill it again.
-pub async fn every_frame_is_masked_anew() -> Seen {
+/// RFC 6455, 5.3: a client masks every frame, each with a key of its own. A host may take keys
+/// from a store of random bytes. There are so many frames that it has to fill the store again.
+pub async fn every_frame_has_a_mask_of_its_own() -> Seen {
     const TEXTS: usize = 4500;
     let mut probe = Probe::script("ping:a;echo")?;
     probe.opened().await?;

@@ -6,7 +6,7 @@ use crate::harness;
 use crate::probe::{Probe, Via, new_socket, open_socket, socket_builder, url};
 use crate::suite::{Seen, ensure_eq};
 
-pub async fn supported_tells_whether_there_is_a_websocket() -> Seen {
+pub async fn supported_says_whether_there_is_a_websocket() -> Seen {
     ensure_eq!(supported(), harness::has_web_socket(), "supported()");
     Ok(supported().to_string())
 }

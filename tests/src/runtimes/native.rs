@@ -113,8 +113,8 @@ impl Runtime for Threads {
     fn spawn<T: Send + 'static>(
         task: impl Future<Output = T> + Send + 'static,
     ) -> impl Future<Output = T> {
-        let (tell, told) = oneshot::channel();
-        thread::spawn(|| tell.send(pollster::block_on(task)).is_ok());
-        async { told.await.expect("the task does not panic") }
+        let (finish, finished) = oneshot::channel();
+        thread::spawn(|| finish.send(pollster::block_on(task)).is_ok());
+        async { finished.await.expect("the task does not panic") }
     }
 }

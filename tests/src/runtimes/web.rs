@@ -49,11 +49,11 @@ fn on<T: 'static>(
     run: fn(Body),
     task: impl Future<Output = T> + 'static,
 ) -> impl Future<Output = T> {
-    let (tell, told) = oneshot::channel();
+    let (finish, finished) = oneshot::channel();
     run(Box::pin(async {
-        let _ = tell.send(task.await);
+        let _ = finish.send(task.await);
     }));
-    async { told.await.expect("the task does not panic") }
+    async { finished.await.expect("the task does not panic") }
 }
 
 struct Own;

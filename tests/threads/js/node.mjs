@@ -1,4 +1,4 @@
-// In Node, with --expose-gc: `node.mjs [FILTER]`, beside the bound program.
+// In Node, with --expose-gc: `node.mjs [FILTER]`, in the folder of the bound program.
 
 import { readFile } from "node:fs/promises";
 import { Worker } from "node:worker_threads";

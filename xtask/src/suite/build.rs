@@ -52,7 +52,7 @@ pub fn tests(
         .envs(environment.to_vec());
     let messages = messages(&title, host.id, command, log)?;
     let mut binaries = executables(&messages, |artifact| artifact["profile"]["test"] == true);
-    // Cargo tells them in the order in which they happen to be ready.
+    // Cargo lists them in the order in which they happen to be ready.
     binaries.sort_by(|a, b| a.program.cmp(&b.program));
     match binaries.is_empty() {
         true => Err("cargo built no test program".to_owned()),
@@ -116,7 +116,7 @@ pub fn library(package: &str, log: &Path) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("cargo built no module of `{package}`"))
 }
 
-/// Binds a module for hosts that load it by `init`, and puts scripts beside it.
+/// Binds a module for hosts that load it by `init`, and puts scripts next to it.
 ///
 /// # Errors
 /// One line; the rest is in the log.

@@ -66,7 +66,7 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
     run(arguments, Set::Quick).map(|good| good != Some(false))
 }
 
-/// Runs what the arguments say, shows it, and tells whether it is good; nothing where only
+/// Runs what the arguments say, shows it, and returns whether it is good; nothing where only
 /// a list was wanted. `set` is what runs if they name no hosts.
 pub fn run(arguments: &[String], set: Set) -> Result<Option<bool>, String> {
     let options = parse(arguments, set)?;

@@ -56,7 +56,7 @@ fn pass(session: &Session, hosts: &[&'static Host], lanes: usize) -> Vec<Row> {
     thread::scope(|scope| {
         let ready = &ready;
         // Downloads use the network, and builds of tools use the processor: both begin at
-        // once, beside the first builds.
+        // once, at the same time as the first builds.
         for tools in of(hosts) {
             scope.spawn(move || {
                 for tool in tools {
@@ -207,7 +207,7 @@ fn end(session: &Session, row: &mut Row, ended: Ended) {
             let reports = session.peer.take_reports(|from| from == host.id);
             let reports: Vec<String> = reports.into_iter().map(|(_, line)| line).collect();
             evidence::judge(row, problem, complaint, &text, &reports);
-            // Cases that failed are told at the end.
+            // Cases that failed are listed at the end.
             if row.verdict == Verdict::Fail && row.failures().next().is_none() {
                 match &log::of_failures(&text)[..] {
                     [] => progress::show_tail(&file),

@@ -156,7 +156,7 @@ impl Session {
         }
     }
 
-    /// Runs all that a row has to run; the first failure is told after the last one ran.
+    /// Runs all that a row has to run; the first failure is reported after the last one ran.
     fn run_all(&self, host: &'static Host, binaries: &[Binary]) -> Result<(), String> {
         // Each row has a Firefox of its own, which ends with the row.
         let firefox = host.environment.iter().find_map(|variable| match variable {
@@ -255,7 +255,7 @@ impl Session {
         version.unwrap_or_else(|| "unknown".to_owned())
     }
 
-    /// What every command is told about the peer.
+    /// What every command has to know about the peer.
     fn of_peer(&self) -> Vec<(&'static str, OsString)> {
         vec![
             ("ISOSOCKET_PEER", self.peer.address.clone().into()),

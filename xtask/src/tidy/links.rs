@@ -112,7 +112,7 @@ fn slug(heading: &str) -> String {
 mod tests {
     use super::{REPOSITORY, Source, check, links};
 
-    /// The complaints about a page, beside `a/b.md` with a heading and `a/c/d.rs`.
+    /// The complaints about a page that lies next to `a/b.md` with a heading and `a/c/d.rs`.
     fn about(path: &str, text: &str) -> String {
         let source = |path: &str, text: &str| Source {
             path: path.to_owned(),

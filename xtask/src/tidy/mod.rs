@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_of_a_machine_are_told_from_urls() {
+    fn folders_of_a_machine_are_distinguished_from_urls() {
         let path = concat!("cd /", "work/main");
         assert!(machine_path(path).is_some());
         assert!(machine_path(concat!("\"/", "home/me\"")).is_some());

@@ -1,9 +1,9 @@
-//! The TLS of sockets that choose none: rustls with the system's roots, or none at all.
-//! No other feature than `tls` plays a part, because any crate of a program may enable
-//! others.
+//! The TLS configuration of sockets that choose none: rustls with the system's root
+//! certificates if the feature `tls` is enabled, and otherwise none. Other features do not
+//! change it, because any crate of a program may enable them.
 //!
-//! To load it takes milliseconds, since it reads the system's root certificates.
-//! So a short-lived thread does that, while another one looks up the name.
+//! Loading takes milliseconds, because it reads the system's root certificates. So a
+//! short-lived thread loads, while another thread looks up the name.
 //! Invariant: a failure is not remembered. The next socket tries again.
 
 use std::io;
@@ -35,7 +35,7 @@ pub(crate) fn prepare(ready: impl FnOnce(io::Result<()>) + Send + 'static) {
     let mut loader = loader();
     if loader.loaded.is_some() {
         drop(loader);
-        return tell(vec![ready], &Ok(()));
+        return answer(vec![ready], &Ok(()));
     }
     loader.waiting.push(ready);
     if loader.loading {
@@ -48,7 +48,7 @@ pub(crate) fn prepare(ready: impl FnOnce(io::Result<()>) + Send + 'static) {
             let waiting = mem::take(&mut loader.waiting);
             drop(loader);
             let message = format!("no thread can be started to load root certificates: {error}");
-            tell(waiting, &Err(io::Error::new(error.kind(), message)));
+            answer(waiting, &Err(io::Error::new(error.kind(), message)));
         }
     }
 }
@@ -72,7 +72,7 @@ fn load_and_tell() {
         loader.loading = false;
         (mem::take(&mut loader.waiting), result)
     };
-    tell(waiting, &result);
+    answer(waiting, &result);
 }
 
 fn load_now() -> io::Result<TlsChoice> {
@@ -87,7 +87,7 @@ fn load_now() -> io::Result<TlsChoice> {
     }
 }
 
-fn tell(waiting: Vec<Ready>, result: &io::Result<()>) {
+fn answer(waiting: Vec<Ready>, result: &io::Result<()>) {
     for ready in waiting {
         let result = match result {
             Ok(()) => Ok(()),

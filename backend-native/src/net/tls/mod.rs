@@ -1,7 +1,7 @@
-//! TLS over a non-blocking stream: one interface, whichever library is behind it.
+//! TLS over a non-blocking stream, with the same interface for each TLS library.
 //!
-//! A session has a lock of its own, held for one call at a time, because the
-//! event loop reads while others write.
+//! The event loop reads while other threads write. So each session has a lock, which is held
+//! for one call at a time.
 
 // Without any of the libraries a session is only asked for, and refused.
 #![cfg_attr(

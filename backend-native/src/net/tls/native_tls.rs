@@ -1,7 +1,7 @@
 //! TLS by the system's own library: Schannel, Security.framework or OpenSSL.
 //!
-//! Those libraries want a stream of their own, so they get one in memory, and
-//! the bytes are carried to and from TCP here.
+//! Such a library wants to own a stream. So it gets one in memory, and this file moves the
+//! bytes between that stream and TCP.
 
 use std::io::{self, Read, Write};
 use std::mem;

@@ -1,8 +1,8 @@
-//! Writing several buffers at once without a signal.
+//! Writes several buffers with one system call, and never raises a signal.
 //!
-//! `write_vectored` of a TCP stream is `writev`, which raises SIGPIPE if the peer
-//! has reset the connection. In a program whose `main` is not Rust's that signal
-//! ends the process (S114). A flag of `sendmsg` prevents that.
+//! `write_vectored` of a TCP stream is `writev`, which raises SIGPIPE if the peer has reset
+//! the connection. That signal ends the process, unless its `main` is written in Rust
+//! (S114). A flag of `sendmsg` prevents the signal.
 
 use std::io::{self, IoSlice, Write};
 

@@ -1,5 +1,5 @@
-//! TLS by rustls, with an explicit crypto provider: a program that sets no
-//! process-wide one must not panic.
+//! TLS by rustls. It always names the crypto provider, because rustls panics if a program has
+//! set no process-wide provider and none is named.
 
 use std::io::{self, Read, Write};
 use std::net::IpAddr;

@@ -1,7 +1,7 @@
-//! The sending half: one message in, one compressed payload out.
+//! The sending half of permessage-deflate: it makes a compressed payload of one message.
 //!
-//! Invariant: the compressor's history is exactly what was sent compressed; a
-//! result that is not sent makes it forget.
+//! Invariant: the compressor's history is exactly the data that was sent compressed. If a
+//! result is not sent, the compressor clears its history.
 
 use std::cell::Cell;
 
@@ -10,21 +10,21 @@ use isosocket_core::MessageRef;
 
 use super::zlib_window;
 
-/// What a sync flush ends with, which is not sent (RFC 7692, 7.2.1).
+/// The bytes at the end of a sync flush. They are not sent (RFC 7692, 7.2.1).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
-/// How many messages are not tried, at most, after one that did not shrink.
+/// How many messages are sent without trying, at most, after one that did not get smaller.
 const MOST_SKIPPED: u8 = 31;
 
-/// How much the output grows at a time beyond what is expected.
+/// By how many bytes the output grows at a time, if the first estimate was too small.
 const STEP: usize = 4 << 10;
 
 thread_local! {
-    /// A compressor that no socket owns, for those without context takeover.
+    /// A compressor of this thread, for sockets without context takeover.
     static SPARE: Cell<Option<Zlib>> = const { Cell::new(None) };
 }
 
-/// A zlib stream, and what it was made for.
+/// A zlib stream, and the settings it was made with.
 #[derive(Debug)]
 struct Zlib {
     stream: Compress,
@@ -40,8 +40,8 @@ pub(crate) struct Compressor {
     takes_over: bool,
     min_size: usize,
     zlib: Option<Zlib>,
-    /// How many binary messages are not to be tried after the next that does
-    /// not shrink, and how many are not to be tried now.
+    /// `patience`: how many binary messages to send without trying after the next one that
+    /// does not get smaller. `skip`: how many to send without trying now.
     patience: u8,
     skip: u8,
 }
@@ -59,18 +59,18 @@ impl Compressor {
         }
     }
 
-    /// The size from which on messages are worth a try.
+    /// The smallest message that it tries to compress, in bytes.
     pub(crate) fn min_size(&self) -> usize {
         self.min_size
     }
 
-    /// Compresses a message's payload into `out`, which it clears; `false` if
-    /// the message is better sent as it is.
+    /// Clears `out`, and compresses a message's payload into it. Returns `false` if the message
+    /// should be sent as it is.
     pub(crate) fn compress(&mut self, message: MessageRef<'_>, out: &mut Vec<u8>) -> bool {
         match message {
             MessageRef::Text(text) => self.try_payload(text.as_bytes(), out),
-            // Images and the like come in rows, and trying costs much. A text
-            // always has something to gain.
+            // Images and the like often follow each other, and trying is expensive. A text
+            // can always gain something.
             MessageRef::Binary(_) if self.skip > 0 => {
                 self.skip -= 1;
                 false
@@ -104,15 +104,14 @@ impl Compressor {
         smaller
     }
 
-    /// The message that was compressed last was not sent, so that the peer does
-    /// not know it.
+    /// The message that was compressed last was not sent, so the history must not contain it.
     pub(crate) fn forget(&mut self) {
         if let Some(zlib) = &mut self.zlib {
             zlib.stream.reset();
         }
     }
 
-    /// Nothing more will be sent.
+    /// Nothing more will be sent: frees the memory.
     pub(crate) fn release(&mut self) {
         self.zlib = None;
     }
@@ -136,11 +135,11 @@ impl Compressor {
 /// Whether the compressed payload is smaller than the payload.
 fn compress(stream: &mut Compress, mut payload: &[u8], out: &mut Vec<u8>) -> bool {
     let whole = payload.len();
-    // What it takes in most cases; it grows only while it is worth while.
+    // This is enough in most cases. It grows only while it stays smaller than the payload.
     out.reserve((whole / 4).max(256));
     loop {
         let before = stream.total_in();
-        // No input is wrong, and no room is made below.
+        // Any input is valid, and there is always room.
         if stream
             .compress_vec(payload, out, FlushCompress::Sync)
             .is_err()
@@ -149,7 +148,7 @@ fn compress(stream: &mut Compress, mut payload: &[u8], out: &mut Vec<u8>) -> boo
         }
         payload = &payload[(stream.total_in() - before) as usize..];
         if out.len() < out.capacity() {
-            // Room was left, so that the flush is complete.
+            // There is room left, so the flush is complete.
             break;
         }
         if out.len() >= whole + TAIL.len() {

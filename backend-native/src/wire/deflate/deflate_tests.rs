@@ -1,5 +1,5 @@
-//! Negotiation by tables; the two halves against flate2 itself, on random,
-//! damaged and hostile streams.
+//! Tests of permessage-deflate: tables for the negotiation, and random, damaged and hostile
+//! streams, for which both halves must agree with flate2.
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use isosocket_core::{Message, MessageRef};

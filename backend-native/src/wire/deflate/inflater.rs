@@ -1,14 +1,14 @@
-//! The receiving half: compressed payload in parts, inflated parts out.
+//! The receiving half of permessage-deflate: it inflates a compressed payload part by part.
 //!
-//! Invariant: it holds no inflated data beyond a piece of fixed size; what a
-//! message may come to is for its taker to limit.
+//! Invariant: it holds at most one piece of inflated data, of a fixed size. Its caller limits
+//! the size of the whole message.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::zlib_window;
 use crate::wire::violation::Violation;
 
-/// What a sender has left out at a message's end (RFC 7692, 7.2.2).
+/// The bytes that a sender leaves out at the end of a message (RFC 7692, 7.2.2).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
 /// How much is inflated at a time.
@@ -20,9 +20,9 @@ pub(crate) type Take<'a> = dyn FnMut(&[u8], bool) -> Result<(), Violation> + 'a;
 /// What the sockets of an event loop share.
 #[derive(Debug, Default)]
 pub(crate) struct Spare {
-    /// Where data is inflated to.
+    /// The buffer for inflated data.
     piece: Vec<u8>,
-    /// An inflater that no socket owns, for those without context takeover.
+    /// An inflater for sockets without context takeover.
     stream: Option<Decompress>,
 }
 
@@ -31,8 +31,8 @@ pub(crate) struct Spare {
 pub(crate) struct Inflater {
     window: u8,
     takes_over: bool,
-    /// Something was taken in since the message began, or since a block that
-    /// calls itself its stream's last.
+    /// Whether it has read a byte since the message began, or since a block that was marked as
+    /// the last of its stream.
     inside: bool,
     stream: Option<Decompress>,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Inflater {
 impl Inflater {
     pub(super) fn new(window: u8, takes_over: bool) -> Self {
         Inflater {
-            // Those who share one need the largest.
+            // An inflater that is shared needs the largest window.
             window: if takes_over { zlib_window(window) } else { 15 },
             takes_over,
             inside: false,
@@ -48,8 +48,8 @@ impl Inflater {
         }
     }
 
-    /// Inflates a part of a message and hands on what it comes to. What the
-    /// last part comes to is handed on as the last, even if it is nothing.
+    /// Inflates a part of a message, and passes the result on in pieces. For the last part, the
+    /// last piece is passed on as the last of the message, even if it is empty.
     ///
     /// After an error nothing more can be inflated.
     pub(crate) fn inflate(
@@ -80,8 +80,8 @@ impl Inflater {
             let before = output.total;
             self.run(&mut stream, &TAIL, &mut output)?;
             if output.total != before {
-                // The tail is an empty block, unless it was taken for a part of
-                // a block that should have ended before.
+                // The tail is an empty block. So it was read as a part of a block that should
+                // have ended before.
                 return Err(corrupt());
             }
         }
@@ -125,16 +125,15 @@ impl Inflater {
                 output.hand_on()?;
             }
             if status == Status::StreamEnd {
-                // RFC 7692, 7.2.3.4: what follows is a stream of its own. It
-                // does not refer to what was before, as its sender's zlib has
-                // forgotten that.
+                // RFC 7692, 7.2.3.4: another stream follows. It does not refer
+                // to earlier data, because the sender's zlib has forgotten that.
                 stream.reset(false);
                 self.inside = false;
                 if input.is_empty() {
                     return Ok(());
                 }
             } else if !full {
-                // Room was left, so all that can come has come.
+                // There is room left, so all of the input is inflated.
                 return match input {
                     [] => Ok(()),
                     _ => Err(corrupt()),
@@ -144,7 +143,7 @@ impl Inflater {
     }
 }
 
-/// The place that data is inflated to, and where it goes from there.
+/// The buffer for inflated data, and the function that takes it.
 struct Output<'a, 'b> {
     piece: &'a mut [u8],
     filled: usize,
@@ -166,7 +165,7 @@ impl Output<'_, '_> {
         self.filled == self.piece.len()
     }
 
-    /// Hands on what is there, and more is to come.
+    /// Passes on the piece that is there. It is not the last.
     fn hand_on(&mut self) -> Result<(), Violation> {
         match std::mem::take(&mut self.filled) {
             0 => Ok(()),

@@ -21,9 +21,9 @@ pub(crate) enum NegotiationError {
     RepeatedParameter(&'static str),
     #[error("the value of {0} is invalid")]
     Value(&'static str),
-    #[error("the parameter {0} was not offered so")]
+    #[error("the parameter {0} differs from the offer")]
     Beyond(&'static str),
-    #[error("the parameter {0} was asked for and not granted")]
+    #[error("the parameter {0} was demanded, but the server did not accept it")]
     NotGranted(&'static str),
 }
 
@@ -69,7 +69,7 @@ impl Agreed {
     }
 }
 
-/// As the server might have written it: what `extensions()` shows.
+/// The text that `extensions()` returns, as the server could have written it.
 impl fmt::Display for Agreed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(NAME)?;
@@ -120,7 +120,7 @@ impl Deflate {
             for element in split(line, b',')? {
                 let mut parts = split(element, b';')?.into_iter();
                 match parts.next() {
-                    // An empty element of a list counts for nothing.
+                    // An empty element of a list is ignored.
                     Some(b"") if parts.len() == 0 => continue,
                     Some(name) if self.offered && name == NAME.as_bytes() => {}
                     _ => return Err(NegotiationError::NotOffered),
@@ -171,8 +171,8 @@ impl Deflate {
         }
         agreed.client_takes_over &= agreed.parameter(CLIENT_TAKEOVER).is_none();
         agreed.server_takes_over = agreed.parameter(SERVER_TAKEOVER).is_none();
-        // RFC 7692, 7.1.1.1 and 7.1.2.1: what the offer demands is granted by
-        // saying so, and a window is granted or made smaller.
+        // RFC 7692, 7.1.1.1 and 7.1.2.1: the reply must repeat what the offer demands. A window
+        // may be smaller.
         if self.server_no_context_takeover && agreed.server_takes_over {
             return Err(NegotiationError::NotGranted(SERVER_TAKEOVER));
         }
@@ -202,7 +202,7 @@ fn parameter(part: &[u8]) -> Result<(&str, Option<String>), NegotiationError> {
         None => (part, None),
     };
     let value = value.map(|value| match value.strip_prefix('"') {
-        // `split` has seen to it that the quote ends.
+        // `split` has checked that the quote ends.
         Some(quoted) => quoted.trim_end_matches('"').replace('\\', ""),
         None => value.to_owned(),
     });

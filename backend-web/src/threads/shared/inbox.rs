@@ -131,7 +131,7 @@ impl Thread {
         }
     }
 
-    /// For connections of this thread: whom to tell if it ends.
+    /// The connections of this thread: they are closed if it ends.
     pub(super) fn know(&self, outbox: outbox::Known) {
         self.0.inbox.with(|state| {
             state.outboxes.retain(|known| known.strong_count() > 0);

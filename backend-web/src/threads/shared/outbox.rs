@@ -1,7 +1,7 @@
-//! What other threads sent on a socket, until its own thread sends it.
+//! Messages that other threads sent on a socket, until the socket's own thread sends them.
 //!
-//! Invariant: a message is counted from the moment it is taken until the host
-//! has it, or for ever where the connection ended before (S48, S51).
+//! Invariant: a message is in the buffered amount from the moment `send` takes it until the
+//! host has it. If the connection ends before, it stays in the amount (S48, S51).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};

@@ -18,7 +18,7 @@ impl Session {
         self.wire.flush()
     }
 
-    /// Sends what stands in the place of the 101; frames follow if it is one.
+    /// Sends what replaces the 101; frames follow if it is one.
     pub(super) fn opening(&mut self, bytes: &[u8]) -> io::Result<()> {
         let status = bytes.split(|&byte| byte == b' ').nth(1);
         self.accepted = status == Some(b"101");

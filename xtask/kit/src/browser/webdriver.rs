@@ -38,7 +38,7 @@ pub const SPACE: char = ' ';
 pub struct Browser {
     driver: SocketAddr,
     session: String,
-    /// The browser's main process, if the driver tells.
+    /// The browser's main process, if the driver reports it.
     process: Option<u64>,
     _driver: Driver,
 }
@@ -209,7 +209,7 @@ impl Browser {
         .map_err(|error| format!("{error}; #{id} says `{last}`"))
     }
 
-    /// What the page has printed to the console since the last call. Only Chromium tells,
+    /// What the page has printed to the console since the last call. Only Chromium reports it,
     /// if its capabilities ask for it.
     pub fn console(&self) -> Result<Vec<String>, String> {
         let answer = self.post("se/log", &json!({ "type": "browser" }))?;

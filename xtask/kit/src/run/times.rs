@@ -1,6 +1,6 @@
 //! How long each part of a run took: in this run, and in the last one that had it.
 //!
-//! Invariant: what is told was measured. Only before the first run, a part is as long as
+//! Invariant: every time that is printed was measured. Only before the first run, a part is as long as
 //! the table says.
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! The tools, each with where it comes from and how it is found.
 //!
-//! Invariant: none is looked for in a way of its own without a reason beside it.
+//! Invariant: none is looked for in a way of its own without a comment that gives the reason.
 
 use std::path::PathBuf;
 

@@ -154,7 +154,7 @@ impl Chat for Page<'_> {
 
     fn process(&self) -> Result<u64, String> {
         let process = self.browser.process();
-        process.ok_or_else(|| "the driver does not tell the browser's process".to_owned())
+        process.ok_or_else(|| "the driver does not report the browser's process".to_owned())
     }
 
     fn page(&self) -> Option<&Page<'_>> {

@@ -142,9 +142,9 @@ impl<'a> Day<'a> {
     /// What the chat showed of its connection.
     fn seen(&self, back: Duration) -> Outcome {
         let lines = self.chat()?.lines()?;
-        let told = lines.iter().filter_map(|line| line.strip_prefix("* "));
-        let told: Vec<&str> = told.filter(|line| !line.starts_with("Stats")).collect();
-        let saw = told.join(" / ");
+        let said = lines.iter().filter_map(|line| line.strip_prefix("* "));
+        let said: Vec<&str> = said.filter(|line| !line.starts_with("Stats")).collect();
+        let saw = said.join(" / ");
         Ok(Some(Seen { saw, back }))
     }
 }
