@@ -82,7 +82,7 @@ fn it_is_fused_and_leaves_nothing_when_it_is_given_up() {
     let mut closed = socket.closed();
     assert!((&mut closed).now_or_never().is_none());
     assert!(!closed.is_terminated());
-    let nobody = Arc::new(Nobody);
+    let nobody = Arc::new(Count::default());
     let waker = Waker::from(nobody.clone());
     let polled = Pin::new(&mut closed).poll(&mut Context::from_waker(&waker));
     assert!(polled.is_pending());
@@ -94,24 +94,30 @@ fn it_is_fused_and_leaves_nothing_when_it_is_given_up() {
     assert!(closed.is_terminated());
 }
 
-struct Nobody;
+/// A waker that counts.
+#[derive(Default)]
+struct Count(AtomicUsize);
 
-impl Wake for Nobody {
-    fn wake(self: Arc<Self>) {}
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[test]
 fn opening_leaves_nothing_when_it_is_given_up() {
     let network = Network::new();
     network.peer("ws://peer/").hang();
-    let nobody = Arc::new(Nobody);
-    let waker = Waker::from(nobody.clone());
+    let count = Arc::new(Count::default());
+    let waker = Waker::from(count.clone());
     let mut open = Box::pin(WebSocket::open("ws://peer/"));
     let polled = open.as_mut().poll(&mut Context::from_waker(&waker));
     assert!(polled.is_pending());
-    assert_eq!(Arc::strong_count(&nobody), 3);
+    assert_eq!(Arc::strong_count(&count), 3);
     drop(open);
-    assert_eq!(Arc::strong_count(&nobody), 2);
+    network.run();
+    assert_eq!(Arc::strong_count(&count), 2);
+    assert_eq!(count.0.load(Ordering::Relaxed), 0, "nobody waits any more");
 }
 
 #[test]
@@ -129,13 +135,6 @@ fn streams_know_how_the_socket_ended() {
 
 #[test]
 fn a_socket_that_stays_open_wakes_nobody_who_waits_for_its_end() {
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
     let network = Network::new();
     let peer = network.peer("ws://peer/");
     peer.accept();

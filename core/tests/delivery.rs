@@ -932,6 +932,19 @@ fn what_a_transport_takes_is_counted() {
     assert_eq!((stats.messages_received, stats.bytes_received), (1, 3));
 }
 
+/// A heartbeat by pings needs a backend that can send some.
+#[test]
+fn a_transport_without_pings_has_no_heartbeat_by_pings() {
+    let second = std::time::Duration::from_secs(1);
+    let heartbeat = isosocket_core::Heartbeat::new(30 * second, 10 * second);
+    let builder = WebSocket::<Script>::builder("ws://peer/").heartbeat(heartbeat);
+    let refused = builder.connect().map(drop).unwrap_err();
+    assert!(
+        matches!(refused, NewError::OptionNotSupported(_)),
+        "{refused:?}"
+    );
+}
+
 #[test]
 fn a_socket_of_a_transport_gives_it_to_its_backend() {
     let (socket, log) = socket();

@@ -425,10 +425,22 @@ fn a_close_frame_is_expected_with_or_without_its_content() {
 /// S76: a stream that nobody reads does not keep the peer's answer away.
 #[test]
 fn close_ends_the_pause_of_a_full_stream() {
+    for stalled in [false, true] {
+        close_while_paused(stalled);
+    }
+}
+
+fn close_while_paused(stalled: bool) {
     let network = Network::new();
     let peer = network.peer(URL);
+    if stalled {
+        peer.accept().stall();
+    }
     for _ in 0..20 {
         peer.send(vec![0; (1 << 20) - 100]);
+    }
+    if stalled {
+        peer.drain();
     }
     let socket = Socket::new(URL).unwrap();
     let mut events = socket.events();

@@ -189,7 +189,7 @@ fn short_data_can_be_written_in_place() {
         room.fill(7);
         assert_eq!(&data[..], vec![7; length]);
     }
-    let mut data = Binary::from([9; 40]);
+    let mut data = Binary::from(&[9; 40]);
     assert_eq!(data.short(33), None);
     assert_eq!(&data[..], [9; 40]);
 }
@@ -200,6 +200,7 @@ fn without_a_backend_there_are_no_sockets_and_a_program_ends() {
     use isosocket_core::{NewError, Unsupported, WebSocket, run_unsupported, supported};
 
     assert!(!supported::<Unsupported>());
+    assert!(!supported::<isosocket_core::Reconnect<Unsupported>>());
     let refused = WebSocket::<Unsupported>::new("ws://peer/").map(drop);
     assert_eq!(refused, Err(NewError::NotSupported));
     let mut ran = false;

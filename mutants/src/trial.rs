@@ -15,8 +15,8 @@ use crate::build::Program;
 const SLOW: Duration = Duration::from_secs(4);
 /// How much longer a test may take with a mutant, and how long at least. The machine may
 /// be busy.
-const FACTOR: u32 = 8;
-const LEAST: Duration = Duration::from_secs(8);
+const FACTOR: u32 = 3;
+const LEAST: Duration = Duration::from_secs(6);
 /// How many places a test of one part comes to at most.
 const FEW: usize = 150;
 /// KiB of memory: a mutant may ask for all there is.

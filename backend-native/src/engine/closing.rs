@@ -359,6 +359,30 @@ mod tests {
     }
 
     #[test]
+    fn who_is_abandoned_while_closing_gets_no_more_time() {
+        let now = Instant::now();
+        let mut closing = Closing::new(Some(10 * SECOND));
+        closing.step(I::Close, now);
+        closing.abandon(now + 5 * SECOND);
+        assert_eq!(closing.deadline(), Some(now + 10 * SECOND));
+    }
+
+    /// S88, S60, S109.
+    #[test]
+    fn nothing_is_decoded_after_a_close_frame_or_a_violation() {
+        let decodes = |inputs: &[Input]| {
+            let mut closing = Closing::new(None);
+            for input in inputs {
+                closing.step(*input, Instant::now());
+            }
+            closing.decodes()
+        };
+        assert!(decodes(&[]) && decodes(&[I::Close]) && decodes(&[I::WriteFailed]));
+        assert!(!decodes(&[I::PeerClose]) && !decodes(&[I::Violation]));
+        assert!(!decodes(&[I::Close, I::PeerClose]));
+    }
+
+    #[test]
     fn a_deadline_beyond_the_clock_never_comes() {
         let mut closing = Closing::new(Some(Duration::MAX));
         closing.step(I::Close, Instant::now());

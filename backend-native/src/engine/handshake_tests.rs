@@ -49,6 +49,36 @@ fn another_status_refuses() {
     }
 }
 
+/// S118: the headers of a good reply, without those of the handshake.
+#[test]
+fn a_good_reply_gives_its_own_headers() {
+    let headers = |more: &str| {
+        let (mut handshake, _) = Handshake::new(
+            &Target::parse("ws://h/").unwrap(),
+            Vec::new(),
+            &Headers::default(),
+            Deflate::default(),
+            [7; 16],
+        );
+        let reply = GOOD.replace(ACCEPT, &handshake.accept) + more + "\r\n";
+        let Ok(Some((Answer::Accepted(reply), _))) = handshake.read(reply.as_bytes()) else {
+            panic!("it is a good reply");
+        };
+        let all = |response: &Arc<Response>| {
+            let pairs = response.headers();
+            let pairs = pairs.map(|(name, value)| format!("{name}: {value}"));
+            (response.status(), pairs.collect::<Vec<_>>())
+        };
+        reply.response.as_ref().map(all)
+    };
+    assert_eq!(headers(""), None);
+    let own = vec!["Set-Cookie: a=b".to_owned(), "Server: x".to_owned()];
+    assert_eq!(
+        headers("Set-Cookie: a=b\r\nServer: x\r\n"),
+        Some((101, own))
+    );
+}
+
 #[test]
 fn good_replies_are_accepted() {
     assert_eq!(check(&[], GOOD), Ok(String::new()));

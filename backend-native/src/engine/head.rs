@@ -283,6 +283,26 @@ mod tests {
         assert!(folded.tokens("x").eq([b"a", b"b", b"c", b"d"]));
     }
 
+    /// S111: what stands before the status line counts, too.
+    #[test]
+    fn a_head_may_be_as_long_as_the_limit() {
+        for junk in ["", "\r\n\r\n"] {
+            let frame = format!("{junk}HTTP/1.1 101 x\r\nA: \r\n\r\n");
+            let value = |length: usize| "b".repeat(length - frame.len());
+            let reply = |length| frame.replace("A: ", &format!("A: {}", value(length)));
+            assert_eq!(read(&reply(MAX_HEAD)).unwrap().status, 101);
+            let error = read(&reply(MAX_HEAD + 1)).unwrap_err();
+            assert!(matches!(error, HeadError::TooLong(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_excerpt_says_that_there_is_more() {
+        let line = [b'x'; MAX_EXCERPT + 1];
+        assert_eq!(excerpt(&line[1..]), "x".repeat(MAX_EXCERPT));
+        assert_eq!(excerpt(&line), "x".repeat(MAX_EXCERPT) + "...");
+    }
+
     #[test]
     fn what_is_no_head_is_refused_with_the_line() {
         let long = "HTTP/1.1 101 x\n".to_owned() + &"A: b\n".repeat(1000);

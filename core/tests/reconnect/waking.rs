@@ -41,6 +41,21 @@ fn a_wait_ends_at_once_and_the_backoff_begins_again() {
     network.finish();
 }
 
+/// R47.
+#[test]
+fn all_sockets_wake_up() {
+    let network = network();
+    let urls = ["ws://one/", "ws://two/", "ws://three/"];
+    for url in urls {
+        network.peer(url).refuse("no");
+        network.peer(url);
+    }
+    let sockets = urls.map(|url| Socket::new(url).unwrap());
+    network.run();
+    wake(&network);
+    assert!(sockets.iter().all(|socket| socket.status() == Status::Open));
+}
+
 /// R47: attempts are counted on, so that `max_attempts` still ends them.
 #[test]
 fn waking_up_gives_no_more_attempts() {
