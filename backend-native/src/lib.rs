@@ -19,12 +19,15 @@ mod per_process;
 mod random;
 mod response;
 mod socket;
+mod sync;
 mod system;
 #[cfg(isosocket_simulation)]
 #[doc(hidden)]
 pub mod simulation {
     //! What takes the place of the system in a simulation.
 
+    #[cfg(isosocket_loom)]
+    pub use crate::driver::shared::modelled::begin_run;
     pub use crate::system::simulated::{News, System, elapsed, install, uninstall};
 }
 mod transport;

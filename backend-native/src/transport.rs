@@ -17,6 +17,7 @@ use crate::handle::{Follow, Handle};
 use crate::options::NativeOptions;
 use crate::options::target::Target;
 use crate::response::Response;
+use crate::sync::thread;
 use crate::system;
 
 /// A native connection: the transport behind `isosocket::WebSocket`.
@@ -59,7 +60,7 @@ impl Native {
             // This does not wait. It gives other threads that can run this core: the shared
             // thread or the peer, if there is only one core.
             Follow::Yield if !current::is_turn() => {
-                std::thread::yield_now();
+                thread::yield_now();
                 if current::serves(self.handle.mailbox()) {
                     self.follow(self.handle.write_here());
                 }

@@ -44,6 +44,9 @@ pub use base::catch::{Catch, catch_with};
 #[doc(hidden)]
 pub use base::guard::{drop_each, drop_guarded, guard, logging};
 pub use base::maybe_send::{MaybeSend, SharedCell};
+#[cfg(isosocket_loom)]
+#[doc(hidden)]
+pub use base::sync;
 pub use delivery::bind::{Bind, Binding};
 #[doc(hidden)]
 pub use delivery::watches_life;

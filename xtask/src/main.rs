@@ -11,7 +11,9 @@ mod tidy;
 
 use std::process::ExitCode;
 
-use commands::{autobahn, bench, day, demo, parity, release, servers, simulate, standins, threads};
+use commands::{
+    autobahn, bench, day, demo, parity, races, release, servers, simulate, standins, threads,
+};
 use xtask_kit::{browser, run, tools};
 
 const USAGE: &str = "\
@@ -87,6 +89,11 @@ Usage: cargo xtask COMMAND
         tests that come there: in all files, or in those whose path begins so.
         --again          only those that no test noticed last time
 
+  races loom|miri|tsan [--install] [FILTER]
+        Look for faults between threads. loom: models of what threads share, in every
+        order of the threads. miri: the tests of core and of the engine, interpreted.
+        tsan: the native suite under ThreadSanitizer.
+
   threads node|chromium [--install] [FILTER]
         Run the cases of sockets that are used from two threads, on wasm with
         atomics. Needs one certain nightly, and builds its standard library.
@@ -121,6 +128,7 @@ fn main() -> ExitCode {
         Some("simulate") => simulate::main(&rest),
         Some("fuzz") => commands::fuzz::main(&rest),
         Some("mutants") => commands::mutants::main(&rest),
+        Some("races") => races::main(&rest),
         Some("standins") => standins::main(&rest),
         Some("threads") => threads::main(&rest),
         Some("release") => release::main(&rest),

@@ -5,9 +5,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use isosocket_core::{CloseEvent, Event, Events, Transport, WebSocket};
@@ -15,6 +13,8 @@ use thiserror::Error;
 
 use super::current;
 use super::local::{Flag, Local, Step};
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::thread::{self, Thread};
 use crate::system;
 
 /// Blocking receives, for programs of threads: an extension of

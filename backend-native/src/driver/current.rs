@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 
 use super::local::Local;
 use super::mailbox::Mailbox;
+use crate::sync::thread_local;
 
 thread_local! {
     /// The loop that this thread drives, by the address of its mailbox.
@@ -39,7 +40,9 @@ pub(crate) fn is_turn() -> bool {
 /// Whether this thread drives the loop of this mailbox. Then it looks into the mailbox before
 /// it sleeps, and need not be woken.
 pub(super) fn drives(mailbox: &Mailbox) -> bool {
-    DRIVEN.try_with(|driven| ptr::eq(driven.get(), mailbox)) == Ok(true)
+    DRIVEN
+        .try_with(|driven| ptr::eq(driven.get(), mailbox))
+        .unwrap_or(false)
 }
 
 /// Whether this thread was the last to drive the local loop of this mailbox.

@@ -8,8 +8,7 @@ use std::marker::PhantomData;
 #[cfg(all(unix, not(isosocket_simulation)))]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -22,12 +21,14 @@ use super::current::{self, Driving};
 use super::mailbox::Mailbox;
 use super::reactor::{self, Reactor};
 use super::{blocking, fork, shared, waking};
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
+use crate::sync::{TryMutex, TryMutexGuard};
 use crate::system;
 
 /// The part of a loop that is shared: nested calls on its thread, handles and guards use it.
 pub(super) struct Local {
     mailbox: Arc<Mailbox>,
-    reactor: Mutex<Reactor>,
+    reactor: TryMutex<Reactor>,
     /// The program has dropped the loop. Another thread may still be in a turn.
     dropped: AtomicBool,
     /// A task of tokio serves the loop. If another thread drives the loop meanwhile, it must
@@ -43,7 +44,7 @@ impl Local {
         waking::register(&mailbox);
         // It belongs to the thread that made it until another one drives it.
         mailbox.set_owner();
-        let reactor = Mutex::new(Reactor::new(poll, mailbox.clone()));
+        let reactor = TryMutex::new(Reactor::new(poll, mailbox.clone()));
         Ok(Arc::new(Local {
             mailbox,
             reactor,
@@ -57,7 +58,7 @@ impl Local {
     }
 
     /// The reactor; `None` while a turn is under way.
-    fn try_reactor(&self) -> Option<MutexGuard<'_, Reactor>> {
+    fn try_reactor(&self) -> Option<TryMutexGuard<'_, Reactor>> {
         match self.reactor.try_lock() {
             Ok(reactor) => Some(reactor),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
@@ -66,7 +67,7 @@ impl Local {
     }
 
     /// The reactor. Waits while another thread is in a turn.
-    fn reactor(&self) -> MutexGuard<'_, Reactor> {
+    fn reactor(&self) -> TryMutexGuard<'_, Reactor> {
         assert!(!current::is_turn(), "{IN_HANDLER}");
         self.reactor.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,6 +120,9 @@ impl Local {
     /// has used the reactor calls this afterwards. So the thread that drops the loop does not
     /// have to wait for the others.
     fn finish(&self) {
+        // Whoever tries the reactor in vain orders nothing by that. With the fence, either
+        // this sees that the loop was dropped, or the other thread gets the reactor.
+        fence(Ordering::SeqCst);
         if !self.is_dropped() {
             return;
         }

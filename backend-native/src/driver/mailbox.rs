@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicU64 as StaticU64;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use crate::system::Waker;
@@ -25,6 +25,8 @@ use super::dialling::Dialling;
 use super::shared;
 use crate::Native;
 use crate::handle::Handle;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard};
 
 /// What a loop is to do.
 pub(crate) enum Command {
@@ -150,7 +152,7 @@ struct State {
 }
 
 impl Mailbox {
-    pub(crate) const fn shared() -> Self {
+    pub(crate) fn shared() -> Self {
         Mailbox::new(Kind::Shared, None)
     }
 
@@ -159,7 +161,7 @@ impl Mailbox {
         Mailbox::new(Kind::Local { owner }, Some(waker))
     }
 
-    const fn new(kind: Kind, waker: Option<Arc<Waker>>) -> Self {
+    fn new(kind: Kind, waker: Option<Arc<Waker>>) -> Self {
         Mailbox {
             kind,
             mail: AtomicBool::new(false),
@@ -533,7 +535,7 @@ impl fmt::Debug for Mailbox {
 /// A number for a call or a listener. It is unique in the process, because both may move
 /// from one loop to another.
 fn next_number() -> u64 {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    static NUMBER: StaticU64 = StaticU64::new(0);
     NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 

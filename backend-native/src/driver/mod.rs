@@ -26,7 +26,7 @@ pub(crate) mod mailbox;
 mod open;
 mod opening;
 mod reactor;
-mod shared;
+pub(crate) mod shared;
 mod timers;
 #[cfg(all(unix, feature = "tokio"))]
 mod tokio;

@@ -5,8 +5,9 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::sync::Arc;
+#[cfg(not(isosocket_loom))]
+use std::sync::OnceLock;
 
 use crate::system::{Poll, Waker};
 use isosocket_core::{drop_guarded, logging};
@@ -16,14 +17,39 @@ use super::fork;
 use super::mailbox::Mailbox;
 use super::reactor::{self, Reactor};
 use crate::handle::free_spares;
+use crate::sync::thread;
 
 /// The thread's name.
 pub(super) const NAME: &str = "isosocket";
 
 /// The shared thread's mailbox, which exists whether or not the thread runs.
+#[cfg(not(isosocket_loom))]
 pub(crate) fn mailbox() -> &'static Arc<Mailbox> {
     static MAILBOX: OnceLock<Arc<Mailbox>> = OnceLock::new();
     MAILBOX.get_or_init(|| Arc::new(Mailbox::shared()))
+}
+
+#[cfg(isosocket_loom)]
+pub(crate) use modelled::mailbox;
+
+/// A model has one for each run. All of its threads are one thread of the system.
+#[cfg(isosocket_loom)]
+pub(crate) mod modelled {
+    use super::{Arc, Mailbox};
+
+    std::thread_local! {
+        static MAILBOX: std::cell::Cell<Option<&'static Arc<Mailbox>>> =
+            const { std::cell::Cell::new(None) };
+    }
+
+    pub(crate) fn mailbox() -> &'static Arc<Mailbox> {
+        MAILBOX.get().expect("the run has begun")
+    }
+
+    /// Begins a run of a model.
+    pub fn begin_run() {
+        MAILBOX.set(Some(Box::leak(Box::new(Arc::new(Mailbox::shared())))));
+    }
 }
 
 /// Starts the thread. Called with the mailbox locked, so it waits for the caller.

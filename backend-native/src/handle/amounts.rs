@@ -5,11 +5,10 @@
 //! holds the write token adds to the second. So neither needs an atomic read-modify-write.
 //! The counters may wrap, because only their difference is used.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
 use isosocket_core::Traffic;
 
 use crate::engine::send::{Taken, padding};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 #[derive(Debug, Default)]
 pub(super) struct Amounts {
@@ -38,8 +37,10 @@ impl Amounts {
     pub(super) fn take(&self, taken: Taken, written: usize) {
         grow(&self.written, written);
         if taken != Taken::default() {
-            grow(&self.taken_payload, taken.payload);
+            // In this order: who waited for a low amount, and sees it, also sees the weight
+            // that the next message is measured by.
             grow(&self.taken_padding, taken.padding);
+            grow(&self.taken_payload, taken.payload);
         }
     }
 

@@ -15,8 +15,7 @@ mod sending;
 mod spares;
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use isosocket_core::Traffic;
@@ -33,6 +32,8 @@ use crate::engine::session::ControlFrame;
 use crate::net::stream::Stream;
 use crate::random;
 use crate::response::Response;
+use crate::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering, fence};
+use crate::sync::{Mutex, MutexGuard, TryMutex, TryMutexGuard};
 
 /// How many messages in a row are written inline.
 const INLINE_BURST: u8 = 8;
@@ -84,7 +85,7 @@ pub(crate) struct Handle {
     generation: u32,
     queue: Mutex<Queue>,
     /// The write token, and what only its holder touches.
-    writer: Mutex<Writer>,
+    writer: TryMutex<Writer>,
     /// Somebody tried the token in vain.
     wanted: AtomicBool,
     /// The network takes nothing now.
@@ -141,7 +142,7 @@ impl Handle {
             key: AtomicUsize::new(NOT_BEGUN),
             generation: fork::generation(),
             queue: Mutex::default(),
-            writer: Mutex::default(),
+            writer: TryMutex::default(),
             wanted: AtomicBool::new(false),
             full: AtomicBool::new(false),
             credit: AtomicU8::new(INLINE_BURST),
@@ -221,6 +222,7 @@ impl Handle {
         let waiting = self.lock_queue().frames.shut();
         drop(waiting);
         // Another thread that holds the token drops the rest when it is done.
+        fence(Ordering::SeqCst);
         if let Some(mut writer) = self.try_token() {
             let before = std::mem::take(&mut *writer);
             drop(writer);
@@ -259,7 +261,7 @@ impl Handle {
         let was_full = self.full.swap(false, Ordering::Relaxed);
         let (mut budget, before) = (budget, self.written());
         let flushed = self.write_pending(&mut writer, &mut budget);
-        drop(writer);
+        Handle::give_back(writer);
         if let Some(life) = self.life().filter(|_| was_full && self.written() != before) {
             life.note_progress();
         }
@@ -350,20 +352,31 @@ impl Handle {
 
     /// The write token, unless another thread has it. That thread then sees that it was
     /// wanted.
-    fn try_writer(&self) -> Option<MutexGuard<'_, Writer>> {
+    fn try_writer(&self) -> Option<TryMutexGuard<'_, Writer>> {
         self.try_token().or_else(|| {
             self.wanted.store(true, Ordering::SeqCst);
-            // The holder may have checked just before, so this tries once more.
+            // The holder may have checked just before, so this tries once more. A lock that was tried in vain orders
+            // nothing, so the fence does: either this sees that the token was given back, or
+            // the holder sees that it is wanted.
+            fence(Ordering::SeqCst);
             self.try_token()
         })
     }
 
-    fn try_token(&self) -> Option<MutexGuard<'_, Writer>> {
+    fn try_token(&self) -> Option<TryMutexGuard<'_, Writer>> {
         match self.writer.try_lock() {
             Ok(writer) => Some(writer),
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
+    }
+
+    /// Gives the token back. What others store before they try it in vain is seen after
+    /// this.
+    fn give_back(writer: TryMutexGuard<'_, Writer>) {
+        drop(writer);
+        // See `try_writer`.
+        fence(Ordering::SeqCst);
     }
 
     /// Whether another thread tried to get the token in vain. Called after it was given back.
@@ -456,12 +469,15 @@ impl Handle {
         let order = Ordering::SeqCst;
         let _ = self.drain_mark.fetch_update(order, order, highest);
         // The mark is stored before the amount is loaded. The writer does it in the reverse
-        // order. So at least one of the two sees the value of the other.
+        // order. With a fence in between, at least one of the two sees the value of the other.
+        fence(Ordering::SeqCst);
         self.amounts.visible() <= mark
     }
 
     /// Whether to wake now those who wait for the amount to fall.
     pub(crate) fn take_drained(&self) -> bool {
+        // See `watch_drain`.
+        fence(Ordering::SeqCst);
         let mark = self.drain_mark.load(Ordering::SeqCst);
         mark != NO_MARK
             && self.amounts.visible() <= mark
@@ -472,7 +488,7 @@ impl Handle {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_writer(&self) -> MutexGuard<'_, Writer> {
+    fn lock_writer(&self) -> TryMutexGuard<'_, Writer> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

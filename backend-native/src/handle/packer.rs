@@ -5,13 +5,14 @@
 //! thread's compression.
 
 use std::cell::Cell;
-use std::sync::{Mutex, PoisonError, TryLockError};
+use std::sync::{PoisonError, TryLockError};
 
 use isosocket_core::{MessageRef, Refusal};
 
 use super::Follow;
 use super::sending::Step;
 use crate::driver::current;
+use crate::sync::TryMutex;
 use crate::wire::deflate::{Agreed, Compressor};
 
 /// How many bytes the buffer for compressed messages may keep.
@@ -26,7 +27,7 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct Packer {
     min_size: usize,
-    compressor: Mutex<Compressor>,
+    compressor: TryMutex<Compressor>,
 }
 
 impl Packer {
@@ -34,7 +35,7 @@ impl Packer {
         let compressor = agreed.compressor();
         Packer {
             min_size: compressor.min_size(),
-            compressor: Mutex::new(compressor),
+            compressor: TryMutex::new(compressor),
         }
     }
 

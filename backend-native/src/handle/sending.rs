@@ -13,8 +13,8 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use isosocket_core::{MessageRef, Refusal};
@@ -26,6 +26,7 @@ use crate::driver::current;
 use crate::engine::send::{BuiltFrame, CHUNK, Outgoing, SendQueue, Taken, first_piece, padding};
 use crate::engine::session::ControlFrame;
 use crate::random;
+use crate::sync::{MutexGuard, TryMutexGuard};
 use crate::system;
 use crate::wire::frame::{MAX_CLIENT_HEADER, Mask, encode_header, encode_payload};
 
@@ -197,7 +198,7 @@ impl Handle {
     }
 
     /// The write token, if it is free and nothing is half written.
-    fn try_idle_writer(&self) -> Option<MutexGuard<'_, Writer>> {
+    fn try_idle_writer(&self) -> Option<TryMutexGuard<'_, Writer>> {
         self.try_token()
             .filter(|writer| writer.outgoing.is_none() && writer.stream.is_some())
     }
@@ -205,7 +206,7 @@ impl Handle {
     /// Frames a message and writes it. Bytes that the network does not accept become pending.
     fn write_inline(
         self: &Arc<Self>,
-        mut writer: MutexGuard<'_, Writer>,
+        mut writer: TryMutexGuard<'_, Writer>,
         frame: Frame<'_>,
     ) -> Follow {
         let before = self.amounts.buffered();
@@ -213,7 +214,7 @@ impl Handle {
             true => with_buffer(|buffer| self.write_small(&mut writer, frame, buffer)),
             false => self.write_large(&mut writer, frame),
         };
-        drop(writer);
+        Handle::give_back(writer);
         if let Err(error) = result {
             self.stop_writing();
             return Follow::Failed(error);

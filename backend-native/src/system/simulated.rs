@@ -1,5 +1,8 @@
 //! A model that replaces the system. The simulation installs it for its thread.
 
+#[cfg(isosocket_loom)]
+mod bells;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
@@ -10,8 +13,10 @@ use std::ops::BitOr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
+
+#[cfg(isosocket_loom)]
+use bells::{Bell, ring_all};
 
 /// What a model of the system does. Streams have numbers.
 pub trait System {
@@ -135,7 +140,10 @@ impl Read for &TcpStream {
 
 impl Write for &TcpStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        with(|system| system.write(self.0, bytes))
+        let written = with(|system| system.write(self.0, bytes));
+        #[cfg(isosocket_loom)]
+        ring_all();
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -241,18 +249,40 @@ impl<'a> IntoIterator for &'a Events {
     }
 }
 
+/// What wakes a poll. One thread does all, so the poll itself is never waiting then.
+#[cfg(not(isosocket_loom))]
+#[derive(Debug, Default)]
+struct Bell(std::sync::atomic::AtomicBool);
+
+#[cfg(not(isosocket_loom))]
+impl Bell {
+    fn ring(&self) {
+        self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Whether it rang, and what is new.
+    fn wait(&self, timeout: Option<Duration>) -> (bool, Vec<News>) {
+        let woken = self.0.swap(false, std::sync::atomic::Ordering::SeqCst);
+        let timeout = match woken {
+            true => Some(Duration::ZERO),
+            false => timeout,
+        };
+        (woken, with(|system| system.wait(timeout)))
+    }
+}
+
 /// Wakes a poll.
 #[derive(Debug)]
-pub(crate) struct Waker(Arc<AtomicBool>);
+pub(crate) struct Waker(Arc<Bell>);
 
 impl Waker {
     pub(crate) fn new(registry: &Registry, token: Token) -> io::Result<Self> {
         *registry.waker_token.borrow_mut() = Some(token);
-        Ok(Waker(registry.woken.clone()))
+        Ok(Waker(registry.bell.clone()))
     }
 
     pub(crate) fn wake(&self) -> io::Result<()> {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.ring();
         Ok(())
     }
 }
@@ -261,7 +291,7 @@ impl Waker {
 pub(crate) struct Registry {
     tokens: RefCell<HashMap<usize, Token>>,
     waker_token: RefCell<Option<Token>>,
-    woken: Arc<AtomicBool>,
+    bell: Arc<Bell>,
 }
 
 impl Registry {
@@ -317,12 +347,7 @@ impl Poll {
         events: &mut Events,
         timeout: Option<Duration>,
     ) -> io::Result<()> {
-        let woken = self.0.woken.swap(false, Ordering::SeqCst);
-        let timeout = match woken {
-            true => Some(Duration::ZERO),
-            false => timeout,
-        };
-        let news = with(|system| system.wait(timeout));
+        let (woken, news) = self.0.bell.wait(timeout);
         let tokens = self.0.tokens.borrow();
         events.0.clear();
         if let (true, Some(token)) = (woken, *self.0.waker_token.borrow()) {

@@ -5,6 +5,7 @@
 
 mod end;
 mod inbox;
+mod jobs;
 mod outbox;
 
 use std::mem::ManuallyDrop;

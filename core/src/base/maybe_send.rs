@@ -6,7 +6,9 @@
 //! The alignment of short data is here too, because nothing else in core names a target.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+use super::sync::{Mutex, MutexGuard};
 
 cfg_if::cfg_if! {
     if #[cfg(all(
@@ -59,7 +61,7 @@ impl<T: target::Bound> MaybeSend for T {}
 pub(crate) struct Lock<T>(Mutex<T>);
 
 impl<T> Lock<T> {
-    pub(crate) const fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Lock(Mutex::new(value))
     }
 

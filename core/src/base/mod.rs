@@ -4,4 +4,5 @@
 pub(crate) mod catch;
 pub(crate) mod guard;
 pub(crate) mod maybe_send;
+pub mod sync;
 pub(crate) mod thin_vec;

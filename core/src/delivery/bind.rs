@@ -1,9 +1,9 @@
 //! Binding handlers to events, as the browser's `addEventListener` does.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
+use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend, Message};
 
 /// The trait of everything that handlers can be bound to.

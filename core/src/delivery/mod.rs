@@ -11,9 +11,10 @@ pub(crate) mod streams;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool as StaticBool;
 
 use crate::base::guard::{drop_guarded, guard, logging};
+use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::base::thin_vec::ThinVec;
 use crate::delivery::relay::Relay;
 use crate::delivery::streams::{Join, Streams};
@@ -72,7 +73,7 @@ impl From<EventKind> for Interest {
 ///
 /// A page whose program links no caller of [`use_first`] never writes here. So the
 /// optimizer of a whole program removes everything that stands behind [`has_first`].
-static HAS_FIRST: AtomicBool = AtomicBool::new(false);
+static HAS_FIRST: StaticBool = StaticBool::new(false);
 
 #[inline(always)]
 pub(crate) fn has_first() -> bool {

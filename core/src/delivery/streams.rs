@@ -6,9 +6,9 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::base::maybe_send::Lock;
+use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::wake::{StoredWaker, WakeHook};
 use crate::{Event, MaybeSend};
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::wake::Place;
-use crate::{ErrorEvent, IntoUrl, NewError, OpenError, ReadyState, Transport, WebSocket};
+use crate::{ErrorEvent, IntoUrl, NewError, OpenError, Transport, WebSocket};
 
 impl<T: Transport> WebSocket<T> {
     /// Opens a socket to `url` and waits until it is open.
@@ -80,8 +80,10 @@ impl<T: Transport> Future for Open<T> {
         let open = self.get_mut();
         if let Some(Ok(socket)) = &open.socket {
             let is_decided = || {
-                // Also when it has ended since: its events say so, and none is lost.
-                socket.shared().was_established() || socket.ready_state() >= ReadyState::Closing
+                // Also when it has ended since: its events say so, and none is lost. The state
+                // alone does not say why it failed, and is stored before the reason.
+                let shared = socket.shared();
+                shared.was_established() || shared.end().is_some()
             };
             ready!(socket.poll_until(&mut open.place, context, None, is_decided));
         }

@@ -6,7 +6,6 @@
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -14,6 +13,7 @@ use super::attempt::{connect, end_by, fail, fail_as};
 use super::options::NextFuture;
 use super::transport::{Phase, Reconnect, Wait};
 use crate::base::guard::Owned;
+use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::socket::shared::Shared;
 use crate::{ErrorEvent, ErrorKind, Host, Link, Timeout, Transport};
 

@@ -9,11 +9,11 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::Status;
 use crate::base::maybe_send::Lock;
+use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::wake::{StoredWaker, WakeHook};
 
 /// How many statuses a stream keeps that nobody reads.

@@ -5,12 +5,12 @@
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use once_cell::race::OnceBox;
 
 use super::Status;
 use crate::base::guard::{drop_guarded, guard};
+use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::{MaybeSend, SharedCell};
 
 /// A function bound to the statuses of sockets of type `S`.

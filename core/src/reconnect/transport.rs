@@ -5,8 +5,8 @@
 
 use std::fmt;
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool as StaticBool;
 use std::time::Duration;
 
 use super::asking::Asking;
@@ -19,6 +19,8 @@ use super::queue::Queue;
 use super::status::Status;
 use super::waking;
 use crate::base::maybe_send::Lock;
+use crate::base::sync::MutexGuard;
+use crate::base::sync::atomic::{AtomicU64, Ordering};
 use crate::socket::carrier::{HostOf, host, supported};
 use crate::socket::inner::InnerConnection;
 use crate::{
@@ -447,9 +449,9 @@ impl<T: Transport> Transport for Reconnect<T> {
         }
     }
 
-    fn inner() -> Option<&'static AtomicBool> {
+    fn inner() -> Option<&'static StaticBool> {
         // One flag for all types of sockets that connect again.
-        static INNER: AtomicBool = AtomicBool::new(false);
+        static INNER: StaticBool = StaticBool::new(false);
         Some(&INNER)
     }
 

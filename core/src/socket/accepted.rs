@@ -4,9 +4,8 @@
 //! socket has another one after each connection. So every distinct value is kept once.
 //! There are few of them, because the peer chooses among what was offered.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use once_cell::race::OnceBox;
+use crate::base::sync::OnceBox;
+use crate::base::sync::atomic::{AtomicUsize, Ordering};
 
 /// The subprotocol and the extensions in use, and those before.
 #[derive(Debug, Default)]

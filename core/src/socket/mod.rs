@@ -15,10 +15,10 @@ pub(crate) mod uses;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
+use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::delivery::bind::ListenerOwner;
 use crate::delivery::{Keeps, Letter, Listener, Mail, Slot};
 use crate::socket::carrier::Carrier;

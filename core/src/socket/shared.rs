@@ -3,11 +3,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use once_cell::race::OnceBox;
-
+use crate::base::sync::OnceBox;
+use crate::base::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use crate::delivery::bind::ListenerOwner;
 use crate::delivery::{Delivery, Letter, Mail, Mailbox};
 use crate::socket::accepted::Accepted;

@@ -10,6 +10,7 @@ pub mod fuzz;
 pub mod mutants;
 pub mod pages;
 pub mod parity;
+pub mod races;
 pub mod release;
 pub mod servers;
 pub mod simulate;

@@ -178,6 +178,8 @@ pub static HOSTS: &[Host] = &[
         .needs(servers::NEEDS),
     Host::command("simulation", "native, in simulated time", "simulate")
         .builds(&["xtask simulate build"]),
+    Host::command("loom", "native, every order of threads", "races loom")
+        .builds(&["xtask races loom build"]),
     Host::command("standins", "Node, stand-ins for WebSocket", "standins")
         .builds(&["xtask standins build"])
         .needs(standins::NEEDS),

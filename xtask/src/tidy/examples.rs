@@ -22,6 +22,8 @@ const PROGRAMS: &[&str] = &[
 const BACKENDS: &[&str] = &[
     "core/src/base/maybe_send/page.rs",
     "core/src/base/maybe_send/threads.rs",
+    "core/src/base/sync/modelled.rs",
+    "core/src/base/sync/modelled/try_mutex.rs",
     "core/src/event/report.rs",
     "core/src/mock/substitute.rs",
     "core/src/mock/transport.rs",

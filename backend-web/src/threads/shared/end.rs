@@ -87,7 +87,7 @@ pub(super) fn watch(inbox: &Arc<Inbox>) {
 async fn wait_for_end(inbox: Arc<Inbox>) {
     poll_fn(|context| {
         let mut waker = Some(context.waker().clone());
-        inbox.with(|state| match state.is_held || state.ended {
+        inbox.with(|state| match state.is_held || state.jobs.is_ended() {
             true => Poll::Ready(()),
             false => {
                 state.watchers.extend(waker.take());
@@ -111,11 +111,8 @@ fn inherit(inbox: &Inbox) {
     let heir = Thread::current();
     let left = inbox.with(|state| {
         // Of several that look after it, one does what is left.
-        let is_first = !state.ended && state.heir.is_none();
-        is_first.then(|| {
-            state.heir = Some(heir);
-            (mem::take(&mut state.jobs), mem::take(&mut state.outboxes))
-        })
+        let jobs = state.jobs.inherit(heir)?;
+        Some((jobs, mem::take(&mut state.outboxes)))
     });
     let Some((jobs, outboxes)) = left else { return };
     for job in jobs {

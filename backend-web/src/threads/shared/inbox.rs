@@ -12,10 +12,8 @@
 //! longer.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -25,6 +23,7 @@ use isosocket_core::SharedCell;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 
+use super::jobs::Jobs;
 use super::{end, outbox};
 use crate::microtask::{self, Job};
 use crate::timer::Timer;
@@ -46,10 +45,7 @@ pub(super) type Inbox = SharedCell<State>;
 
 #[derive(Default)]
 pub(super) struct State {
-    pub(super) jobs: VecDeque<Job>,
-    waker: Option<Waker>,
-    /// Nobody has the address any more.
-    pub(super) ended: bool,
+    pub(super) jobs: Jobs<Job, Thread>,
     /// The name of the lock that the thread holds while it lives: see `end`.
     pub(super) name: String,
     pub(super) is_held: bool,
@@ -57,8 +53,6 @@ pub(super) struct State {
     pub(super) watchers: Vec<Waker>,
     /// The thread's connections, or what is left of their outboxes.
     pub(super) outboxes: Vec<outbox::Known>,
-    /// The thread has ended, and this one does what others ask of it.
-    pub(super) heir: Option<Thread>,
 }
 
 thread_local! {
@@ -109,17 +103,11 @@ impl Thread {
     /// The same, and after all that other threads have pushed by now.
     pub(crate) fn queue(&self, job: Job) {
         self.attend();
-        let mut job = Some(job);
-        let (waker, heir) = self.0.inbox.with(|state| {
-            if state.heir.is_none() {
-                state.jobs.extend(job.take());
-            }
-            (state.waker.take(), state.heir.clone())
-        });
+        let (waker, inherited) = self.0.inbox.with(|state| state.jobs.push(job));
         if let Some(waker) = waker {
             waker.wake();
         }
-        if let (Some(heir), Some(job)) = (heir, job) {
+        if let Some((heir, job)) = inherited {
             heir.push(job);
         }
     }
@@ -148,10 +136,7 @@ impl fmt::Debug for Thread {
 
 impl Drop for Address {
     fn drop(&mut self) {
-        let waker = self.inbox.with(|state| {
-            state.ended = true;
-            state.waker.take()
-        });
+        let waker = self.inbox.with(|state| state.jobs.end());
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -171,13 +156,7 @@ impl Future for Serve {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         self.rest = None;
         for _ in 0..LOOKS {
-            let (jobs, ended) = self.inbox.with(|state| {
-                // Not before there is nothing: who finds a waker wakes at once.
-                if state.jobs.is_empty() && !state.ended {
-                    state.waker = Some(context.waker().clone());
-                }
-                (mem::take(&mut state.jobs), state.ended)
-            });
+            let (jobs, ended) = self.inbox.with(|state| state.jobs.take(context.waker()));
             if jobs.is_empty() {
                 return match ended {
                     true => Poll::Ready(()),

@@ -28,12 +28,24 @@ pub static WASM_TARGET: Tool = Tool {
 /// certain toolchain, because others may build it otherwise, or not at all.
 pub static NIGHTLY: Tool = Tool {
     name: "the nightly toolchain that builds a standard library with atomics",
-    source: Source::Toolchain(NIGHTLY_NAME),
+    source: Source::Toolchain(NIGHTLY_NAME, "rust-src"),
     // Under its own name, or where `nightly` happens to be the same one.
     locate: || {
         [NIGHTLY_NAME, "nightly"]
             .into_iter()
             .find_map(find::nightly)
+    },
+    ask: itself,
+};
+
+/// The same toolchain, with an interpreter that sees undefined behaviour.
+pub static MIRI: Tool = Tool {
+    name: "Miri, of the nightly toolchain",
+    source: Source::Toolchain(NIGHTLY_NAME, "rust-src,miri"),
+    locate: || {
+        let all = [NIGHTLY_NAME, "nightly"].into_iter();
+        let mut cargos = all.filter_map(find::nightly);
+        cargos.find(|cargo| cargo.with_file_name("cargo-miri").is_file())
     },
     ask: itself,
 };

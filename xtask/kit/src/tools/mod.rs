@@ -34,8 +34,8 @@ enum Source {
     Debian(&'static [&'static str]),
     /// A target of the Rust toolchain.
     Rustup(&'static str),
-    /// A toolchain with the source of its standard library.
-    Toolchain(&'static str),
+    /// A toolchain with these components, apart by commas.
+    Toolchain(&'static str, &'static str),
     /// A package with programs, built once into `target/tools`. With a name
     /// of a package in our lock file, its version must be that one's.
     Cargo(&'static str, Option<&'static str>),
@@ -135,10 +135,10 @@ impl Tool {
             Source::Rustup(target) => {
                 vec![Invocation::new("rustup").args(["target", "add", target])]
             }
-            Source::Toolchain(name) => {
+            Source::Toolchain(name, components) => {
                 let install = ["toolchain", "install", name, "--profile", "minimal"];
                 let command = Invocation::new("rustup").args(install);
-                vec![command.args(["--component", "rust-src"])]
+                vec![command.args(["--component", components])]
             }
             Source::Cargo(package, locked) => {
                 // A debug build takes a third of the time of a release build,

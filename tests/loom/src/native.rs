@@ -1,0 +1,112 @@
+//! The whole native client: the send queue and the write token, the loop's mailbox and what
+//! wakes it, and sockets that another loop takes over.
+
+use isosocket_core::{Event, ReadyState, WebSocket};
+use isosocket_native::{EventLoop, EventsExt, Native};
+use loom::thread::{self, JoinHandle};
+
+use crate::network::{Net, open};
+use crate::{block_on, model_with};
+
+/// A loop is a hundred steps, so fewer interruptions have to do.
+const PREEMPTIONS: usize = 2;
+
+/// Serves the loop on a thread of its own, until the socket is closed.
+fn serve(mut event_loop: EventLoop, socket: &WebSocket<Native>) -> JoinHandle<()> {
+    let socket = socket.clone();
+    thread::spawn(move || {
+        event_loop.block_on(async { drop(socket.closed().await) });
+    })
+}
+
+/// The texts that the client has written, which ends with a Close frame.
+fn texts(net: &Net) -> Vec<String> {
+    let mut frames = net.frames();
+    assert_eq!(frames.pop(), Some((8, String::new())));
+    assert!(frames.iter().all(|(opcode, _)| *opcode == 1), "{frames:?}");
+    frames.into_iter().map(|(_, text)| text).collect()
+}
+
+/// Whether these come in this order.
+fn is_ordered(texts: &[String], wanted: &[&str]) -> bool {
+    let of_one: Vec<_> = texts
+        .iter()
+        .filter(|text| wanted.contains(&text.as_str()))
+        .collect();
+    of_one == wanted
+}
+
+#[test]
+fn what_two_threads_send_goes_out_whole_and_in_their_order() {
+    // Three threads have too many orders.
+    model_with(PREEMPTIONS - 1, || {
+        let (event_loop, socket, net) = open(1 << 20);
+        net.set_room(9);
+        let server = serve(event_loop, &socket);
+        let sender = thread::spawn({
+            let socket = socket.clone();
+            move || {
+                socket.send("1").unwrap();
+                socket.send("2").unwrap();
+            }
+        });
+        socket.send("a").unwrap();
+        sender.join().unwrap();
+        socket.close();
+        server.join().unwrap();
+        let texts = texts(&net);
+        assert_eq!(texts.len(), 3, "{texts:?}");
+        assert!(is_ordered(&texts, &["1", "2"]), "{texts:?}");
+        assert_eq!(socket.buffered_amount(), 0);
+    });
+}
+
+#[test]
+fn who_waits_for_room_to_send_is_woken() {
+    model_with(PREEMPTIONS, || {
+        let (event_loop, socket, net) = open(1);
+        net.set_room(5);
+        let server = serve(event_loop, &socket);
+        for text in ["first", "second"] {
+            block_on(socket.send_ready());
+            socket.send(text).unwrap();
+        }
+        socket.close();
+        server.join().unwrap();
+        assert_eq!(texts(&net), ["first", "second"]);
+    });
+}
+
+#[test]
+fn a_thread_that_receives_on_its_own_loop_is_woken_by_others() {
+    model_with(PREEMPTIONS, || {
+        let (event_loop, socket, net) = open(1 << 20);
+        let mut events = socket.events();
+        let sender = thread::spawn({
+            let socket = socket.clone();
+            move || {
+                socket.send("echo").unwrap();
+                socket.close();
+            }
+        });
+        let _entered = event_loop.enter();
+        while events.recv().is_ok() {}
+        sender.join().unwrap();
+        assert_eq!(texts(&net), ["echo"]);
+    });
+}
+
+#[test]
+fn a_socket_whose_loop_is_dropped_goes_on_with_the_shared_thread() {
+    model_with(PREEMPTIONS, || {
+        let (event_loop, socket, net) = open(1 << 20);
+        net.set_room(9);
+        let dropper = thread::spawn(move || drop(event_loop));
+        socket.send("on the way").unwrap();
+        socket.close();
+        block_on(socket.closed());
+        assert_eq!(socket.ready_state(), ReadyState::Closed);
+        dropper.join().unwrap();
+        assert_eq!(texts(&net), ["on the way"]);
+    });
+}
