@@ -234,6 +234,38 @@ mod tests {
     }
 
     #[test]
+    fn no_more_is_kept_than_the_limit_in_any_pieces() {
+        let mut refusal = refusal("401 x");
+        let piece = [b'x'; MOST - 10];
+        assert!(refusal.receive(&piece));
+        assert!(!refusal.receive(&piece));
+        let event = event(refusal);
+        assert_eq!(event.response().unwrap().body(), [b'x'; MOST]);
+    }
+
+    #[test]
+    fn a_line_with_a_size_is_bounded() {
+        for (length, body) in [(MAX_LINE, "token"), (MAX_LINE + 1, "")] {
+            let mut refusal = refusal("401 x\r\nTransfer-Encoding: chunked");
+            let line = format!("{:a<length$}\ntoken", "5;");
+            refusal.receive(line.as_bytes());
+            let event = event(refusal);
+            assert_eq!(event.response().unwrap().body(), body.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_number_has_digits_and_nothing_else() {
+        assert_eq!((number(b"15"), size(b"1f")), (Some(15), Some(31)));
+        for bad in ["", "+5", "-5", "5 "] {
+            assert_eq!(number(bad.as_bytes()), None, "{bad}");
+        }
+        for bad in ["", "+5", "g", "5 5"] {
+            assert_eq!(size(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn a_refusal_has_status_headers_and_when_to_come_back() {
         let event = event(refusal("503 x\r\nX-B: \u{f6}\r\nretry-after: 3"));
         assert_eq!(event.kind(), ErrorKind::HandshakeRefused(503));

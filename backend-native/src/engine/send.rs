@@ -356,7 +356,8 @@ impl Outgoing {
         match self.stuck {
             Some(source) => source,
             None if self.waiting.urgent.is_empty() => Source::Data,
-            None if self.urgent_gone > 0 || self.cursor.left() == 0 => Source::Urgent,
+            // They begin at the end of a frame, and meanwhile no other frame goes on.
+            None if self.cursor.left() == 0 => Source::Urgent,
             None => Source::Data,
         }
     }

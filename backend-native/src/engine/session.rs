@@ -359,3 +359,7 @@ impl<F: Facts> Output for Received<'_, F> {
         Flow::GoOn
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -311,6 +311,29 @@ mod tests {
     }
 
     #[test]
+    fn a_socks5_reply_has_an_address_of_any_kind() {
+        let ends = |reply: &[u8]| {
+            let mut open = tunnel("socks5://proxy", "h");
+            assert_eq!(open.read(&[5, 0]), Ok(false));
+            let (last, first) = reply.split_last().unwrap();
+            for byte in first {
+                assert_eq!(open.read(&[*byte]), Ok(false), "{reply:?}");
+            }
+            open.read(&[*last])
+        };
+        let port = [1, 187];
+        let addresses: [&[u8]; 4] = [&[1, 9, 9, 9, 9], &[3, 3, 9, 9, 9], &[3, 0], &[4; 17]];
+        for address in addresses {
+            assert_eq!(ends(&[&[5, 0, 0], address, &port].concat()), Ok(true));
+            let mut early = tunnel("socks5://proxy", "h");
+            assert_eq!(early.read(&[5, 0]), Ok(false));
+            let more = [&[5, 0, 0], address, &port, &[1]].concat();
+            assert_eq!(early.read(&more), Err(ProxyError::Garbage));
+        }
+        assert_eq!(ends(&[5, 0, 0, 2]), Err(ProxyError::Garbage));
+    }
+
+    #[test]
     fn socks4_with_a_name_and_with_an_address() {
         let mut open = tunnel("socks4://me@proxy", "server.example");
         let name = [&[4, 1, 1, 187, 0, 0, 0, 1], &b"me\0server.example\0"[..]].concat();

@@ -122,6 +122,17 @@ mod tests {
     }
 
     #[test]
+    fn an_error_shows_the_name_as_far_as_it_is_one() {
+        for (name, start) in [("X-Y: v", "X-Y"), ("X\u{f6}", "X"), (" X", ""), ("", "")] {
+            let error = Headers::default().add(name, "v").unwrap_err();
+            assert_eq!(
+                error,
+                format!("what begins with {start:?} is not a header name")
+            );
+        }
+    }
+
+    #[test]
     fn spelling_and_order_are_kept_and_values_are_not_shown() {
         let mut headers = Headers::default();
         headers.add("X-Api-KEY", "secret").unwrap();

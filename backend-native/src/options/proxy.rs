@@ -266,6 +266,16 @@ mod tests {
         }
     }
 
+    /// RFC 1929: a length is one byte.
+    #[test]
+    fn user_and_password_have_at_most_255_bytes() {
+        let (most, more) = ("x".repeat(255), "x".repeat(256));
+        let proxy =
+            |user: &str, password: &str| Proxy::new(format!("socks5://{user}:{password}@h"));
+        assert!(proxy(&most, &most).is_ok());
+        assert!(proxy(&more, "p").is_err() && proxy("u", &more).is_err());
+    }
+
     #[test]
     fn socks4_has_no_way_to_an_ipv6_address() {
         let proxy = |url: &str| Proxy::new(url).unwrap();
