@@ -12,7 +12,7 @@ const HOLDS: [&str; 4] = [
     "target_os = \"linux\"",
 ];
 /// Features that the tests are built without.
-const WITHOUT: [&str; 3] = ["native-tls", "webpki-roots", "idna"];
+const WITHOUT: [&str; 2] = ["native-tls", "webpki-roots"];
 
 pub fn is_compiled(attributes: &[Attribute]) -> bool {
     let mut all = attributes
