@@ -277,3 +277,82 @@ pub fn mutants_by_line(text: &str) -> Vec<Option<u32>> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::find;
+
+    fn changes(source: &str) -> (String, Vec<String>) {
+        let found = find::find(&syn::parse_file(source).unwrap());
+        let switched = switch("f.rs", source, &found, 1, "pick", &[], &|_| true);
+        assert!(syn::parse_file(&switched.text).is_ok(), "{}", switched.text);
+        let names = switched.mutants.iter();
+        (
+            switched.text.clone(),
+            names.map(|mutant| mutant.change.clone()).collect(),
+        )
+    }
+
+    #[test]
+    fn all_mutants_of_a_function_are_in_one_text() {
+        let (text, names) =
+            changes("const fn f(a: u8) -> bool {\n    // Why.\n    a < 3 && !g(a)\n}\n");
+        let expected = [
+            "replace the body with true",
+            "replace the body with false",
+            "replace && with ||",
+            "replace < with ==",
+            "replace < with >",
+            "replace < with <=",
+            "delete !",
+        ];
+        assert_eq!(names, expected);
+        assert!(text.contains("// Why.") && !text.contains("const"));
+        let lines = mutants_by_line(&text);
+        for number in 1..=7 {
+            assert!(lines.contains(&Some(number)), "{number}: {text}");
+        }
+    }
+
+    #[test]
+    fn arms_and_guards_are_switched() {
+        let source = "fn f(a: u8) { match a { 0 => g(), 1 | 2 if a == 1 => g(), _ => {} } }";
+        let (_, names) = changes(source);
+        let expected = [
+            "replace the body with ()",
+            "delete the arm 0",
+            "replace a guard with true",
+            "replace a guard with false",
+            "replace == with !=",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn tests_and_other_targets_are_left_alone() {
+        let source = "#[cfg(test)] mod tests { fn f() { g() } }\n#[cfg(windows)] fn f() { g() }\n\
+            #[test] fn f() { g() }\nimpl Debug for A { fn fmt(&self) { g() } }";
+        assert_eq!(changes(source).1, [""; 0]);
+    }
+
+    #[test]
+    fn a_function_that_must_be_constant_is_kept() {
+        let source = "const fn f(a: u8) -> bool { a < 3 }";
+        let found = find::find(&syn::parse_file(source).unwrap());
+        let switched = switch(
+            "f.rs",
+            source,
+            &found,
+            1,
+            "pick",
+            &["f".to_owned()],
+            &|_| true,
+        );
+        assert_eq!(
+            (switched.text.as_str(), switched.mutants.len()),
+            (source, 0)
+        );
+        assert_eq!(switched.next, 6);
+    }
+}

@@ -500,6 +500,28 @@ fn a_bomb_is_inflated_no_further_than_the_limit() {
     assert!(result.is_err() && taken <= limit + (64 << 10), "{taken}");
 }
 
+/// What is read straight to where a message belongs is not compressed.
+#[test]
+fn a_compressed_message_is_not_read_in_place() {
+    let content = Random::new(3).noise(300_000);
+    for (first, compressed) in [(0xC2, true), (0x82, false)] {
+        let payload = match compressed {
+            true => Server::new(15, true).compress(&content),
+            false => content.clone(),
+        };
+        assert!(payload.len() > 100_000, "much of it is to come");
+        let mut wire = Vec::new();
+        frame(&mut wire, first, &payload);
+        let mut decoder = Decoder::new(usize::MAX);
+        decoder.set_inflater(agreed(15, true).inflater());
+        let mut items = Vec::new();
+        let start = &wire[..1000];
+        let used = decoder.decode(start, &mut Arena::default(), &mut items);
+        assert_eq!(used.ok(), Some(start.len()));
+        assert_eq!(decoder.room().is_none(), compressed);
+    }
+}
+
 /// Nor does one call inflate all of a bomb that the limit allows: other sockets have
 /// their turn in between (S110).
 #[test]
