@@ -358,6 +358,11 @@ impl<S: Keeps> Delivery<S> {
             }
             return;
         }
+        // A socket that connects again has an `Open` for each connection: without a limit,
+        // if all were kept.
+        if let (Event::Open, Some(Event::Open)) = (&event, backlog.events.back()) {
+            return;
+        }
         backlog.bytes = bytes;
         if backlog.events.is_empty() {
             // Often it stays the only one: `Open`.

@@ -260,3 +260,34 @@ fn a_queue_that_was_sent_has_room_again() {
         assert!(peer.is_done());
     }
 }
+
+/// S101. A socket that lives for months has had many connections.
+#[test]
+fn opens_that_nobody_listens_for_do_not_pile_up() {
+    let network = network();
+    for text in ["a", "b"] {
+        network.peer(URL).accept().drop_connection();
+        network.peer(URL).accept().send(text).drop_connection();
+    }
+    network.peer(URL);
+    let socket = Socket::new(URL).unwrap();
+    network.advance(60 * SECOND);
+    assert_eq!(socket.ready_state(), ReadyState::Open);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    for kind in EventKind::ALL {
+        let seen = seen.clone();
+        socket.bind(kind, move |_, event| {
+            seen.lock().unwrap().push(event.clone())
+        });
+    }
+    network.run();
+    let message = |text: &str| Event::Message(text.into());
+    let expected = [
+        Event::Open,
+        message("a"),
+        Event::Open,
+        message("b"),
+        Event::Open,
+    ];
+    assert_eq!(*seen.lock().unwrap(), expected);
+}
