@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::cycles::metric;
 use super::{DESKTOP, Place, load};
 use xtask_kit::browser::webdriver::{Browser, wait_until};
 
@@ -136,10 +137,7 @@ fn open_and_close(browser: &Browser, sockets: u32) -> Result<(), String> {
 fn held(browser: &Browser) -> Result<Held, String> {
     let devtools = |command: &str, parameters: Value| browser.devtools(command, &parameters);
     devtools("HeapProfiler.collectGarbage", json!({}))?;
-    devtools("Performance.enable", json!({}))?;
-    let metrics = devtools("Performance.getMetrics", json!({}))?;
-    let metrics = metrics["metrics"].as_array().cloned().unwrap_or_default();
-    let listeners = metrics.iter().find(|it| it["name"] == "JSEventListeners");
+    let listeners = metric(browser, "JSEventListeners")?;
 
     let prototype = json!({ "expression": "WebSocket.prototype" });
     let prototype = devtools("Runtime.evaluate", prototype)?;
@@ -172,10 +170,7 @@ fn held(browser: &Browser) -> Result<Held, String> {
         memory: number(&own[0], "the program's memory")?,
         references: number(&own[1], "the program's references")?,
         timers: number(&own[2], "its timers")?,
-        listeners: number(
-            &listeners.map_or(Value::Null, |it| it["value"].clone()),
-            "listeners",
-        )?,
+        listeners: number(&listeners, "listeners")?,
         sockets: number(&sockets[0], "its sockets")?,
         handlers: number(&sockets[1], "their handlers")?,
     })

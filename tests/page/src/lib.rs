@@ -4,6 +4,7 @@
 //! Invariant: a case loads its page again and depends on no other case. Who built and
 //! serves the pages is not known here.
 
+mod cycles;
 mod languages;
 mod leaks;
 mod situations;
@@ -60,6 +61,10 @@ const CASES: &[(&str, Case)] = &[
         "without_websocket_each_page_says_so",
         languages::unsupported,
     ),
+    (
+        "sockets_opened_and_closed_leave_heap_and_memory_flat",
+        cycles::flat,
+    ),
 ];
 
 /// The cases that need Chromium's DevTools.
@@ -101,6 +106,8 @@ pub struct Servers<'a> {
     pub secure_echo: String,
     /// What it saw of the connection with an id, once that has ended, as JSON.
     pub record: &'a dyn Fn(&str) -> String,
+    /// How many sockets one page opens and closes: a multiple of a thousand.
+    pub cycles: u32,
 }
 
 /// Runs the cases in a browser. Writes to the log what libtest would: a line for each case
@@ -181,7 +188,8 @@ fn firefox() -> serde_json::Value {
         "browserName": "firefox",
         "acceptInsecureCerts": true,
         "moz:firefoxOptions": {
-            "args": ["-headless"],
+            // For what `about:memory` shows.
+            "args": ["-headless", "--remote-allow-system-access"],
             "prefs": {
                 "intl.accept_languages": PREFERRED,
                 // Else a page waits before it connects again to a host that refused.

@@ -25,12 +25,12 @@ pub(super) const CASES: &[(&str, Case)] = &[
 ];
 
 /// One echo, and a close without a code.
-const TALK: &str = r#"open text("hello") close(1005 "" clean)"#;
+pub(super) const TALK: &str = r#"open text("hello") close(1005 "" clean)"#;
 const FAIL: &str = r#"error close(1006 "" unclean)"#;
-const NOTHING: &str = "0 timers, 0 listeners, 0 sockets";
+pub(super) const NOTHING: &str = "0 timers, 0 listeners, 0 sockets";
 
 /// The address of the echo, as the page has it.
-const ECHO: &str = "document.getElementById('echo').textContent";
+pub(super) const ECHO: &str = "document.getElementById('echo').textContent";
 
 /// The page forbids `eval`, and all connections but one.
 fn strict_policy(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
@@ -290,7 +290,7 @@ fn busy(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
 }
 
 /// Loads a page and waits until its program runs.
-fn load(browser: &Browser, address: &str) -> Result<(), String> {
+pub(super) fn load(browser: &Browser, address: &str) -> Result<(), String> {
     browser.go(address)?;
     ready(browser)
 }
@@ -303,7 +303,7 @@ fn ready(browser: &Browser) -> Result<(), String> {
 }
 
 /// Runs the body of an async function in the page.
-fn run(browser: &Browser, body: &str) -> Result<Value, String> {
+pub(super) fn run(browser: &Browser, body: &str) -> Result<Value, String> {
     browser.script(&format!("return (async () => {{ {body} }})()"))
 }
 

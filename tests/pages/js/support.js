@@ -29,6 +29,10 @@
       }
     };
   if (Native) globalThis.WebSocket = watchSockets(Native);
+  // For a page with so many sockets that what is kept of them counts.
+  globalThis.watchNoSockets = () => {
+    globalThis.WebSocket = Native;
+  };
 
   // What is left, as one line: `0 timers, 0 listeners, 0 sockets` if nothing is.
   globalThis.left = () => {
@@ -53,17 +57,29 @@
     throw new Error("thrown on purpose");
   };
 
-  // Waits for a fact. Whoever calls has the deadline.
+  // Waits for a fact. Whoever calls has the deadline. The program calls `eventCame` for
+  // each event of a client: where a page is hidden, a timer may take a second.
+  const waiting = new Set();
+  globalThis.eventCame = () => {
+    for (const look of waiting) look();
+  };
   globalThis.until = (fact) =>
     new Promise((resolve, reject) => {
-      const look = () => {
-        try {
-          if (fact()) return resolve();
-        } catch (error) {
-          return reject(error);
-        }
-        after(look, 5);
+      let timer;
+      const end = (settle, value) => {
+        waiting.delete(look);
+        settle(value);
       };
+      const look = () => {
+        cancel(timer);
+        try {
+          if (fact()) return end(resolve);
+        } catch (error) {
+          return end(reject, error);
+        }
+        timer = after(look, 5);
+      };
+      waiting.add(look);
       look();
     });
 

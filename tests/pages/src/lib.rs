@@ -18,6 +18,10 @@ extern "C" {
     /// Throws an exception. The script defines it.
     #[wasm_bindgen(js_name = throwOnPurpose)]
     fn throw_on_purpose();
+
+    /// Called after each event of a client. The script defines it.
+    #[wasm_bindgen(js_name = eventCame)]
+    fn event_came();
 }
 
 /// Whether there is a WebSocket.
@@ -57,7 +61,10 @@ impl Client {
         let seen = Arc::<Mutex<Vec<Event>>>::default();
         for kind in EventKind::ALL {
             let seen = seen.clone();
-            socket.bind(kind, move |_, event| lock(&seen).push(event.clone()));
+            socket.bind(kind, move |_, event| {
+                lock(&seen).push(event.clone());
+                event_came();
+            });
         }
         Ok(Client { socket, seen })
     }

@@ -55,7 +55,12 @@ pub enum Kind {
     /// A command of xtask, which prints lines like those of a test.
     Command(&'static str),
     /// Pages, driven by xtask itself in the host's browser.
-    Page,
+    Page {
+        /// Only the cases whose name contains this.
+        only: Option<&'static str>,
+        /// How many sockets one page opens and closes.
+        cycles: u32,
+    },
 }
 
 /// A variable of a host's environment.

@@ -213,6 +213,8 @@ pub static HOSTS: &[Host] = &[
     Host::command("fuzz", "native, fuzz targets", "fuzz")
         .set(Set::More)
         .builds(&["xtask fuzz build"]),
+    soak("soak-chromium", "Chromium, 10,000 sockets", PAGE_CHROMIUM),
+    soak("soak-firefox", "Firefox, 10,000 sockets", PAGE_FIREFOX),
     Host::command("autobahn", "native, Autobahn Testsuite", "autobahn")
         .set(Set::More)
         .builds(&["build --release -p isosocket --example autobahn"])
@@ -272,5 +274,21 @@ const fn webkit(id: &'static str, name: &'static str, environment: &'static [Env
 }
 
 const fn page(id: &'static str, name: &'static str, needs: &'static [&'static Tool]) -> Host {
-    Host::new(id, name, Kind::Page).needs(needs).engine(needs)
+    let kind = Kind::Page {
+        only: None,
+        cycles: 1_000,
+    };
+    Host::new(id, name, kind).needs(needs).engine(needs)
+}
+
+/// Ten thousand sockets in one page.
+const fn soak(id: &'static str, name: &'static str, needs: &'static [&'static Tool]) -> Host {
+    let kind = Kind::Page {
+        only: Some("sockets_opened_and_closed"),
+        cycles: 10_000,
+    };
+    Host::new(id, name, kind)
+        .set(Set::More)
+        .needs(needs)
+        .engine(needs)
 }

@@ -127,7 +127,7 @@ impl Session {
                 };
                 build::tests(cargo, arguments, host, &environment, &log)
             }),
-            Kind::Page => once(&self.builds, "pages", || {
+            Kind::Page { .. } => once(&self.builds, "pages", || {
                 let wasm_bindgen = self.provide(&tools::WASM_BINDGEN)?;
                 pages::build(&wasm_bindgen, &log)?;
                 let folder = demo::build(&wasm_bindgen, &log)?;
@@ -146,7 +146,7 @@ impl Session {
         }
         let start = Instant::now();
         let problem = built.and_then(|binaries| match host.kind {
-            Kind::Page => self.page(host),
+            Kind::Page { only, cycles } => self.page(host, only, cycles),
             _ => self.run_all(host, &binaries),
         });
         Ended::Ran {
@@ -186,7 +186,7 @@ impl Session {
     fn commands(&self, host: &Host, binaries: &[Binary]) -> Result<Vec<Invocation>, String> {
         let (arguments, wasm, docs, only) = match host.kind {
             Kind::Command(command) => return Ok(vec![workspace::xtask(command)]),
-            Kind::Page => return Ok(Vec::new()),
+            Kind::Page { .. } => return Ok(Vec::new()),
             Kind::Tests {
                 arguments,
                 wasm,
@@ -225,7 +225,7 @@ impl Session {
     }
 
     /// Drives pages.
-    fn page(&self, host: &'static Host) -> Result<(), String> {
+    fn page(&self, host: &'static Host, only: Option<&str>, cycles: u32) -> Result<(), String> {
         let log = self.log(host);
         let is_firefox = |tool: &Tool| tool.name == tools::FIREFOX.name;
         let engine = match host.engine.is_some_and(is_firefox) {
@@ -233,7 +233,7 @@ impl Session {
             false => browser::Engine::Chromium(self.provide(&tools::CHROMIUM)?),
         };
         let axe = self.provide(&tools::AXE)?;
-        let filter = self.filter.as_deref();
+        let filter = only.or(self.filter.as_deref());
         let (pages, secure) = pages::start(&self.peer)?;
         let servers = isosocket_page_tests::Servers {
             demo: format!("http://{}/", demo::start(demo::folder()?, &self.peer, 0)?),
@@ -242,6 +242,7 @@ impl Session {
             peer: &self.peer.address,
             secure_echo: self.peer.tls_url("/echo"),
             record: &|id| self.peer.record(id),
+            cycles,
         };
         isosocket_page_tests::run(engine, &servers, &axe, filter, &log)
     }

@@ -255,6 +255,10 @@ fn translated(method: &str, path: &[&str], body: Value) -> Option<(&'static str,
     Some(match (method, path) {
         ("POST", ["url"]) => ("WebDriver:Navigate", body),
         ("POST", ["back"]) => ("WebDriver:Back", body),
+        ("POST", ["moz", "context"]) => (
+            "Marionette:SetContext",
+            with("value", body["context"].clone()),
+        ),
         ("GET", ["window"]) => ("WebDriver:GetWindowHandle", json!({})),
         ("POST", ["window"]) => ("WebDriver:SwitchToWindow", body),
         ("POST", ["window", "new"]) => ("WebDriver:NewWindow", body),

@@ -138,6 +138,13 @@ impl Browser {
         self.post("execute/sync", &json!({ "script": body, "args": [] }))
     }
 
+    /// The same in Firefox itself, if it was started with `--remote-allow-system-access`.
+    pub fn privileged(&self, body: &str) -> Result<Value, String> {
+        let context = |name| self.post("moz/context", &json!({ "context": name }));
+        let value = context("chrome").and_then(|_| self.script(body));
+        context("content").and(value)
+    }
+
     /// A command of the Chrome DevTools protocol, which only Chromium has.
     pub fn devtools(&self, command: &str, parameters: &Value) -> Result<Value, String> {
         self.post(
