@@ -12,7 +12,7 @@ mod tidy;
 use std::process::ExitCode;
 
 use commands::{
-    autobahn, bench, day, demo, parity, races, release, servers, simulate, standins, threads,
+    autobahn, bench, day, demo, parity, races, release, servers, simulate, soak, standins, threads,
 };
 use xtask_kit::{browser, run, tools};
 
@@ -25,7 +25,7 @@ Usage: cargo xtask COMMAND
         --install        install what a host needs (rustup, cargo, npm, apt-get as root)
         --allow-missing  do not fail because of a host that is not installed
         --hosts all      every host, and all else that must pass before a merge
-        --hosts more     these, and what takes long: Autobahn, fuzzing
+        --hosts more     these, and what takes long: Autobahn, fuzzing, a minute's soak
         --only           only these rows, by id or by family; --list prints them
         --jobs           how many rows run at a time: cores + 1 unless given
         --times          print how long each part took
@@ -75,6 +75,14 @@ Usage: cargo xtask COMMAND
   simulate [--seeds N] [--from K] [--replay SEED]
         Run the whole client in simulated time, against a model of a network and a
         peer. One seed is one run; `--replay` prints everything that happens in one.
+
+  soak [--minutes N] [--sockets N] [--every SECONDS] [--period MS] [--short]
+        Keep 10,000 sockets busy for an hour, with faults and reconnects, and check that
+        memory, descriptors and threads stay flat. Samples and a picture are in
+        target/xtask/soak.
+        --every          the time between two samples: 10 s
+        --period         the time between two messages of a socket: 10,000 ms
+        --short          500 sockets for a minute, a sample a second
 
   standins [--install] [FILTER]
         Run the web backend in Node on stand-ins for WebSocket that are not ours: ws,
@@ -126,6 +134,7 @@ fn main() -> ExitCode {
         Some("day") => day::main(&rest),
         Some("size") => bench::main("size", &rest),
         Some("simulate") => simulate::main(&rest),
+        Some("soak") => soak::main(&rest),
         Some("fuzz") => commands::fuzz::main(&rest),
         Some("mutants") => commands::mutants::main(&rest),
         Some("races") => races::main(&rest),

@@ -14,5 +14,6 @@ pub mod races;
 pub mod release;
 pub mod servers;
 pub mod simulate;
+pub mod soak;
 pub mod standins;
 pub mod threads;

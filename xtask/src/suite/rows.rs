@@ -213,6 +213,9 @@ pub static HOSTS: &[Host] = &[
     Host::command("fuzz", "native, fuzz targets", "fuzz")
         .set(Set::More)
         .builds(&["xtask fuzz build"]),
+    Host::command("soak", "native, 500 busy sockets", "soak --short")
+        .set(Set::More)
+        .builds(&["xtask soak build"]),
     soak("soak-chromium", "Chromium, 10,000 sockets", PAGE_CHROMIUM),
     soak("soak-firefox", "Firefox, 10,000 sockets", PAGE_FIREFOX),
     Host::command("autobahn", "native, Autobahn Testsuite", "autobahn")
