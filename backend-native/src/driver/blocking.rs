@@ -346,8 +346,9 @@ impl Parker {
 
 impl Wake for Parker {
     fn wake(self: Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
-        self.thread.unpark();
+        if !self.woken.swap(true, Ordering::Release) {
+            self.thread.unpark();
+        }
     }
 }
 

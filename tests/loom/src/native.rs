@@ -78,6 +78,29 @@ fn who_waits_for_room_to_send_is_woken() {
 }
 
 #[test]
+fn a_blocking_receive_gets_what_another_thread_reads() {
+    model_with(PREEMPTIONS, || {
+        let (mut event_loop, socket, _net) = open(1 << 20);
+        let mut events = socket.events();
+        let receiver = thread::spawn({
+            let socket = socket.clone();
+            move || {
+                socket.send("echo").unwrap();
+                loop {
+                    match events.recv().unwrap() {
+                        Event::Message(message) => break assert_eq!(message.as_text(), Some("!")),
+                        event => assert_eq!(event, Event::Open),
+                    }
+                }
+                socket.close();
+            }
+        });
+        event_loop.block_on(async { drop(socket.closed().await) });
+        receiver.join().unwrap();
+    });
+}
+
+#[test]
 fn a_thread_that_receives_on_its_own_loop_is_woken_by_others() {
     model_with(PREEMPTIONS, || {
         let (event_loop, socket, net) = open(1 << 20);
