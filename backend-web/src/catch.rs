@@ -36,19 +36,20 @@ fn through(f: Call<'_>) {
     // SAFETY: `f` is called before this function returns, or not at all: it is
     // taken out before it is called, and taken back below.
     let lent = unsafe { mem::transmute::<Call<'_>, Call<'static>>(f) };
-    LENT.with(|place| place.set(Some(lent)));
-    let returned = FRAME.with(|frame| {
+    let _ = LENT.try_with(|place| place.set(Some(lent)));
+    // Not by `with`, whose panic brings the machinery of formatting.
+    let returned = FRAME.try_with(|frame| {
         if frame.get().is_none() {
             let _ = frame.set(js::listener(|_| {
-                if let Some(f) = LENT.with(Cell::take) {
+                if let Ok(Some(f)) = LENT.try_with(Cell::take) {
                     f();
                 }
             }));
         }
         frame.get().map_or(Ok(()), |frame| js::call(frame.as_ref()))
     });
-    LENT.with(Cell::take);
-    if let Err(thrown) = returned {
+    let _ = LENT.try_with(Cell::take);
+    if let Ok(Err(thrown)) = returned {
         js::report(&thrown);
     }
 }

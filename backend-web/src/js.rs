@@ -5,6 +5,7 @@
 
 use std::mem::MaybeUninit;
 
+use isosocket_core::asks_for_subprotocols;
 pub(crate) use js_sys::{Array, Object, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 pub(crate) use web_sys::{TextEncoder, Url, WebSocket as Socket};
@@ -156,11 +157,13 @@ pub(crate) fn open(url: &str, subprotocols: &[String]) -> Result<Socket, JsValue
     Socket::new_with_str_sequence(url, &list(subprotocols))
 }
 
-/// An array of these strings.
+/// An array of these subprotocols.
 pub(crate) fn list(items: &[String]) -> Array {
     let list = Array::new();
-    for item in items {
-        list.push(&item.into());
+    if asks_for_subprotocols() {
+        for item in items {
+            list.push(&item.into());
+        }
     }
     list
 }
@@ -228,6 +231,12 @@ extern "C" {
 
     #[wasm_bindgen(method, js_name = then)]
     fn then_call(this: &Settling, f: &JsValue, failed: &JsValue);
+}
+
+/// The length of an array in bytes. By the function for strings, so that a page has one.
+#[inline]
+pub(crate) fn length(array: &Uint8Array) -> f64 {
+    array.unchecked_ref::<Payload>().length()
 }
 
 /// A part of a buffer, from and for so many bytes; `None` where that is none.

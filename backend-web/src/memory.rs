@@ -24,7 +24,7 @@ impl Memory {
     /// The array's bytes, copied once: few of them into the value itself.
     #[inline]
     pub(crate) fn binary(&self, array: &Uint8Array, binary: &mut Binary) {
-        let length = array.length() as usize;
+        let length = js::length(array) as usize;
         match binary.short(length) {
             Some(room) => self.copy(array, length, room.as_mut_ptr()),
             None => *binary = self.vec(array, length).into(),
@@ -34,7 +34,7 @@ impl Memory {
     /// The array's bytes.
     #[allow(dead_code, reason = "text comes by an array where memory is shared")]
     pub(crate) fn to_vec(&self, array: &Uint8Array) -> Vec<u8> {
-        self.vec(array, array.length() as usize)
+        self.vec(array, js::length(array) as usize)
     }
 
     /// The bytes of an array of this length.
@@ -53,7 +53,7 @@ impl Memory {
         // Memory that has grown detaches the views of before, whose length is
         // then 0; what is shared outgrows them.
         let view = self.0.take();
-        let view = view.filter(|view| start + length <= view.length() as usize);
+        let view = view.filter(|view| start + length <= js::length(view) as usize);
         let view = view.unwrap_or_else(whole);
         view.set(array, start as u32);
         self.0.set(Some(view));

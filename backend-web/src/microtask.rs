@@ -112,7 +112,7 @@ impl Queue {
             return;
         }
         if self.caller.get().is_none() {
-            let serve = js::listener(|_| QUEUE.with(Queue::serve));
+            let serve = js::listener(|_| with_queue(Queue::serve));
             let _ = self
                 .caller
                 .set((Promise::resolve(&JsValue::UNDEFINED), serve));
@@ -125,5 +125,11 @@ impl Queue {
 
 /// Runs a job soon, and not inside this call.
 pub(crate) fn push(job: Job) {
-    QUEUE.with(|queue| queue.push(job));
+    with_queue(|queue| queue.push(job));
+}
+
+/// Not by `with`, whose panic brings the machinery of formatting: a thread that ends has no
+/// queue, and does nothing any more.
+fn with_queue(f: impl FnOnce(&Queue)) {
+    let _ = QUEUE.try_with(f);
 }

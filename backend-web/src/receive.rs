@@ -46,7 +46,7 @@ pub(crate) fn message(data: &Payload, limit: usize, tools: &Tools, event: &mut E
     }
     let mut array = Uint8Array::new(data);
     // Of views with larger elements, and of a `DataView`, that is not their bytes.
-    if f64::from(array.length()) != length {
+    if js::length(&array) != length {
         match part(data, length) {
             Some(bytes) => array = bytes,
             None => return Received::Unreadable,

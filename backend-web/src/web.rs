@@ -8,7 +8,9 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
-use isosocket_core::{Link, MessageRef, NewError, Refusal, Request, SyntaxError, Transport};
+use isosocket_core::{
+    Link, MessageRef, NewError, Refusal, Request, SyntaxError, Transport, asks_for_subprotocols,
+};
 
 use crate::catch;
 use crate::connection::{Connection, Forbidden};
@@ -161,6 +163,9 @@ impl Transport for Web {
 /// S18: a subprotocol that is there in another case, too, which Node refuses as
 /// a duplicate. The URL was parsed before.
 fn twice(mut subprotocols: Vec<String>) -> Option<String> {
+    if !asks_for_subprotocols() {
+        return None;
+    }
     while let Some(last) = subprotocols.pop() {
         if subprotocols.iter().any(|it| it.eq_ignore_ascii_case(&last)) {
             return Some(last);

@@ -84,7 +84,7 @@ pub use socket::carrier::{supported, wake_up};
 pub use socket::host::{Host, HostEvent, HostListener, Subscription};
 pub use socket::link::{Link, Turn};
 pub use socket::machine::ReadyState;
-pub use socket::request::{Options, Request};
+pub use socket::request::{Options, Request, asks_for_subprotocols};
 pub use socket::stats::Stats;
 #[doc(hidden)]
 pub use socket::stats::Traffic;

@@ -50,19 +50,22 @@ impl<T> Local<T> {
     /// The value; `None` on another thread, of which there is none.
     #[inline]
     pub(crate) fn get(&self) -> Option<&Rc<T>> {
-        Some(self.0.get())
+        // Not `get`, whose panic brings its text and the path of this file.
+        self.0.try_get().ok()
     }
 
     /// Calls `f` with the value, on its thread: at once.
     #[inline]
     pub(crate) fn visit(&self, f: impl FnOnce(&Rc<T>)) {
-        f(self.0.get());
+        if let Some(value) = self.get() {
+            f(value);
+        }
     }
 
     /// The same, and after all that other threads have asked for by now.
     #[inline]
     pub(crate) fn visit_after(&self, f: impl FnOnce(&Rc<T>)) {
-        f(self.0.get());
+        self.visit(f);
     }
 
     /// The value's thread.

@@ -24,25 +24,25 @@ const BUDGETS: &[Budget] = &[
     Budget {
         id: "isosocket",
         name: "handlers",
-        most: 19_850,
+        most: 19_300,
         goal: 14_500,
     },
     Budget {
         id: "isosocket-close",
         name: "handlers_close_and_errors",
-        most: 22_150,
+        most: 21_400,
         goal: 16_500,
     },
     Budget {
         id: "isosocket-stream",
         name: "stream",
-        most: 23_800,
+        most: 23_050,
         goal: 19_000,
     },
     Budget {
         id: "isosocket-reconnecting",
         name: "reconnecting_with_a_heartbeat",
-        most: 32_950,
+        most: 32_300,
         goal: 25_000,
     },
 ];

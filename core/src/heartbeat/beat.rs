@@ -170,7 +170,7 @@ impl Beat {
     /// What follows from a deadline: `None` is death, and `Ask` another chance.
     fn verdict(&mut self, now: Duration, deadline: Duration) -> Option<Verdict> {
         match now.checked_sub(deadline) {
-            None => Some(Verdict::Wait(deadline - now)),
+            None => Some(Verdict::Wait(deadline.saturating_sub(now))),
             // The timer is late. The peer is asked again.
             Some(late) if late > HostEvent::LATE && !self.was_late => {
                 self.was_late = true;

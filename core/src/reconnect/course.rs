@@ -24,7 +24,7 @@ pub(crate) struct Course {
     /// The last one that was reported.
     reported: Status,
     /// The oldest first.
-    unreported: Vec<Status>,
+    unreported: VecDeque<Status>,
     streams: Option<Box<dyn StatusStreams>>,
 }
 
@@ -65,7 +65,7 @@ impl Default for Course {
         let first = Status::Connecting { attempt: 1 };
         Course {
             reported: first.clone(),
-            unreported: vec![first],
+            unreported: VecDeque::from([first]),
             streams: None,
         }
     }
@@ -74,11 +74,11 @@ impl Default for Course {
 impl Course {
     /// The present status.
     pub(crate) fn status(&self) -> &Status {
-        self.unreported.last().unwrap_or(&self.reported)
+        self.unreported.back().unwrap_or(&self.reported)
     }
 
     pub(crate) fn set(&mut self, status: Status) {
-        self.unreported.push(status);
+        self.unreported.push_back(status);
     }
 
     /// Whether the last status was reported.
@@ -108,10 +108,7 @@ impl Course {
 
     /// The next status that was not reported. Gives it to the streams.
     pub(crate) fn next(&mut self) -> Option<Due> {
-        if self.unreported.is_empty() {
-            return None;
-        }
-        let status = self.unreported.remove(0);
+        let status = self.unreported.pop_front()?;
         let streams = self.streams.as_mut();
         let streams = streams.map(|streams| streams.push(&status));
         if status.is_end() {

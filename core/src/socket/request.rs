@@ -1,6 +1,7 @@
 //! What a program asks for when it opens a socket, checked before a backend sees it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::SyntaxError;
@@ -76,7 +77,10 @@ impl<O> Request<O> {
         let url = check_url(url)?;
         Ok(Request {
             url,
-            subprotocols: subprotocols?,
+            subprotocols: match asks_for_subprotocols() {
+                true => subprotocols?,
+                false => Vec::new(),
+            },
             options,
             native,
         })
@@ -111,7 +115,10 @@ pub(crate) fn check_url(url: &str) -> Result<String, SyntaxError> {
     if has_fragment {
         return Err(SyntaxError::Fragment);
     }
-    Ok([mapped, rest].concat())
+    // Not by `concat`, which has a panic, and with it a text and a path.
+    let mut url = mapped.to_owned();
+    url.push_str(rest);
+    Ok(url)
 }
 
 /// A URL without what the URL parser strips and removes before it begins (S9).
@@ -168,9 +175,21 @@ pub(crate) fn without_secrets(url: &str) -> String {
 /// What a program asks for, or the first that it must not ask for.
 pub(crate) type Subprotocols = Result<Vec<String>, SyntaxError>;
 
+/// Whether the program asks for any. A page whose program does not link [`ask_for`] never
+/// writes here. So the optimizer removes what a backend does with a list of them.
+static ASKS: AtomicBool = AtomicBool::new(false);
+
+/// Whether the program asks for subprotocols, of any socket.
+#[doc(hidden)]
+#[inline(always)]
+pub fn asks_for_subprotocols() -> bool {
+    ASKS.load(Ordering::Relaxed)
+}
+
 /// WHATWG WebSockets constructor, step 7 (S16, S17): for one more. Checked when it is
 /// asked for, so that a page that asks for none does not load the check.
 pub(crate) fn ask_for(subprotocol: String, subprotocols: &mut Subprotocols) {
+    ASKS.store(true, Ordering::Relaxed);
     let Ok(list) = subprotocols else { return };
     if !is_token(&subprotocol) {
         *subprotocols = Err(SyntaxError::Subprotocol(subprotocol));
