@@ -1,6 +1,10 @@
 //! Waits until the buffered amount falls. JavaScript has no event for that. So, only while
 //! somebody waits, a timer reads the amount, and so does every event of the socket.
 //!
+//! The timers of a worker of our own would not be slowed down in a hidden tab. But it would
+//! need a script that a page's policy may forbid, and a thread on each page, and it would
+//! undo what browsers do on purpose.
+//!
 //! Invariant: when nobody waits any more, no new timer starts. The current one still rings,
 //! within 16 ms.
 
