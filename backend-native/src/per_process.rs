@@ -32,7 +32,7 @@ impl<T> PerProcess<T> {
 
     /// The value of this process.
     pub(crate) fn get(&'static self) -> &'static T {
-        self.get_in(std::process::id())
+        self.get_in(process())
     }
 
     fn get_in(&'static self, process: u32) -> &'static T {
@@ -42,6 +42,14 @@ impl<T> PerProcess<T> {
             generation = generation.child.get_or_init(|| Generation::new().into());
         }
         generation.value.get_or_init(self.make)
+    }
+}
+
+/// Tells processes apart. Where there is only one, its number cannot be asked for.
+pub(crate) fn process() -> u32 {
+    match cfg!(any(unix, windows)) {
+        true => std::process::id(),
+        false => 1,
     }
 }
 

@@ -1,11 +1,14 @@
 //! Which backend serves this target: the only file of the facade that knows.
+//!
+//! WASI has TCP since 0.2. Emscripten's sockets are WebSockets of the host's own kind, and
+//! have no backend.
 
 cfg_if::cfg_if! {
     if #[cfg(all(feature = "web", target_family = "wasm", target_os = "unknown"))] {
         pub(crate) use isosocket_web::{Web as Backend, run};
     } else if #[cfg(all(
         feature = "native",
-        not(all(target_family = "wasm", target_os = "unknown"))
+        any(not(target_family = "wasm"), all(target_os = "wasi", not(target_env = "p1")))
     ))] {
         pub(crate) use isosocket_native::{Native as Backend, block_on as run};
     } else {
@@ -22,7 +25,10 @@ cfg_if::cfg_if! {
 /// [`guide::native`](crate::guide::native).
 #[cfg(all(
     feature = "native",
-    not(all(target_family = "wasm", target_os = "unknown"))
+    any(
+        not(target_family = "wasm"),
+        all(target_os = "wasi", not(target_env = "p1"))
+    )
 ))]
 pub mod native {
     #[cfg(feature = "deflate")]
@@ -54,10 +60,16 @@ pub mod web {
 // The other target's module is empty, and has a name that the compiler's message
 // about what is missing in it shows.
 
-#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+#[cfg(all(
+    target_family = "wasm",
+    any(not(target_os = "wasi"), target_env = "p1")
+))]
 #[doc(hidden)]
 pub mod this_module_is_for_native_targets_only {}
-#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+#[cfg(all(
+    target_family = "wasm",
+    any(not(target_os = "wasi"), target_env = "p1")
+))]
 #[doc(hidden)]
 pub use this_module_is_for_native_targets_only as native;
 

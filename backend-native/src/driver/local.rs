@@ -425,6 +425,12 @@ impl EventLoop {
         current::note(&self.owner.0);
         // Sockets that its handlers make belong to it as well.
         let _entered = Entered::new(self.owner.0.clone());
+        // What is in the mail may wake a task of the program, which must not wait. Where
+        // there are other threads, the loop's waker says the same.
+        let timeout = match self.owner.0.mailbox.has_mail() {
+            true => Some(Duration::ZERO),
+            false => timeout,
+        };
         self.owner.0.turn(timeout);
         #[cfg(all(unix, not(isosocket_simulation)))]
         self.after_fork();

@@ -325,8 +325,9 @@ impl Mailbox {
 
     /// Wakes the thread that drives the loop.
     pub(crate) fn wake(&self) {
-        if current::drives(self) {
-            // That is this thread. The turn that is under way must not wait for events.
+        if current::drives(self) || !cfg!(any(unix, windows)) {
+            // It is this thread, if there are others at all. The turn that is under way
+            // must not wait for events.
             self.mail.store(true, Ordering::SeqCst);
             return;
         }

@@ -56,10 +56,18 @@ pub(crate) mod modelled {
 pub(super) fn start() -> io::Result<Arc<Waker>> {
     fork::watch();
     let (poll, waker) = reactor::poll()?;
-    thread::Builder::new()
+    let started = thread::Builder::new()
         .name(NAME.to_owned())
-        .spawn(move || serve(poll))?;
-    Ok(waker)
+        .spawn(move || serve(poll));
+    match started {
+        Ok(_) => Ok(waker),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            let message = "there are no threads here; make the socket inside `isosocket::run`, or \
+                           while an `EventLoop` is entered";
+            Err(io::Error::new(error.kind(), message))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn serve(poll: Poll) {

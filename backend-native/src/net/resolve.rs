@@ -2,7 +2,8 @@
 //!
 //! The system's resolver blocks, and nothing can interrupt it. If a lookup is no longer
 //! needed, it leaves the queue. If it runs already, its thread no longer counts towards the
-//! limit of threads, so that other names do not wait for it.
+//! limit of threads, so that other names do not wait for it. Where
+//! there are no threads, the caller looks the name up.
 //! Invariant: callbacks for answers are called, and dropped, outside the lock.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,7 +15,7 @@ use std::thread;
 
 use isosocket_core::{drop_guarded, guard};
 
-use crate::per_process::PerProcess;
+use crate::per_process::{PerProcess, process};
 
 /// The most threads with a name that somebody waits for.
 const MAX_BUSY: usize = 64;
@@ -29,7 +30,7 @@ pub(crate) fn lookup(
     answer: impl FnOnce(io::Result<Vec<SocketAddr>>) + Send + 'static,
 ) -> Lookup {
     static RESOLVER: PerProcess<Resolver> = PerProcess::new(|| Resolver {
-        process: std::process::id(),
+        process: process(),
         pool: Mutex::default(),
         look_up: Box::new(|host| Ok((host, 0).to_socket_addrs()?.collect())),
         start: Box::new(|work| {
@@ -118,6 +119,12 @@ impl Resolver {
             let first = name.clone();
             match (self.start)(Box::new(move || self.work(first))) {
                 Ok(()) => pool.threads += 1,
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                    // There are no threads here, so the event loop itself waits.
+                    pool.threads += 1;
+                    drop(pool);
+                    return self.work(name);
+                }
                 Err(error) => {
                     pool.put_back(name);
                     // A thread that serves a name takes these names afterwards.
@@ -216,7 +223,7 @@ impl Drop for Lookup {
     fn drop(&mut self) {
         // A forked child has no such thread, and its copy of the lock may be
         // locked for ever (S114).
-        if self.resolver.process != std::process::id() {
+        if self.resolver.process != process() {
             return;
         }
         let mut pool = self.resolver.pool();

@@ -28,7 +28,7 @@ fn system() -> System {
     let threads = Arc::new(AtomicUsize::new(usize::MAX));
     let left = threads.clone();
     let resolver = Resolver {
-        process: std::process::id(),
+        process: process(),
         pool: Mutex::default(),
         look_up: Box::new(move |host| {
             let _ = begin.lock().unwrap().send(host.to_owned());
@@ -225,4 +225,21 @@ fn the_systems_own_resolver_answers() {
     let lookup = lookup("127.0.0.1", 80, move |found| drop(sender.send(found)));
     assert_eq!(found(&answers), [([127, 0, 0, 1], 80).into()]);
     assert_eq!(format!("{lookup:?}"), "Lookup(127.0.0.1)");
+}
+
+#[test]
+fn without_threads_the_caller_looks_names_up() {
+    let resolver: &'static Resolver = Box::leak(Box::new(Resolver {
+        process: process(),
+        pool: Mutex::default(),
+        look_up: Box::new(|_| Ok(address(0))),
+        start: Box::new(|_| Err(io::ErrorKind::Unsupported.into())),
+    }));
+    for port in [80, 443] {
+        let (sender, answers) = channel();
+        let answer = move |found| drop(sender.send(found));
+        let _lookup = resolver.lookup("name", port, Box::new(answer));
+        assert_eq!(answers.try_recv().unwrap().unwrap(), address(port));
+        assert_eq!(resolver.pool().threads, 0);
+    }
 }

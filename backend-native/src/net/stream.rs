@@ -96,9 +96,9 @@ impl Stream {
 
     /// Whether a read that did not fill its buffer has emptied the stream.
     pub(crate) fn short_read_means_empty(&self) -> bool {
-        // Windows reports new data only after a read that would block.
-        const ON_WINDOWS: bool = matches!(std::env::consts::FAMILY.as_bytes(), b"windows");
-        self.tls.is_none() && !ON_WINDOWS
+        // Elsewhere (Windows, WASI) new data is reported only after a read that would block.
+        const ON_UNIX: bool = matches!(std::env::consts::FAMILY.as_bytes(), b"unix");
+        self.tls.is_none() && ON_UNIX
     }
 
     /// Says that nothing more will be written.

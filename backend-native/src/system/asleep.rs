@@ -103,15 +103,21 @@ mod linux {
         }
         // SAFETY: the descriptor is new, and nobody else has it.
         let timer = unsafe { OwnedFd::from_raw_fd(timer) };
-        // Some systems have 64 bits for a time, and a kernel that has 32.
-        set(&timer, libc::time_t::MAX).or_else(|_| set(&timer, i32::MAX.into()))?;
+        // A time has 32 bits on some systems, and on some kernels of others.
+        set(&timer, i64::MAX).or_else(|_| set(&timer, i32::MAX.into()))?;
         Ok(timer)
     }
 
-    fn set(timer: &OwnedFd, when: libc::time_t) -> io::Result<()> {
+    fn set(timer: &OwnedFd, when: i64) -> io::Result<()> {
         let mut setting = MaybeUninit::<libc::itimerspec>::zeroed();
         // SAFETY: it consists of numbers, all of which may be 0.
         let setting = unsafe { setting.assume_init_mut() };
+        // The type has a name that musl will give another size, and warns of.
+        #[allow(
+            clippy::useless_conversion,
+            reason = "it differs from system to system"
+        )]
+        let when = when.try_into().map_err(io::Error::other)?;
         setting.it_value.tv_sec = when;
         let flags = libc::TFD_TIMER_ABSTIME | libc::TFD_TIMER_CANCEL_ON_SET;
         // SAFETY: the setting lives until the call returns, and the old one is not wanted.
@@ -120,6 +126,17 @@ mod linux {
         match result {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn an_alarm_can_be_set_whatever_the_size_of_a_time() {
+            let poll = mio::Poll::new().unwrap();
+            assert!(Alarm::new(poll.registry(), Token(1)).is_some());
         }
     }
 }

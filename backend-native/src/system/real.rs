@@ -4,10 +4,29 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::time::{Duration, Instant, SystemTime};
 
+#[cfg(any(unix, windows))]
+pub(crate) use mio::Waker;
 pub(crate) use mio::event::Event;
 pub(crate) use mio::net::TcpStream;
-pub(crate) use mio::{Events, Interest, Poll, Token, Waker};
+pub(crate) use mio::{Events, Interest, Poll, Token};
 use socket2::{SockRef, TcpKeepalive};
+
+/// Elsewhere (WASI) there is one thread, which wakes nobody that waits. What the loop must
+/// not sleep over stands in its mailbox.
+#[cfg(not(any(unix, windows)))]
+#[derive(Debug)]
+pub(crate) struct Waker;
+
+#[cfg(not(any(unix, windows)))]
+impl Waker {
+    pub(crate) fn new(_: &mio::Registry, _: Token) -> io::Result<Self> {
+        Ok(Waker)
+    }
+
+    pub(crate) fn wake(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// The time.
 #[inline(always)]

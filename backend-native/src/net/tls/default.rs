@@ -44,6 +44,11 @@ pub(crate) fn prepare(ready: impl FnOnce(io::Result<()>) + Send + 'static) {
     let thread = thread::Builder::new().name("isosocket-tls".to_owned());
     match thread.spawn(load_and_tell) {
         Ok(_) => loader.loading = true,
+        // There are no threads here.
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            drop(loader);
+            load_and_tell();
+        }
         Err(error) => {
             let waiting = mem::take(&mut loader.waiting);
             drop(loader);
