@@ -145,7 +145,9 @@ pub async fn a_timeout_loses_nothing<R: Runtime>() -> Seen {
     ensure!(early.is_none(), "an event before any was sent: {early:?}");
 
     let (mut sent, mut timeouts) = (0u8, 0);
-    // A browser may take in all of it by itself, faster than a timer comes.
+    // A browser may take in all of it by itself, faster than a timer comes. And a program
+    // on an emulated processor may be slower than the peer.
+    let always_room = harness::WEB || harness::is_emulated();
     let most = if harness::WEB { 48 } else { u8::MAX };
     while timeouts < 2 && sent < most {
         match probe.socket.send(vec![sent; 64 << 10]) {
@@ -157,7 +159,7 @@ pub async fn a_timeout_loses_nothing<R: Runtime>() -> Seen {
             Err(error) => return Err(error.to_string()),
         }
     }
-    ensure!(harness::WEB || timeouts == 2, "there was always room");
+    ensure!(always_room || timeouts == 2, "there was always room");
     probe.socket.send_ready().await;
     let last = probe.socket.send(vec![sent; 64 << 10]);
     last.map_err(|error| format!("ready, and refused: {error}"))?;

@@ -127,9 +127,14 @@ impl<A: RowName, B, C> RowName for (A, B, C) {
     }
 }
 
-/// For the list: on the web the case has no meaning or no means.
-pub fn web() -> bool {
-    harness::WEB
+/// For the list: a socket cannot be made to trust the suite's CA.
+pub fn no_trust() -> bool {
+    harness::WEB || !cfg!(feature = "tls")
+}
+
+/// For the list: a panic ends the program, and nothing can be done about it.
+pub fn no_unwinding() -> bool {
+    !harness::WEB && cfg!(panic = "abort")
 }
 
 /// For the list: threads cannot be counted, or none is started, because the

@@ -25,8 +25,8 @@ disagree, and what happens is recorded.
 const LEGEND: &str = "\
 ✓ holds · = recorded, as natively · ≠ differs from native (listed below) ·
 – not applicable (listed below) · ✗ fails · ? not reported. A browser's column
-stands for its window, dedicated, shared and service worker; where they differ,
-the worst is shown.
+stands for its window, dedicated, shared and service worker, and a system's for
+its processors; where they differ, the worst is shown.
 ";
 
 pub fn summary(matrix: &Matrix) -> String {

@@ -105,7 +105,7 @@ impl<'a> Matrix<'a> {
         if all.len() > 1 && all == indices {
             return "every host".to_owned();
         }
-        let is_native = |index: &usize| self.hosts[*index].family() == "native";
+        let is_native = |index: &usize| self.hosts[*index].is_native();
         let foreign: Vec<usize> = all.into_iter().filter(|index| !is_native(index)).collect();
         if foreign.len() > 1 && foreign == indices {
             return "every JavaScript host".to_owned();
@@ -130,7 +130,7 @@ impl<'a> Matrix<'a> {
 /// What the kinds of one browser have in common in their names.
 pub fn family_name(host: &Host) -> &str {
     match host.id.contains('-') {
-        true => host.name.split(' ').next().unwrap_or(&host.name),
+        true => host.name.split([' ', ',']).next().unwrap_or(&host.name),
         false => &host.name,
     }
 }
@@ -289,6 +289,8 @@ pub mod tests {
     pub fn run(hosts: &[(&str, &[&str])]) -> Run {
         let names = [
             ("native", "native"),
+            ("linux-i686", "Linux i686"),
+            ("linux-s390x", "Linux s390x, big-endian"),
             ("chromium-window", "Chromium window"),
             ("chromium-shared", "Chromium shared worker"),
             ("deno", "Deno"),
@@ -362,6 +364,17 @@ pub mod tests {
         assert_eq!(matrix.names(&[1, 2, 3]), "every JavaScript host");
         assert_eq!(matrix.names(&[1, 2]), "Chromium");
         assert_eq!(matrix.names(&[0, 2]), "native, Chromium shared worker");
+        let run = super::tests::run(&[
+            ("native", none),
+            ("linux-i686", none),
+            ("linux-s390x", none),
+            ("deno", none),
+            ("bun", none),
+        ]);
+        let matrix = Matrix::new(&run);
+        assert_eq!(matrix.names(&[3, 4]), "every JavaScript host");
+        assert_eq!(matrix.names(&[1, 2]), "Linux");
+        assert_eq!(matrix.names(&[2]), "Linux s390x, big-endian");
     }
 
     #[test]

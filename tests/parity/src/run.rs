@@ -40,6 +40,11 @@ impl Host {
         self.id.split('-').next().unwrap_or(&self.id)
     }
 
+    /// Whether the native backend serves it.
+    pub fn is_native(&self) -> bool {
+        ["native", "linux", "windows", "wasip2"].contains(&self.family())
+    }
+
     /// The cases that failed.
     pub fn failures(&self) -> impl Iterator<Item = &Case> {
         let failed = |case: &&Case| case.outcome == Outcome::Fail;

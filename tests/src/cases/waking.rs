@@ -125,7 +125,7 @@ fn elsewhere(name: &str, sign: &str) -> Option<Seen> {
         return Some(Ok("there is none here".to_owned()));
     }
     // Natively all sockets of the process wake up.
-    (!harness::WEB && !harness::is_alone()).then(|| harness::run_alone(name))
+    (harness::PROCESSES && !harness::is_alone()).then(|| harness::run_alone(name))
 }
 
 async fn happen(sign: &str) -> Result<(), String> {

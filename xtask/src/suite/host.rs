@@ -17,7 +17,7 @@ pub struct Host {
     pub builds: &'static [&'static str],
     pub needs: &'static [&'static Tool],
     pub environment: &'static [Env],
-    /// What the command is given to as arguments, if anything.
+    /// The program, with its arguments, that runs the command, if any.
     pub wrapper: &'static [&'static str],
     /// Whether the suite runs here, be it only to show that there is no WebSocket.
     pub suite: bool,
@@ -205,6 +205,15 @@ impl Host {
     pub fn is_wasm(&self) -> bool {
         matches!(self.kind, Kind::Tests { wasm: true, .. })
     }
+
+    /// The target that its tests are built for, if that is not this machine's.
+    pub fn triple(&self) -> Option<&'static str> {
+        let Kind::Tests { arguments, .. } = self.kind else {
+            return None;
+        };
+        let words = arguments.split_whitespace();
+        words.skip_while(|word| *word != "--target").nth(1)
+    }
 }
 
 /// The host with this id.
@@ -215,15 +224,24 @@ pub fn called(id: &str) -> Option<&'static Host> {
 
 #[cfg(test)]
 mod tests {
-    use super::Host;
+    use super::{Host, called};
     use crate::suite::rows::HOSTS;
 
     #[test]
-    fn eighteen_hosts_have_a_websocket_and_nineteen_are_promised() {
+    fn twenty_five_hosts_have_a_websocket_and_two_have_none() {
         let count = |wanted: fn(&&Host) -> bool| HOSTS.iter().filter(wanted).count();
-        assert_eq!(count(|host| host.websocket), 18);
+        assert_eq!(count(|host| host.websocket), 25);
         // The build without features is a row, but no host of its own.
-        assert_eq!(count(|host| host.suite && host.id != "bare"), 19);
+        assert_eq!(count(|host| host.suite && host.id != "bare"), 27);
+    }
+
+    #[test]
+    fn a_row_of_another_machine_names_its_target() {
+        let triple = |id| called(id).expect("it is a row").triple();
+        assert_eq!(triple("linux-s390x"), Some("s390x-unknown-linux-gnu"));
+        assert_eq!(triple("deno"), Some("wasm32-unknown-unknown"));
+        assert_eq!(triple("native"), None);
+        assert_eq!(triple("size"), None);
     }
 
     #[test]

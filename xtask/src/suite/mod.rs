@@ -1,6 +1,6 @@
 //! `cargo xtask test-all`: the suite on every host, in one table.
 //!
-//! `rows.rs` is the table of hosts, `schedule.rs` says what runs when, `session.rs` how a
+//! `rows.rs` is the table of hosts, with other machines in `machines.rs`; `schedule.rs` says what runs when, `session.rs` how a
 //! row is run; `evidence.rs` and `agreement.rs` judge. How cases are shown to people is not
 //! in here.
 //!
@@ -12,6 +12,7 @@ pub mod build;
 mod evidence;
 mod host;
 mod log;
+mod machines;
 pub mod peer;
 pub mod record;
 mod report;

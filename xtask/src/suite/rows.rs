@@ -4,10 +4,11 @@
 //! the same arguments are built once. The order is that of the builds.
 
 use super::host::{Env, Host, Kind, Set};
+use super::machines;
 use crate::commands::{autobahn, bench, day, servers, standins, threads};
 use crate::tools::{
     AXE, BUN, CHROMIUM, DENO, FIREFOX, NIGHTLY, NODE, NODE_20, ON_DISPLAY, OPENSSL, Tool,
-    WASM_BINDGEN, WASM_TARGET, WEBKIT,
+    WASM_BINDGEN, WASM_TARGET, WASMTIME, WEBKIT,
 };
 
 /// What the native rows build.
@@ -29,7 +30,7 @@ pub static HOSTS: &[Host] = &[
     Host::native("native-run", "native, in run", NATIVE)
         .only("isosocket-tests")
         .set(Set::Quick)
-        .environment(&[Env::Set("ISOSOCKET_RUN", "1")])
+        .environment(IN_RUN)
         .suite(true),
     Host::wasm("node20", "Node 20, no WebSocket", SUITE, FOR_NODE_20)
         .set(Set::Quick)
@@ -159,6 +160,57 @@ pub static HOSTS: &[Host] = &[
             Env::Tool("ISOSOCKET_BUN", &BUN),
         ])
         .suite(true),
+    // On other machines. This one runs programs of the first two itself.
+    Host::native("linux-musl", "Linux x86_64 with musl", machines::MUSL)
+        .needs(machines::FOR_MUSL)
+        .suite(true),
+    Host::native("linux-i686", "Linux i686", machines::I686)
+        .needs(machines::FOR_I686)
+        .suite(true),
+    emulated(
+        "linux-s390x",
+        "Linux s390x, big-endian",
+        machines::S390X,
+        machines::FOR_S390X,
+        &["qemu-s390x", "-L", "/usr/s390x-linux-gnu"],
+    ),
+    // One thread, and TCP. The one before it had no TCP.
+    Host::native("wasip2", "WASI 0.2, in Wasmtime", machines::WASIP2)
+        .needs(machines::FOR_WASIP2)
+        .engine(machines::FOR_WASIP2)
+        .wrapper(machines::WASMTIME)
+        .environment(&[Env::PathOf(&WASMTIME)])
+        .suite(true),
+    Host::native("wasip1", "WASI 0.1, no WebSocket", machines::WASIP1)
+        .needs(machines::FOR_WASIP1)
+        .engine(machines::FOR_WASIP1)
+        .wrapper(machines::WASMTIME)
+        .environment(&[Env::PathOf(&WASMTIME)])
+        .suite(false),
+    emulated(
+        "linux-aarch64",
+        "Linux aarch64",
+        machines::AARCH64,
+        machines::FOR_AARCH64,
+        &["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
+    )
+    .set(Set::More),
+    emulated(
+        "linux-armv7",
+        "Linux armv7",
+        machines::ARMV7,
+        machines::FOR_ARMV7,
+        &["qemu-arm", "-L", "/usr/arm-linux-gnueabihf"],
+    )
+    .set(Set::More),
+    emulated(
+        "linux-riscv64",
+        "Linux riscv64",
+        machines::RISCV64,
+        machines::FOR_RISCV64,
+        &["qemu-riscv64", "-L", "/usr/riscv64-linux-gnu"],
+    )
+    .set(Set::More),
     page("page-chromium", "Chromium, pages", PAGE_CHROMIUM),
     page("page-firefox", "Firefox, pages", PAGE_FIREFOX),
     Host::native(
@@ -236,6 +288,8 @@ const FOR_WEBKIT: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &WEBKIT];
 const PAGE_CHROMIUM: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &AXE, &CHROMIUM];
 const PAGE_FIREFOX: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &AXE, &FIREFOX];
 
+const IN_RUN: &[Env] = &[Env::Set("ISOSOCKET_RUN", "1")];
+
 const WINDOW: Env = Env::Set("WASM_BINDGEN_USE_BROWSER", "1");
 const DEDICATED: Env = Env::Set("WASM_BINDGEN_USE_DEDICATED_WORKER", "1");
 const SHARED: Env = Env::Set("WASM_BINDGEN_USE_SHARED_WORKER", "1");
@@ -273,6 +327,22 @@ const fn webkit(id: &'static str, name: &'static str, environment: &'static [Env
     Host::wasm(id, name, SUITE, FOR_WEBKIT)
         .environment(environment)
         .wrapper(ON_DISPLAY)
+        .suite(true)
+}
+
+/// Another processor, emulated: by the wrapper, which is the last tool.
+const fn emulated(
+    id: &'static str,
+    name: &'static str,
+    arguments: &'static str,
+    needs: &'static [&'static Tool],
+    wrapper: &'static [&'static str],
+) -> Host {
+    Host::native(id, name, arguments)
+        .needs(needs)
+        .engine(needs)
+        .wrapper(wrapper)
+        .environment(IN_RUN)
         .suite(true)
 }
 

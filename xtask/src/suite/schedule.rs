@@ -188,9 +188,10 @@ fn of(hosts: &[&'static Host]) -> [Vec<&'static Tool>; 2] {
 /// Reads what a host left, and says how it went.
 fn end(session: &Session, row: &mut Row, ended: Ended) {
     let host = row.host;
-    row.target = match (&host.kind, host.engine) {
-        (Kind::Tests { wasm: false, .. } | Kind::Command(_), None) => session.native.clone(),
-        _ => tools::WASM_TRIPLE.to_owned(),
+    row.target = match (host.triple(), host.engine) {
+        (Some(triple), _) => triple.to_owned(),
+        (None, Some(_)) => tools::WASM_TRIPLE.to_owned(),
+        (None, None) => session.native.clone(),
     };
     match ended {
         Ended::Missing(missing) => row.note = format!("needs {}", missing.join(", ")),

@@ -199,16 +199,12 @@ impl Session {
         let wanted = |binary: &&Binary| only.is_none_or(|package| binary.is_of(package));
         for binary in binaries.iter().filter(wanted) {
             let command = match wasm {
-                false => Invocation::new(&binary.program).folder(&binary.folder),
+                false => wrapped(host, &binary.program).folder(&binary.folder),
                 true => {
                     let runner = self
                         .provide(&tools::WASM_BINDGEN)?
                         .with_file_name("wasm-bindgen-test-runner");
-                    let command = match host.wrapper.split_first() {
-                        Some((wrapper, rest)) => Invocation::new(wrapper).args(rest).arg(runner),
-                        None => Invocation::new(runner),
-                    };
-                    command.arg(&binary.program)
+                    wrapped(host, &runner).arg(&binary.program)
                 }
             };
             commands.push(command);
@@ -268,6 +264,9 @@ impl Session {
     fn environment(&self, host: &Host, command: Invocation) -> Result<Invocation, String> {
         let mut command = command
             .envs(self.of_peer())
+            // Who reports, natively; and what a test runs its own program with.
+            .env("ISOSOCKET_ROW", host.id)
+            .env("ISOSOCKET_WRAPPER", host.wrapper.join(" "))
             .env("WASM_BINDGEN_TEST_TIMEOUT", RUNNER_LIMIT)
             .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "60");
         for variable in host.environment {
@@ -287,6 +286,14 @@ impl Session {
             };
         }
         Ok(command)
+    }
+}
+
+/// A program, run by the host's wrapper if it has one.
+fn wrapped(host: &Host, program: &Path) -> Invocation {
+    match host.wrapper.split_first() {
+        Some((wrapper, rest)) => Invocation::new(wrapper).args(rest).arg(program),
+        None => Invocation::new(program),
     }
 }
 

@@ -27,6 +27,14 @@ pub(super) fn nightly(name: &str) -> Option<PathBuf> {
     fits.then(|| rustc.with_file_name("cargo"))
 }
 
+/// The folder of a target's standard library. Rustc knows it and not rustup, which a
+/// distribution's Rust lacks.
+pub(super) fn rust_target(triple: &str) -> Option<PathBuf> {
+    let print = ["--print", "target-libdir", "--target", triple];
+    let output = Invocation::new("rustc").args(print).output(PROBE_LIMIT)?;
+    Some(PathBuf::from(output.trim())).filter(|folder| folder.is_dir())
+}
+
 /// Whether there is a Python 3 with what Debian packages apart.
 pub(super) fn makes_environments() -> bool {
     let import = Invocation::new("python3").args(["-c", "import ensurepip, venv"]);
@@ -51,6 +59,17 @@ pub(super) fn python27() -> Option<PathBuf> {
 fn itself_runs(program: &Path) -> bool {
     let command = Invocation::new(program).args(["-c", "import sys"]);
     command.output(PROBE_LIMIT).is_some()
+}
+
+/// Whether a program runs, and says of which version it is.
+pub(super) fn runs(path: &Path) -> bool {
+    itself(path).is_some_and(|command| command.output(PROBE_LIMIT).is_some())
+}
+
+/// A program that pip put into an environment of ours.
+pub(super) fn from_pypi_itself(folder: &str, program: &str) -> Option<PathBuf> {
+    let programs = workspace::tools().ok()?.join("python").join(folder);
+    executable(&programs.join("bin"), program)
 }
 
 /// The Python of an environment of ours, if pip put a program there.

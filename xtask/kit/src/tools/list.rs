@@ -2,8 +2,6 @@
 //!
 //! Invariant: none is looked for in a way of its own without a comment that gives the reason.
 
-use std::path::PathBuf;
-
 use super::find::{
     self, NIGHTLY_NAME, from_npm, from_pypi, installed, is_library, itself, mini_browser, node,
     on_path,
@@ -14,13 +12,7 @@ use crate::run::{Invocation, workspace};
 pub static WASM_TARGET: Tool = Tool {
     name: "the wasm32-unknown-unknown target",
     source: Source::Rustup("wasm32-unknown-unknown"),
-    locate: || {
-        // Asked of rustc and not of rustup, which a distribution's Rust lacks.
-        let output = Invocation::new("rustc")
-            .args(["--print", "target-libdir", "--target", WASM_TRIPLE])
-            .output(PROBE_LIMIT)?;
-        Some(PathBuf::from(output.trim())).filter(|folder| folder.is_dir())
-    },
+    locate: || find::rust_target(WASM_TRIPLE),
     ask: itself,
 };
 

@@ -5,6 +5,7 @@
 
 mod find;
 mod list;
+mod machines;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -17,6 +18,7 @@ use crate::run::{Invocation, progress, workspace};
 
 pub use find::{on_path, rustc_version};
 pub use list::*;
+pub use machines::*;
 
 /// A program that may have to be installed.
 pub struct Tool {
@@ -44,6 +46,8 @@ enum Source {
     Npm(&'static str, &'static str),
     /// A PyPI package of this version, in an environment of its own.
     Python(&'static str, &'static str),
+    /// The same, of which some files are programs and are not marked as such.
+    PythonPrograms(&'static str, &'static str, &'static str),
     /// The same for Python 2.7, which today's tools no longer serve.
     Python27(&'static str, &'static str),
     /// What a contributor has or gets in a way of their own.
@@ -160,17 +164,13 @@ impl Tool {
                         .args(packages.split(' ')),
                 ]
             }
-            Source::Python(folder, package) => {
-                let folder = workspace::folder(&format!("target/tools/python/{folder}"))?;
-                let python = folder.join("bin/python");
-                let mut commands = match makes_environments() {
-                    true => Vec::new(),
-                    false => debian(&["python3-venv"]),
-                };
-                commands.push(Invocation::new("python3").args(["-m", "venv"]).arg(folder));
-                commands.push(Invocation::new(python).args(PIP_INSTALL).arg(package));
+            Source::PythonPrograms(folder, package, files) => {
+                let mut commands = python(folder, package)?;
+                let mark = format!("chmod +x target/tools/python/{folder}/{files}");
+                commands.push(Invocation::new("sh").args(["-c", &mark]));
                 commands
             }
+            Source::Python(folder, package) => python(folder, package)?,
             Source::Python27(folder, package) => {
                 let old = python27().ok_or_else(|| {
                     let name = self.name;
@@ -204,6 +204,19 @@ fn debian(packages: &[&str]) -> Vec<Invocation> {
             .args(["install", "-y", "--no-install-recommends"])
             .args(packages),
     ]
+}
+
+/// An environment of Python with a package.
+fn python(folder: &str, package: &str) -> Result<Vec<Invocation>, String> {
+    let folder = workspace::folder(&format!("target/tools/python/{folder}"))?;
+    let python = folder.join("bin/python");
+    let mut commands = match makes_environments() {
+        true => Vec::new(),
+        false => debian(&["python3-venv"]),
+    };
+    commands.push(Invocation::new("python3").args(["-m", "venv"]).arg(folder));
+    commands.push(Invocation::new(python).args(PIP_INSTALL).arg(package));
+    Ok(commands)
 }
 
 const PIP_INSTALL: [&str; 4] = ["-m", "pip", "install", "-q"];
