@@ -82,8 +82,10 @@ mod linux {
         /// An alarm that rings by this token; `None` if there can be none.
         pub(crate) fn new(registry: &Registry, token: Token) -> Option<Self> {
             let timer = timer().ok()?;
-            let source = &mut SourceFd(&timer.as_raw_fd());
-            registry.register(source, token, Interest::READABLE).ok()?;
+            let descriptor = timer.as_raw_fd();
+            registry
+                .register(&mut SourceFd(&descriptor), token, Interest::READABLE)
+                .ok()?;
             Some(Alarm(File::from(timer)))
         }
 

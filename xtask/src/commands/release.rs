@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::run::Invocation;
 use crate::run::{progress, workspace};
-use crate::tools::{CARGO_DENY, CARGO_HACK, Tool, WASM_TARGET};
+use crate::tools::{CARGO_DENY, CARGO_HACK, OLDEST_RUST, Tool, WASM_TARGET};
 
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 const PROBE_LIMIT: Duration = Duration::from_secs(20);
@@ -17,6 +17,8 @@ const PROBE_LIMIT: Duration = Duration::from_secs(20);
 struct Check {
     name: &'static str,
     needs: &'static [&'static Tool],
+    /// Another cargo than the one that started this.
+    cargo: Option<&'static Tool>,
     /// Of cargo.
     arguments: &'static str,
 }
@@ -27,23 +29,34 @@ const CHECKS: &[Check] = &[
     Check {
         name: "packages",
         needs: &[],
+        cargo: None,
         arguments: "publish --workspace --dry-run --allow-dirty",
+    },
+    Check {
+        name: "the declared rust-version",
+        needs: &[],
+        cargo: Some(&OLDEST_RUST),
+        arguments: "check -p isosocket --target-dir target/oldest-rust \
+            --features json,mock,native-tls,stats,tokio,url,webpki-roots",
     },
     Check {
         name: "features, natively",
         needs: &[&CARGO_HACK],
+        cargo: None,
         arguments: "hack check --feature-powerset --depth 2 --no-dev-deps \
             -p isosocket -p isosocket-core -p isosocket-native",
     },
     Check {
         name: "features, on wasm",
         needs: &[&CARGO_HACK, &WASM_TARGET],
+        cargo: None,
         arguments: "hack check --feature-powerset --depth 2 --no-dev-deps \
             -p isosocket -p isosocket-core --target wasm32-unknown-unknown",
     },
     Check {
         name: "licences, sources, doubles",
         needs: &[&CARGO_DENY],
+        cargo: None,
         arguments: "deny check licenses bans sources",
     },
 ];
@@ -78,17 +91,21 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
 
 fn run(check: &Check, install: bool, log: &std::path::Path) -> Result<(), String> {
     let mut folders = Vec::new();
-    for tool in check.needs {
+    for tool in check.needs.iter().chain(&check.cargo) {
         let path = tool.provide(install)?;
         folders.extend(path.parent().map(ToOwned::to_owned));
     }
+    let cargo = match check.cargo {
+        Some(tool) => Invocation::new(tool.provide(install)?),
+        None => Invocation::cargo(),
+    };
     // Cargo finds its subcommands on the search path.
     folders.extend(std::env::split_paths(
         &std::env::var_os("PATH").unwrap_or_default(),
     ));
     let path = std::env::join_paths(folders).map_err(|error| error.to_string())?;
     // No set of features builds with a warning.
-    let command = Invocation::cargo()
+    let command = cargo
         .args(check.arguments.split_whitespace())
         .env("PATH", path)
         .env("RUSTFLAGS", "-Dwarnings");

@@ -35,6 +35,23 @@ pub(super) fn rust_target(triple: &str) -> Option<PathBuf> {
     Some(PathBuf::from(output.trim())).filter(|folder| folder.is_dir())
 }
 
+/// The cargo of a toolchain of this version, such as `1.85`: rustup's, or else the
+/// distribution's own.
+pub(super) fn cargo_of(version: &str) -> Option<PathBuf> {
+    let which = Invocation::new("rustup")
+        .env("RUSTUP_AUTO_INSTALL", "0")
+        .args(["which", "--toolchain", version, "cargo"])
+        .output(PROBE_LIMIT);
+    let of_rustup = which.map(|path| PathBuf::from(path.trim()));
+    let beginning = format!("cargo {version}.");
+    let fits = |cargo: &PathBuf| {
+        let answer = Invocation::new(cargo).arg("--version").output(PROBE_LIMIT);
+        answer.is_some_and(|text| text.starts_with(&beginning))
+    };
+    let of_debian = PathBuf::from("/usr/bin/cargo");
+    of_rustup.into_iter().chain([of_debian]).find(fits)
+}
+
 /// Whether there is a Python 3 with what Debian packages apart.
 pub(super) fn makes_environments() -> bool {
     let import = Invocation::new("python3").args(["-c", "import ensurepip, venv"]);

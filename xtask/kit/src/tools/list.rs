@@ -42,6 +42,20 @@ pub static MIRI: Tool = Tool {
     ask: itself,
 };
 
+/// The version that the manifests declare, from Debian, where rustup's server cannot be
+/// reached.
+pub static OLDEST_RUST: Tool = Tool {
+    name: "Rust 1.85",
+    source: Source::Debian(&[
+        "rustc-web=1.85.*",
+        "cargo-web=1.85.*",
+        "libstd-rust-web-dev=1.85.*",
+        "libstd-rust-web-1.85",
+    ]),
+    locate: || find::cargo_of("1.85"),
+    ask: itself,
+};
+
 pub static WASM_BINDGEN: Tool = Tool {
     name: "wasm-bindgen's command-line tools",
     source: Source::Cargo("wasm-bindgen-cli", Some("wasm-bindgen")),
