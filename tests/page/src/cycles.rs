@@ -13,7 +13,7 @@ use xtask_kit::run::progress;
 use super::situations::{ECHO, NOTHING, TALK, load, run};
 use super::{Place, expect};
 
-/// Sockets at a time. Firefox opens 200 at most.
+/// Sockets at a time: one in Chromium, where several wait for each other.
 const TOGETHER: u32 = 20;
 /// Sockets for each command to the browser.
 const BATCH: u32 = 100;
@@ -43,7 +43,7 @@ pub(super) fn flat(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     let mut seen = Vec::new();
     for part in 1..=PARTS {
         for _ in 0..place.servers.cycles / PARTS / BATCH {
-            batch(browser)?;
+            batch(browser, if place.devtools { 1 } else { TOGETHER })?;
         }
         let Some(&first) = seen.first() else {
             seen.push(held(browser, place)?);
@@ -72,15 +72,15 @@ pub(super) fn flat(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
 }
 
 /// Opens sockets, gets an echo of each, and closes them.
-fn batch(browser: &Browser) -> Result<(), String> {
+fn batch(browser: &Browser, together: u32) -> Result<(), String> {
     let body = format!(
         "const traces = new Set();
          for (let round = 0; round < {}; round++) {{
-             const clients = Array.from({{ length: {TOGETHER} }}, () => new program.Client({ECHO}));
+             const clients = Array.from({{ length: {together} }}, () => new program.Client({ECHO}));
              for (const trace of await Promise.all(clients.map(talk))) traces.add(trace);
          }}
          return [...traces, left(), problems.join()];",
-        BATCH / TOGETHER
+        BATCH / together
     );
     let seen = run(browser, &body)?;
     let expected = json!([TALK, NOTHING, ""]);

@@ -42,6 +42,8 @@ fn strict_policy(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
              (event) => violations.push(event.effectiveDirective));
          const client = new program.Client({});
          await until(() => client.trace().includes('close('));
+         // Firefox reports it after the failure.
+         await until(() => violations.length > 0);
          const seen = [client.trace(), client.error()];
          client.free();
          return [...seen, left(), problems.join(), [...new Set(violations)].join()];",
