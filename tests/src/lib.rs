@@ -270,7 +270,6 @@ list! {
         M closing::closing_while_connecting_fails over CONNECTING;
         M closing::closing_before_anything_was_sent_fails;
         M reconnecting::closing_while_it_waits_ends_at_once;
-        M reconnecting::the_time_until_the_next_attempt_falls;
     }
     S69 { M closing::close_without_arguments_sends_an_empty_frame; }
     S70 { M closing::an_echoed_close_is_clean over CLOSES; }
@@ -421,6 +420,7 @@ list! {
         M day::an_expired_token_is_replaced;
     }
     S116 {
+        M reconnecting::the_time_until_the_next_attempt_falls;
         M waking::a_wait_ends over SIGNS;
         M waking::a_silent_peer_is_noticed over SIGNS;
         M waking::a_page_that_is_offline_asks_its_peers;
