@@ -39,6 +39,8 @@ struct App {
     page: Option<Check>,
     /// A program for pages alone is not built for the desktop.
     only_page: bool,
+    /// Its page is built with optimizations, because its frames are counted.
+    optimized_page: bool,
 }
 
 impl App {
@@ -50,6 +52,7 @@ impl App {
             desktop: None,
             page: None,
             only_page: false,
+            optimized_page: false,
         }
     }
 }
@@ -70,6 +73,7 @@ const APPS: &[App] = &[
     App {
         desktop: Some(shows::game_window),
         page: Some(shows::game_page),
+        optimized_page: true,
         ..App::new("game", "game")
     },
     App {
@@ -142,7 +146,7 @@ fn run(app: &App, install: bool, lints: bool, log: &Path) -> Result<Vec<String>,
     for (name, check) in [("window", app.desktop), ("page", app.page)] {
         if let Some(check) = check {
             eprintln!("{}: {name} ..", app.folder);
-            let mut place = Place::new(app.folder, log)?;
+            let mut place = Place::new(app.folder, app.optimized_page, log)?;
             let said = check(&mut place).map_err(|error| format!("{name}: {error}"))?;
             seen.push(format!("{name}: {said}"));
         }
@@ -175,7 +179,11 @@ fn steps(app: &App, lints: bool) -> Vec<(&'static str, Invocation)> {
         steps.push(("test", cargo("test")));
     }
     if app.page.is_some() {
-        steps.push(("build for a page", for_page(cargo("build"))));
+        let build = match app.optimized_page {
+            true => cargo("build").arg("--release"),
+            false => cargo("build"),
+        };
+        steps.push(("build for a page", for_page(build)));
     }
     if lints && !app.only_page {
         steps.push(("lints", strict(cargo("clippy").arg("--all-targets"))));

@@ -22,6 +22,7 @@ pub const SHOW_LIMIT: Duration = Duration::from_secs(120);
 
 pub struct Place {
     app: &'static str,
+    optimized_page: bool,
     log: PathBuf,
     /// The address of the hub. It stays the same when the hub starts again.
     hub: SocketAddr,
@@ -30,11 +31,12 @@ pub struct Place {
 
 impl Place {
     /// With a hub that runs.
-    pub fn new(app: &'static str, log: &Path) -> Result<Place, String> {
+    pub fn new(app: &'static str, optimized_page: bool, log: &Path) -> Result<Place, String> {
         let hub = free_address().ok_or("no port is free for the hub")?;
         let (log, running) = (log.to_owned(), None);
         let mut place = Place {
             app,
+            optimized_page,
             log,
             hub,
             running,
@@ -110,8 +112,12 @@ impl Place {
     fn bind(&self) -> Result<PathBuf, String> {
         let wasm_bindgen = WASM_BINDGEN.find().ok_or("there is no wasm-bindgen")?;
         let folder = workspace::folder(&format!("target/xtask/{}", self.app))?;
+        let profile = match self.optimized_page {
+            true => "release",
+            false => "debug",
+        };
         let module = built(WASM_TRIPLE)
-            .join("debug")
+            .join(profile)
             .join(format!("{}.wasm", self.app));
         let bind = Invocation::new(wasm_bindgen)
             .args(["--target", "web", "--no-typescript", "--out-dir"])
