@@ -96,7 +96,7 @@ fn poll<T: Transport>(link: &Link<Reconnect<T>>, mut asking: Asking<T>) {
         }
         Some(Poll::Ready(Ok(mut next))) => match next.failure.take() {
             Some(error) => fail(link, serial, error),
-            None => connect(link, serial, reconnect.line_of(next)),
+            None => connect(link, serial, reconnect.connection_for(next)),
         },
         Some(Poll::Ready(Err(error))) => end_by(link, serial, error),
         None => fail(link, serial, "the provider's future panicked"),

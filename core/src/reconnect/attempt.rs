@@ -34,7 +34,7 @@ pub(crate) fn begin<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
         return;
     }
     match &reconnect.url {
-        Some(url) => connect(link, serial, reconnect.line(url)),
+        Some(url) => connect(link, serial, reconnect.connection_to(url)),
         None => match reconnect.hooks.ask.with(|ask| *ask) {
             Some(ask) => ask(link, serial),
             // Without a URL there is always such a function.
@@ -47,11 +47,11 @@ pub(crate) fn begin<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
 pub(super) fn connect<T: Transport>(
     link: &Link<Reconnect<T>>,
     serial: u64,
-    line: Result<InnerConnection<T>, NewError>,
+    connection: Result<InnerConnection<T>, NewError>,
 ) {
     let reconnect = link.transport();
-    let line = match line {
-        Ok(line) => line,
+    let connection = match connection {
+        Ok(connection) => connection,
         Err(error) => return fail(link, serial, NotMade(error)),
     };
     let before = {
@@ -59,10 +59,13 @@ pub(super) fn connect<T: Transport>(
         if !reconnect.is_current(serial) {
             return;
         }
-        mem::replace(&mut state.phase, Phase::Connecting(line.clone(), None))
+        mem::replace(
+            &mut state.phase,
+            Phase::Connecting(connection.clone(), None),
+        )
     };
     drop(before);
-    line.start(Attempt::new(link.clone(), serial));
+    connection.start(Attempt::new(link.clone(), serial));
 }
 
 /// Why an attempt has no connection. `Debug` shows the same text as `Display`, because the code
@@ -143,8 +146,8 @@ impl<T: Transport> Relay for Attempt<T> {
             Report::Lost => {
                 // The inner transport connects again by itself.
                 let mut state = turn.transport().state();
-                if let Phase::Open(line, _) = &state.phase {
-                    state.phase = Phase::Connecting(line.clone(), None);
+                if let Phase::Open(connection, _) = &state.phase {
+                    state.phase = Phase::Connecting(connection.clone(), None);
                 }
                 drop(state);
                 turn.report(Report::Lost);
@@ -189,16 +192,16 @@ fn establish<T: Transport>(
     };
     let opening = {
         let mut state = reconnect.state();
-        let line = match &state.phase {
-            Phase::Connecting(line, _) if reconnect.is_current(serial) => line.clone(),
+        let connection = match &state.phase {
+            Phase::Connecting(connection, _) if reconnect.is_current(serial) => connection.clone(),
             _ => return,
         };
         // Kept messages come before all that is sent from now on.
-        state.queue.flush(line.carrier());
+        state.queue.flush(connection.carrier());
         if uptime.is_zero() {
             (state.attempt, state.retries) = (0, 0);
         }
-        state.phase = Phase::Open(line, timer);
+        state.phase = Phase::Open(connection, timer);
         state.course.set(Status::Open);
         state.opening.take()
     };
@@ -229,16 +232,16 @@ fn hold<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
 pub(crate) fn lose_open<T: Transport>(turn: &mut Turn<Reconnect<T>>, error: ErrorEvent) {
     let link = turn.link();
     let reconnect = link.transport();
-    let (serial, line) = match &*reconnect.state() {
+    let (serial, connection) = match &*reconnect.state() {
         State {
-            phase: Phase::Open(line, _),
+            phase: Phase::Open(connection, _),
             ..
-        } => (reconnect.serial(), line.clone()),
+        } => (reconnect.serial(), connection.clone()),
         _ => return,
     };
     // Its number is no longer the current one, so its later reports are ignored.
     lose(turn, serial, Some(error), CloseEvent::abnormal());
-    line.carrier().abort();
+    connection.carrier().abort();
 }
 
 /// A connection ended, or an attempt to make one.
@@ -265,21 +268,21 @@ fn lose_as<T: Transport>(
         Some(error) => Report::Failed(error.clone()),
         None => Report::Closed(close.clone()),
     };
-    let (loss, line, before) = {
+    let (loss, connection, before) = {
         let mut state = reconnect.state();
         if !reconnect.is_current(serial) {
             return;
         }
         reconnect.next_serial();
-        let (was_open, line) = match &state.phase {
-            Phase::Closing(line) => {
-                state.phase = Phase::Ended(Some(line.clone()));
+        let (was_open, connection) = match &state.phase {
+            Phase::Closing(connection) => {
+                state.phase = Phase::Ended(Some(connection.clone()));
                 state.course.set(Status::Closed);
                 drop(state);
                 return end(turn, report);
             }
-            Phase::Open(line, _) => (true, Some(line.clone())),
-            Phase::Connecting(line, _) => (false, Some(line.clone())),
+            Phase::Open(connection, _) => (true, Some(connection.clone())),
+            Phase::Connecting(connection, _) => (false, Some(connection.clone())),
             _ => (false, None),
         };
         let loss = Loss {
@@ -290,7 +293,7 @@ fn lose_as<T: Transport>(
         };
         let deciding = Phase::Deciding { closed: false };
         let before = mem::replace(&mut state.phase, deciding);
-        (loss, line, before)
+        (loss, connection, before)
     };
     drop(before);
     let answer = match is_final {
@@ -336,7 +339,7 @@ fn lose_as<T: Transport>(
             }
             // Without a timer there is no other way.
             Some((_, Err(_))) | None => {
-                state.phase = Phase::Ended(line);
+                state.phase = Phase::Ended(connection);
                 state.queue.discard();
                 state.course.set(match closed {
                     true => Status::Closed,
@@ -387,11 +390,11 @@ pub(crate) fn expire<T: Transport>(link: &Link<Reconnect<T>>, timeout: Duration)
         if state.opening.take().is_none() {
             return;
         }
-        let line = match &state.phase {
+        let connection = match &state.phase {
             Phase::Open(..) | Phase::Closing(_) | Phase::Ended(_) => return,
             // The hook runs inside a turn, and this is another turn. So this cannot happen.
             Phase::Deciding { .. } => return,
-            Phase::Connecting(line, _) => Some(line.clone()),
+            Phase::Connecting(connection, _) => Some(connection.clone()),
             Phase::Asking(_) | Phase::Waiting(_) => None,
         };
         let last = match state.course.status() {
@@ -408,10 +411,13 @@ pub(crate) fn expire<T: Transport>(link: &Link<Reconnect<T>>, timeout: Duration)
         reconnect.next_serial();
         state.queue.discard();
         state.course.set(Status::GaveUp(loss));
-        (error, mem::replace(&mut state.phase, Phase::Ended(line)))
+        (
+            error,
+            mem::replace(&mut state.phase, Phase::Ended(connection)),
+        )
     };
-    if let Phase::Connecting(line, _) = &before {
-        line.carrier().abort();
+    if let Phase::Connecting(connection, _) = &before {
+        connection.carrier().abort();
     }
     // Timers and futures are dropped here, outside the lock.
     drop(before);
@@ -468,12 +474,12 @@ pub(crate) fn give_up<T: Transport>(socket: &WebSocket<Reconnect<T>>, error: &Er
         reconnect.next_serial();
         state.queue.discard();
         state.course.set(Status::GaveUp(loss));
-        let line = state.phase.line().cloned();
-        mem::replace(&mut state.phase, Phase::Ended(line))
+        let connection = state.phase.connection().cloned();
+        mem::replace(&mut state.phase, Phase::Ended(connection))
     };
     match &before {
-        Phase::Open(line, _) => line.carrier().close(None),
-        Phase::Connecting(line, _) => line.carrier().abort(),
+        Phase::Open(connection, _) => connection.carrier().close(None),
+        Phase::Connecting(connection, _) => connection.carrier().abort(),
         _ => {}
     }
     // Timers and futures are dropped here, outside the lock.

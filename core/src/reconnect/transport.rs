@@ -137,10 +137,12 @@ impl<T: Transport> Wait<T> {
 }
 
 impl<T: Transport> Phase<T> {
-    pub(crate) fn line(&self) -> Option<&InnerConnection<T>> {
+    pub(crate) fn connection(&self) -> Option<&InnerConnection<T>> {
         match self {
-            Phase::Connecting(line, _) | Phase::Open(line, _) | Phase::Closing(line) => Some(line),
-            Phase::Ended(line) => line.as_ref(),
+            Phase::Connecting(connection, _)
+            | Phase::Open(connection, _)
+            | Phase::Closing(connection) => Some(connection),
+            Phase::Ended(connection) => connection.as_ref(),
             Phase::Asking(_) | Phase::Deciding { .. } | Phase::Waiting(_) => None,
         }
     }
@@ -178,17 +180,20 @@ impl<T: Transport> Reconnect<T> {
     /// for what only their sockets have.
     #[doc(hidden)]
     pub fn with_connection<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
-        let line = self.state().phase.line().cloned()?;
-        line.carrier().real().map(f)
+        let connection = self.state().phase.connection().cloned()?;
+        connection.carrier().real().map(f)
     }
 
     /// Makes a connection to this URL, without starting it.
-    pub(crate) fn line(&self, url: &str) -> Result<InnerConnection<T>, NewError> {
-        self.line_of(self.next_attempt(url.to_owned()))
+    pub(crate) fn connection_to(&self, url: &str) -> Result<InnerConnection<T>, NewError> {
+        self.connection_for(self.next_attempt(url.to_owned()))
     }
 
     /// The same for an attempt that the program has prepared.
-    pub(crate) fn line_of(&self, next: NextAttempt<T>) -> Result<InnerConnection<T>, NewError> {
+    pub(crate) fn connection_for(
+        &self,
+        next: NextAttempt<T>,
+    ) -> Result<InnerConnection<T>, NewError> {
         let NextAttempt {
             url,
             subprotocols,
@@ -222,7 +227,9 @@ impl<T: Transport> Reconnect<T> {
                     return;
                 }
                 Phase::Closing(_) | Phase::Ended(_) => return,
-                Phase::Connecting(line, _) | Phase::Open(line, _) => Some(line.clone()),
+                Phase::Connecting(connection, _) | Phase::Open(connection, _) => {
+                    Some(connection.clone())
+                }
                 Phase::Asking(_) | Phase::Waiting(_) => None,
             };
             self.next_serial();
@@ -231,8 +238,8 @@ impl<T: Transport> Reconnect<T> {
             let before = mem::replace(&mut state.phase, Phase::Ended(ended));
             (before, state.link.clone())
         };
-        if let Phase::Connecting(line, _) | Phase::Open(line, _) = &before {
-            line.carrier().abort();
+        if let Phase::Connecting(connection, _) | Phase::Open(connection, _) = &before {
+            connection.carrier().abort();
         }
         // Timers and futures are dropped here, outside the lock.
         drop(before);
@@ -332,9 +339,9 @@ impl<T: Transport> Transport for Reconnect<T> {
             options: reconnect.options.clone(),
             native: reconnect.native.get_mut().clone(),
         };
-        let (line, url) = InnerConnection::new(first)?;
+        let (connection, url) = InnerConnection::new(first)?;
         reconnect.url = Some(request.url);
-        reconnect.state().phase = Phase::Connecting(line, None);
+        reconnect.state().phase = Phase::Connecting(connection, None);
         Ok((reconnect, url))
     }
 
@@ -345,7 +352,7 @@ impl<T: Transport> Transport for Reconnect<T> {
             state.link = Some(link.clone());
             state.waking = waking;
             match &state.phase {
-                Phase::Connecting(line, _) => Some(line.clone()),
+                Phase::Connecting(connection, _) => Some(connection.clone()),
                 _ => None,
             }
         };
@@ -358,8 +365,8 @@ impl<T: Transport> Transport for Reconnect<T> {
         let serial = self.serial();
         let begun = link.clone();
         self.host.soon(move || attempt::begin(&begun, serial));
-        if let Some(line) = first {
-            line.start(attempt::Attempt::new(link, serial));
+        if let Some(connection) = first {
+            connection.start(attempt::Attempt::new(link, serial));
         }
     }
 
@@ -367,10 +374,10 @@ impl<T: Transport> Transport for Reconnect<T> {
         let mut state = self.state();
         let State { phase, queue, .. } = &mut *state;
         match phase {
-            Phase::Open(line, _) => {
-                queue.flush(line.carrier());
+            Phase::Open(connection, _) => {
+                queue.flush(connection.carrier());
                 if queue.is_empty() {
-                    match line.carrier().send(message) {
+                    match connection.carrier().send(message) {
                         Ok(()) => {
                             // Without the feature this costs a page no byte.
                             #[cfg(feature = "stats")]
@@ -400,19 +407,19 @@ impl<T: Transport> Transport for Reconnect<T> {
         let closing = {
             let mut state = self.state();
             match &state.phase {
-                Phase::Open(line, _) => {
-                    let line = line.clone();
+                Phase::Open(connection, _) => {
+                    let connection = connection.clone();
                     state.queue.discard();
-                    let closing = Phase::Closing(line.clone());
-                    Some((line, mem::replace(&mut state.phase, closing)))
+                    let closing = Phase::Closing(connection.clone());
+                    Some((connection, mem::replace(&mut state.phase, closing)))
                 }
                 _ => None,
             }
         };
         match closing {
-            Some((line, before)) => {
+            Some((connection, before)) => {
                 drop(before);
-                line.carrier().close(frame);
+                connection.carrier().close(frame);
             }
             // The connection is lost already, and core does not know that yet.
             None => self.give_up(),
@@ -421,8 +428,8 @@ impl<T: Transport> Transport for Reconnect<T> {
 
     fn buffered_amount(&self) -> usize {
         let state = self.state();
-        let line = state.phase.line();
-        let buffered = line.map_or(0, |line| line.carrier().buffered_amount());
+        let connection = state.phase.connection();
+        let buffered = connection.map_or(0, |connection| connection.carrier().buffered_amount());
         buffered.saturating_add(state.queue.bytes())
     }
 
@@ -436,16 +443,16 @@ impl<T: Transport> Transport for Reconnect<T> {
     }
 
     fn watch_drain(&self, link: Link<Self>, mark: usize) {
-        let line = self.state().phase.line().cloned();
-        if let Some(line) = line {
-            line.watch_drain(link, mark);
+        let connection = self.state().phase.connection().cloned();
+        if let Some(connection) = connection {
+            connection.watch_drain(link, mark);
         }
     }
 
     fn resume(&self) {
-        let line = self.state().phase.line().cloned();
-        if let Some(line) = line {
-            line.carrier().resume();
+        let connection = self.state().phase.connection().cloned();
+        if let Some(connection) = connection {
+            connection.carrier().resume();
         }
     }
 
@@ -464,19 +471,19 @@ impl<T: Transport> Transport for Reconnect<T> {
     }
 
     fn latency(&self) -> Option<Duration> {
-        self.state().phase.line()?.carrier().latency()
+        self.state().phase.connection()?.carrier().latency()
     }
 
     fn send_heartbeat(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
         let mut state = self.state();
         let State { phase, queue, .. } = &mut *state;
-        let Phase::Open(line, _) = phase else {
+        let Phase::Open(connection, _) = phase else {
             return Err(Refusal::Connecting);
         };
-        queue.flush(line.carrier());
+        queue.flush(connection.carrier());
         match queue.is_empty() {
             true => {
-                let sent = line.carrier().send_heartbeat(message);
+                let sent = connection.carrier().send_heartbeat(message);
                 #[cfg(feature = "stats")]
                 queue.tally.note(&sent, || message.as_bytes().len());
                 sent
@@ -486,7 +493,11 @@ impl<T: Transport> Transport for Reconnect<T> {
     }
 
     fn last_life(&self, is_test: bool) -> Option<Duration> {
-        self.state().phase.line()?.carrier().last_life(is_test)
+        self.state()
+            .phase
+            .connection()?
+            .carrier()
+            .last_life(is_test)
     }
 
     fn sent(&self) -> Traffic {
@@ -517,9 +528,9 @@ impl<T: Transport> Transport for Reconnect<T> {
         if are_there || self.state().course.is_watched() {
             return;
         }
-        let line = self.state().phase.line().cloned();
-        if let Some(line) = line {
-            line.detach();
+        let connection = self.state().phase.connection().cloned();
+        if let Some(connection) = connection {
+            connection.detach();
         }
         self.release();
     }

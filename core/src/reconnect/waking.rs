@@ -77,8 +77,8 @@ fn begin_again<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
         let before = mem::replace(&mut state.phase, Phase::Asking(None));
         (reconnect.next_serial(), before)
     };
-    if let Phase::Connecting(line, _) = &before {
-        line.carrier().abort();
+    if let Phase::Connecting(connection, _) = &before {
+        connection.carrier().abort();
     }
     drop(before);
     attempt::begin(link, serial);
