@@ -97,10 +97,9 @@ Usage: cargo xtask COMMAND
         tests that come there: in all files, or in those whose path begins so.
         --again          only those that no test noticed last time
 
-  races loom|miri|tsan [--install] [FILTER]
+  races loom|miri [--install] [FILTER]
         Look for faults between threads. loom: models of what threads share, in every
         order of the threads. miri: the tests of core and of the engine, interpreted.
-        tsan: the native suite under ThreadSanitizer.
 
   threads node|chromium [--install] [FILTER]
         Run the cases of sockets that are used from two threads, on wasm with

@@ -1,6 +1,6 @@
 //! `cargo xtask races`: faults between threads, and undefined behaviour. `loom` runs models of
 //! what threads share, in every order of the threads. `miri` interprets the tests of core and
-//! of the engine. `tsan` runs the native suite under ThreadSanitizer.
+//! of the engine.
 //!
 //! Invariant: each is built with flags of its own, in a target folder of its own, so that no
 //! other build changes by it.
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::run::{Invocation, progress, workspace};
 use crate::suite::build;
-use crate::tools::{MIRI, NIGHTLY};
+use crate::tools::MIRI;
 
 /// Miri takes the longest.
 const LIMIT: Duration = Duration::from_secs(3 * 60 * 60);
@@ -20,7 +20,6 @@ const LIMIT: Duration = Duration::from_secs(3 * 60 * 60);
 enum Way {
     Loom,
     Miri,
-    Tsan,
 }
 
 impl Way {
@@ -28,7 +27,6 @@ impl Way {
         match self {
             Way::Loom => "loom",
             Way::Miri => "miri",
-            Way::Tsan => "tsan",
         }
     }
 
@@ -37,7 +35,6 @@ impl Way {
         match self {
             Way::Loom => Ok(vec![loom()]),
             Way::Miri => miri(install),
-            Way::Tsan => Ok(vec![tsan(&NIGHTLY.provide(install)?)]),
         }
     }
 }
@@ -58,21 +55,16 @@ fn miri(install: bool) -> Result<Vec<Invocation>, String> {
     const CORE: &str = "-p isosocket-core --features mock --lib --tests";
     const ENGINE: &str = "-p isosocket-native --no-default-features --lib";
     let cargo = MIRI.provide(install)?;
+    // rustup's stand-in for `cargo miri` asks which toolchain it is to use.
+    let toolchain = cargo.ancestors().nth(2).unwrap_or(&cargo).to_owned();
     let command = |arguments: &str| {
         build::nightly(&cargo, "")
+            .env("RUSTUP_TOOLCHAIN", &toolchain)
             .env("MIRIFLAGS", "-Zmiri-disable-isolation")
             .args(["miri", "test", "--target-dir", "target/miri"])
             .args(arguments.split_whitespace())
     };
     Ok([CORE, ENGINE].map(command).to_vec())
-}
-
-/// The whole standard library is built for it, too.
-fn tsan(cargo: &Path) -> Invocation {
-    build::nightly(cargo, "-Zsanitizer=thread")
-        .args(["test", "-p", "isosocket-native", "-p", "isosocket-tests"])
-        .args(["-Zbuild-std", "--target", "x86_64-unknown-linux-gnu"])
-        .args(["--lib", "--tests", "--target-dir", "target/tsan"])
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -86,10 +78,10 @@ struct Task {
 fn parse(arguments: &[String]) -> Result<Task, String> {
     let mut words = arguments.iter().map(String::as_str);
     let name = words.next().unwrap_or_default();
-    let way = [Way::Loom, Way::Miri, Way::Tsan].into_iter();
-    let way = way.clone().find(|way| way.name() == name);
+    let mut ways = [Way::Loom, Way::Miri].into_iter();
+    let way = ways.find(|way| way.name() == name);
     let mut task = Task {
-        way: way.ok_or(format!("races wants loom, miri or tsan, not `{name}`"))?,
+        way: way.ok_or(format!("races wants loom or miri, not `{name}`"))?,
         build_only: false,
         install: false,
         filter: None,
@@ -171,7 +163,7 @@ mod tests {
             })
         };
         assert_eq!(parse("loom"), task(Way::Loom, false, false, None));
-        assert_eq!(parse("tsan build"), task(Way::Tsan, true, false, None));
+        assert_eq!(parse("miri build"), task(Way::Miri, true, false, None));
         assert_eq!(
             parse("miri --install decoder"),
             task(Way::Miri, false, true, Some("decoder"))
