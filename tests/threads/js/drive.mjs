@@ -40,9 +40,9 @@ export async function drive({ source, startWorker, print, filter }) {
     second = await startWorker({ module, memory: program.shared_memory() });
   };
   globalThis.postSecond = () => second.postMessage("task");
-  // Not before it holds its lock, for which so many other threads wait.
+  // Not before it holds its lock, for which so many other threads wait. At once if that is 0.
   globalThis.endSecond = async (watchers) => {
-    for (;;) {
+    while (watchers > 0) {
       const [held, pending] = await locks();
       const waiting = (name) => pending.filter((it) => it === name).length;
       // Other threads may have got locks of their own meanwhile.

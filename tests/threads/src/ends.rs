@@ -2,11 +2,13 @@
 
 use futures::StreamExt;
 use futures::channel::mpsc;
+use futures::future::{Either, select};
 use isosocket::{Event, ReadyState, Reconnecting, SendError, Status, WebSocket};
 use isosocket_tests::harness;
 use isosocket_tests::probe::{fresh_id, trace, url, with_id};
 use isosocket_tests::record::record;
 use isosocket_tests::suite::{Seen, within};
+use std::pin::pin;
 use std::time::Duration;
 
 use crate::cases::{ensure, same, text};
@@ -84,6 +86,39 @@ pub async fn sockets_of_a_terminated_worker_fail() -> Seen {
         ensure(record.closes() != "4000", "no Close frame of ours")?;
     }
     Ok("streams, a handler, and one that was connecting".into())
+}
+
+/// The worker is busy from the moment in which it has made its socket. So it never hears
+/// that the lock is its own.
+pub async fn sockets_of_a_worker_that_never_got_its_lock_fail() -> Seen {
+    if !has_locks() {
+        return Ok(NO_LOCKS.into());
+    }
+    let (made, mut sockets) = mpsc::unbounded();
+    let url = echo(&fresh_id());
+    let busy = in_second(move || async move {
+        let _ = made.unbounded_send(WebSocket::new(url).map_err(text)?);
+        while !made.is_closed() {
+            std::hint::spin_loop();
+        }
+        Ok(())
+    });
+    let ends = async {
+        let socket = sockets.next().await.ok_or("no socket")?;
+        let mut events = socket.events();
+        end_second(0).await?;
+        let mut seen = Vec::new();
+        while let Some(event) = events.next().await {
+            seen.push(event);
+        }
+        same(trace(&seen), FAIL.to_owned(), "the stream here")?;
+        same(socket.ready_state(), ReadyState::Closed, "the state")
+    };
+    // The worker never answers.
+    match select(pin!(busy), pin!(ends)).await {
+        Either::Left((answer, _)) => Err(format!("the worker answered: {answer:?}")),
+        Either::Right((ended, _)) => ended.map(|()| "it fails".to_owned()),
+    }
 }
 
 pub async fn what_is_asked_of_a_terminated_worker_does_not_pile_up() -> Seen {

@@ -57,7 +57,7 @@ where
     run_by(post_second, task).await
 }
 
-/// Ends the second worker, once so many other threads look after it.
+/// Ends the second worker, once so many other threads look after it. If that is 0, at once.
 pub async fn end_second(watchers: u32) -> Result<(), String> {
     let ended = end_second_js(watchers).await.map(drop);
     ended.map_err(|error| format!("{error:?}"))

@@ -6,14 +6,13 @@
 //! knows that the first one has ended, and does what is left to do: its sockets fail (S105),
 //! and what is asked of it is done here.
 //!
-//! Invariant: a lock is asked for only after its thread has got it, so that nobody else can
-//! have it before.
+//! Invariant: a thread asks for its lock before any other thread can know of it, and hosts
+//! serve requests in their order. So whoever gets it, gets it after the thread itself, or
+//! after the end of a thread that never got it.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::mem;
 use std::sync::{Arc, Weak};
-use std::task::Poll;
 
 use isosocket_core::{ErrorEvent, ErrorKind, Link, Report};
 use js_sys::{Promise, Reflect};
@@ -23,6 +22,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use super::inbox::{Inbox, Thread};
 use super::outbox;
 use crate::Web;
+use crate::js;
 use crate::microtask::{self, Job};
 
 #[wasm_bindgen]
@@ -46,13 +46,7 @@ pub(super) fn hold(inbox: &Arc<Inbox>, served: Promise) {
     let name = inbox.with(|state| state.name.clone());
     let inbox = inbox.clone();
     let held = Closure::once_into_js(move |_lock: JsValue| {
-        let watchers = inbox.with(|state| {
-            state.is_held = true;
-            mem::take(&mut state.watchers)
-        });
-        for watcher in watchers {
-            watcher.wake();
-        }
+        inbox.with(|state| state.is_held = true);
         served
     });
     if let Ok(over) = locks.request(&name, &held) {
@@ -84,25 +78,33 @@ pub(super) fn watch(inbox: &Arc<Inbox>) {
     }
 }
 
+/// The standard says that hosts serve requests in their order. But a browser's threads send
+/// their requests to another process, each by itself. So a later request may be served first.
+/// The earlier one then gets so many milliseconds to arrive.
+const OVERTAKEN: f64 = 1000.0;
+
 async fn wait_for_end(inbox: Arc<Inbox>) {
-    poll_fn(|context| {
-        let mut waker = Some(context.waker().clone());
-        inbox.with(|state| match state.is_held || state.jobs.is_ended() {
-            true => Poll::Ready(()),
-            false => {
-                state.watchers.extend(waker.take());
-                Poll::Pending
-            }
-        })
-    })
-    .await;
     let Some(locks) = locks() else { return };
     let name = inbox.with(|state| state.name.clone());
-    let held = Closure::once_into_js(|_lock: JsValue| {});
-    if let Ok(over) = locks.request(&name, &held) {
-        if JsFuture::from(over).await.is_ok() {
-            inherit(&inbox);
+    if !was_free(&locks, &name).await {
+        return;
+    }
+    if inbox.with(|state| !state.is_held && !state.jobs.is_ended()) {
+        let pause = Promise::new(&mut |resolve, _| drop(js::set_timeout(&resolve, OVERTAKEN)));
+        let _ = JsFuture::from(pause).await;
+        if !was_free(&locks, &name).await {
+            return;
         }
+    }
+    inherit(&inbox);
+}
+
+/// Waits until nobody holds a lock. False if the host does not say so.
+async fn was_free(locks: &LockManager, name: &str) -> bool {
+    let held = Closure::once_into_js(|_lock: JsValue| {});
+    match locks.request(name, &held) {
+        Ok(over) => JsFuture::from(over).await.is_ok(),
+        Err(_) => false,
     }
 }
 

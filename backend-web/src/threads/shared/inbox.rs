@@ -16,7 +16,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use fragile::Fragile;
 use isosocket_core::SharedCell;
@@ -49,8 +49,6 @@ pub(super) struct State {
     /// The name of the lock that the thread holds while it lives: see `end`.
     pub(super) name: String,
     pub(super) is_held: bool,
-    /// Who waits for the thread to hold it.
-    pub(super) watchers: Vec<Waker>,
     /// The thread's connections, or what is left of their outboxes.
     pub(super) outboxes: Vec<outbox::Known>,
 }
