@@ -119,6 +119,18 @@ fn numbers(tree: &Tree, span: &Value, files: &mut HashMap<String, Vec<Option<u32
     }
 }
 
+/// Which tests judge.
+#[derive(Clone, Copy, Default)]
+pub enum Tests {
+    /// The unit tests of the package.
+    Unit,
+    /// All tests of the package.
+    #[default]
+    Package,
+    /// These, and the conformance suite.
+    Suite,
+}
+
 /// A program of tests, and the folder of its package.
 pub struct Program {
     pub number: usize,
@@ -127,12 +139,19 @@ pub struct Program {
 }
 
 /// Builds the tests; gives their programs.
-pub fn tests(tree: &Tree, package: &Package, suite: bool) -> Result<Vec<Program>, String> {
+pub fn tests(tree: &Tree, package: &Package, which: Tests) -> Result<Vec<Program>, String> {
     let mut programs = Vec::new();
     let own = [&["-p", package.name], package.features].concat();
-    let all = [own, vec!["-p", SUITE]];
-    for which in all.into_iter().take(1 + usize::from(suite)) {
-        let arguments = [vec!["test", "--no-run", "--lib", "--tests"], which].concat();
+    let all = match which {
+        Tests::Unit => vec![[vec!["--lib"], own].concat()],
+        Tests::Package => vec![[vec!["--lib", "--tests"], own].concat()],
+        Tests::Suite => vec![
+            [vec!["--lib", "--tests"], own].concat(),
+            vec!["--lib", "-p", SUITE],
+        ],
+    };
+    for which in all {
+        let arguments = [vec!["test", "--no-run"], which].concat();
         let (good, messages) = cargo(tree, &arguments)?;
         if !good {
             let text = |message: &Value| message["message"]["rendered"].as_str().map(str::to_owned);

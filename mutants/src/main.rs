@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use build::Tests;
 use report::{Known, Outcome};
 use tree::{PACKAGES, Package, Tree};
 
@@ -27,8 +28,7 @@ struct Task {
     /// Only what the last run did not catch.
     again: bool,
     list: bool,
-    /// With the conformance suite, too.
-    suite: bool,
+    tests: Tests,
     jobs: usize,
 }
 
@@ -41,7 +41,8 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Task, String> {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--again" => task.again = true,
-            "--suite" => task.suite = true,
+            "--suite" => task.tests = Tests::Suite,
+            "--unit" => task.tests = Tests::Unit,
             "--list" => task.list = true,
             "--jobs" => {
                 let number = arguments.next().and_then(|text| text.parse().ok());
@@ -109,7 +110,7 @@ fn run_package(task: &Task, package: &Package) -> Result<bool, String> {
         });
         return Ok(true);
     }
-    let programs = build::tests(&tree, package, task.suite)?;
+    let programs = build::tests(&tree, package, task.tests)?;
     let tests = trial::survey(&programs, task.jobs);
     eprintln!("{} mutants, {} tests", chosen.len(), tests.len());
     let count = AtomicUsize::new(0);

@@ -92,10 +92,11 @@ Usage: cargo xtask COMMAND
         Run the fuzz targets, each for a minute or for N. `--coverage` prints how much
         of the engine the inputs of all runs so far reach.
 
-  mutants [--again] [--jobs N] [--list] [FILE ..]
+  mutants [--again] [--unit|--suite] [--jobs N] [--list] [FILE ..]
         Put small faults into core and the native backend, one at a time, and run the
         tests that come there: in all files, or in those whose path begins so.
         --again          only those that no test noticed last time
+        --unit, --suite  only with unit tests, or with the conformance suite, too
 
   races loom|miri [--install] [FILTER]
         Look for faults between threads. loom: models of what threads share, in every
