@@ -110,7 +110,7 @@ mod native {
     }
 
     /// An attempt whose request has one more header.
-    #[cfg(feature = "native")]
+    #[cfg(all(feature = "native", not(target_env = "p1")))]
     pub fn with_header(
         next: isosocket::NextAttempt,
         name: &str,
@@ -120,7 +120,7 @@ mod native {
     }
 
     /// Without a backend there is no such option.
-    #[cfg(not(feature = "native"))]
+    #[cfg(any(not(feature = "native"), target_env = "p1"))]
     pub fn with_header(next: isosocket::NextAttempt, _: &str, _: &str) -> isosocket::NextAttempt {
         next
     }
@@ -171,13 +171,13 @@ mod native {
     }
 
     /// A socket with a receive limit of so many bytes.
-    #[cfg(feature = "native")]
+    #[cfg(all(feature = "native", not(target_env = "p1")))]
     pub fn limited(builder: isosocket::Builder, bytes: usize) -> isosocket::Builder {
         isosocket::native::BuilderExt::receive_limit(builder, bytes)
     }
 
     /// Without a backend there is no such option.
-    #[cfg(not(feature = "native"))]
+    #[cfg(any(not(feature = "native"), target_env = "p1"))]
     pub fn limited(builder: isosocket::Builder, _: usize) -> isosocket::Builder {
         builder
     }
