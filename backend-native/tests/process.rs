@@ -126,11 +126,10 @@ fn listen(socket: &WebSocket) -> Receiver<String> {
 fn echoes(url: &str) {
     let socket = open(url);
     let mut events = socket.events();
-    socket.send("there and back").unwrap();
-    assert_eq!(
-        events.recv_timeout(LIMIT),
-        Ok(Event::Message("there and back".into()))
-    );
+    // Long enough that compressing makes it smaller, where the server agrees to it.
+    let text = "there and back, ".repeat(20);
+    socket.send(&text).unwrap();
+    assert_eq!(events.recv_timeout(LIMIT), Ok(Event::Message(text.into())));
 }
 
 // Destructors.
@@ -169,35 +168,44 @@ fn a_socket_in_a_thread_local_closes_when_its_thread_ends() {
     );
 }
 
-#[test]
-fn a_thread_may_make_and_use_a_socket_while_it_ends() {
-    struct Late(String);
-    impl Drop for Late {
-        fn drop(&mut self) {
-            // All of the library's own thread-locals are gone by now.
-            let socket = open(&self.0);
-            let mut events = socket.events();
-            socket.send("late").unwrap();
-            assert_eq!(
-                events.recv_timeout(LIMIT),
-                Ok(Event::Message("late".into()))
-            );
-        }
+/// Makes and uses a socket when its thread ends.
+struct Late(String);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        // All of the library's own thread-locals are gone by now.
+        echoes(&self.0);
     }
+}
+
+fn use_a_socket_while_the_thread_ends(url: &str) {
     thread_local! {
         static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
     }
+    let url = url.to_owned();
+    let thread = thread::spawn(move || {
+        LATE.with_borrow_mut(|late| *late = Some(Late(url.clone())));
+        isosocket::run(async move { echoes(&url) });
+    });
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_thread_may_make_and_use_a_socket_while_it_ends() {
     alone(
         "a_thread_may_make_and_use_a_socket_while_it_ends",
         "/echo",
-        |url| {
-            let url = url.to_owned();
-            let thread = thread::spawn(move || {
-                LATE.with_borrow_mut(|late| *late = Some(Late(url.clone())));
-                isosocket::run(async move { echoes(&url) });
-            });
-            thread.join().unwrap();
-        },
+        use_a_socket_while_the_thread_ends,
+    );
+}
+
+#[test]
+fn a_thread_may_compress_while_it_ends() {
+    alone(
+        "a_thread_may_compress_while_it_ends",
+        "/script?do=accept:Sec-WebSocket-Extensions=\
+         permessage-deflate%3B%20client_no_context_takeover;echo",
+        use_a_socket_while_the_thread_ends,
     );
 }
 

@@ -99,7 +99,8 @@ impl Compressor {
         }
         match self.takes_over {
             true => self.zlib = Some(zlib),
-            false => SPARE.set(Some(zlib)),
+            // While its thread ends there may be no place for it any more (S114).
+            false => drop(SPARE.try_with(|spare| spare.set(Some(zlib)))),
         }
         smaller
     }
@@ -119,7 +120,8 @@ impl Compressor {
     fn allocate(&self) -> Zlib {
         let fits = |zlib: &Zlib| (zlib.level, zlib.window) == (self.level, self.window);
         if !self.takes_over {
-            if let Some(spare) = SPARE.take().filter(fits) {
+            let spare = SPARE.try_with(Cell::take).unwrap_or_default();
+            if let Some(spare) = spare.filter(fits) {
                 return spare;
             }
         }
