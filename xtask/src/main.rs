@@ -12,7 +12,8 @@ mod tidy;
 use std::process::ExitCode;
 
 use commands::{
-    autobahn, bench, day, demo, parity, races, release, servers, simulate, soak, standins, threads,
+    autobahn, bench, day, demo, parity, races, release, servers, simulate, soak, standins, targets,
+    threads,
 };
 use xtask_kit::{browser, run, tools};
 
@@ -106,6 +107,10 @@ Usage: cargo xtask COMMAND
         Run the cases of sockets that are used from two threads, on wasm with
         atomics. Needs one certain nightly, and builds its standard library.
 
+  targets [--install] [FILTER]
+        Check whether the library compiles, without a warning, for systems that no
+        machine here can run: macOS, iOS, Windows, Android, FreeBSD, NetBSD, Emscripten.
+
   release [--install]
         Check whether the crates are ready to be published: packages, features,
         licences. Nothing is uploaded.
@@ -139,6 +144,7 @@ fn main() -> ExitCode {
         Some("mutants") => commands::mutants::main(&rest),
         Some("races") => races::main(&rest),
         Some("standins") => standins::main(&rest),
+        Some("targets") => targets::main(&rest),
         Some("threads") => threads::main(&rest),
         Some("release") => release::main(&rest),
         Some("tidy") => tidy::main(&rest),

@@ -16,4 +16,5 @@ pub mod servers;
 pub mod simulate;
 pub mod soak;
 pub mod standins;
+pub mod targets;
 pub mod threads;

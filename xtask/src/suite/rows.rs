@@ -5,7 +5,7 @@
 
 use super::host::{Env, Host, Kind, Set};
 use super::machines;
-use crate::commands::{autobahn, bench, day, servers, standins, threads};
+use crate::commands::{autobahn, bench, day, servers, standins, targets, threads};
 use crate::tools::{
     AXE, BUN, CHROMIUM, DENO, FIREFOX, NIGHTLY, NODE, NODE_20, ON_DISPLAY, OPENSSL, Tool,
     WASM_BINDGEN, WASM_TARGET, WASMTIME, WEBKIT,
@@ -211,6 +211,7 @@ pub static HOSTS: &[Host] = &[
         &["qemu-riscv64", "-L", "/usr/riscv64-linux-gnu"],
     )
     .set(Set::More),
+    Host::command("targets", "systems that are only compiled for", "targets").needs(targets::NEEDS),
     page("page-chromium", "Chromium, pages", PAGE_CHROMIUM),
     page("page-firefox", "Firefox, pages", PAGE_FIREFOX),
     Host::native(

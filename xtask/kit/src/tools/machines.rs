@@ -27,6 +27,14 @@ targets! {
     S390X_TARGET = "s390x-unknown-linux-gnu";
     WASIP1_TARGET = "wasm32-wasip1";
     WASIP2_TARGET = "wasm32-wasip2";
+    // No machine here runs these.
+    MACOS_TARGET = "aarch64-apple-darwin";
+    IOS_TARGET = "aarch64-apple-ios";
+    MSVC_TARGET = "x86_64-pc-windows-msvc";
+    ANDROID_TARGET = "aarch64-linux-android";
+    FREEBSD_TARGET = "x86_64-unknown-freebsd";
+    NETBSD_TARGET = "x86_64-unknown-netbsd";
+    EMSCRIPTEN_TARGET = "wasm32-unknown-emscripten";
 }
 
 /// The C library musl with its compiler, for `ring`.
