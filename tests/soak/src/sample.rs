@@ -49,7 +49,7 @@ impl Sample {
         }
     }
 
-    pub fn to_json(&self) -> String {
+    pub fn to_json(self) -> String {
         let Sample {
             at,
             process,
