@@ -5,16 +5,16 @@ use super::*;
 const ACCEPT: &str = "{accept}";
 const GOOD: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n";
 
-fn check(offers: &[&str], reply: &str) -> Result<String, HandshakeError> {
+/// A handshake that offers these subprotocols.
+fn offering(offers: &[&str]) -> Handshake {
     let target = Target::parse("ws://h/").unwrap();
     let offers = offers.iter().map(|offer| (*offer).to_owned()).collect();
-    let (mut handshake, _) = Handshake::new(
-        &target,
-        offers,
-        &Headers::default(),
-        Deflate::default(),
-        [7; 16],
-    );
+    let headers = Headers::default();
+    Handshake::new(&target, offers, &headers, Deflate::default(), [7; 16]).0
+}
+
+fn check(offers: &[&str], reply: &str) -> Result<String, HandshakeError> {
+    let mut handshake = offering(offers);
     let reply = reply.replace(ACCEPT, &handshake.accept) + "\r\n";
     // By single bytes, so that every split is tried; then frames follow.
     for byte in &reply.as_bytes()[..reply.len() - 1] {
@@ -33,13 +33,7 @@ fn check(offers: &[&str], reply: &str) -> Result<String, HandshakeError> {
 
 #[test]
 fn another_status_refuses() {
-    let (mut handshake, _) = Handshake::new(
-        &Target::parse("ws://h/").unwrap(),
-        Vec::new(),
-        &Headers::default(),
-        Deflate::default(),
-        [7; 16],
-    );
+    let mut handshake = offering(&[]);
     let reply = GOOD.replace("101", "301") + "\r\n";
     match handshake.read(reply.as_bytes()) {
         Ok(Some((Answer::Refused(head), used))) => {
@@ -53,13 +47,7 @@ fn another_status_refuses() {
 #[test]
 fn a_good_reply_gives_its_own_headers() {
     let headers = |more: &str| {
-        let (mut handshake, _) = Handshake::new(
-            &Target::parse("ws://h/").unwrap(),
-            Vec::new(),
-            &Headers::default(),
-            Deflate::default(),
-            [7; 16],
-        );
+        let mut handshake = offering(&[]);
         let reply = GOOD.replace(ACCEPT, &handshake.accept) + more + "\r\n";
         let Ok(Some((Answer::Accepted(reply), _))) = handshake.read(reply.as_bytes()) else {
             panic!("it is a good reply");
@@ -160,14 +148,7 @@ fn bad_replies_fail() {
     let lower = |h: &mut Handshake| {
         h.read(b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n")
     };
-    let target = Target::parse("ws://h/").unwrap();
-    let (mut handshake, _) = Handshake::new(
-        &target,
-        vec![],
-        &Headers::default(),
-        Deflate::default(),
-        [7; 16],
-    );
+    let mut handshake = offering(&[]);
     assert_eq!(
         lower(&mut handshake).map(drop),
         Err(wrong("Sec-WebSocket-Accept", "wrong"))

@@ -8,13 +8,14 @@ use loom::thread;
 use crate::line::{Command, Line};
 use crate::model;
 
-/// Whether the connection was closed, and how often it was detached.
-fn seen(commands: &[Command]) -> (usize, usize) {
+/// The connection was closed once, and detached.
+#[track_caller]
+fn assert_closed_once(commands: &[Command]) {
     let count = |is: fn(&&Command) -> bool| commands.iter().filter(is).count();
-    (
-        count(|command| matches!(command, Command::Close)),
-        count(|command| matches!(command, Command::Detach)),
-    )
+    let closed = count(|command| matches!(command, Command::Close));
+    let detached = count(|command| matches!(command, Command::Detach));
+    assert_eq!(closed, 1, "{commands:?}");
+    assert!(detached > 0, "{commands:?}");
 }
 
 #[test]
@@ -25,18 +26,12 @@ fn the_last_handle_dropped_in_a_turn_closes_the_socket_once() {
         let mine = owned.clone();
         let _ = socket.on_message(move |_, _| drop(mine.clone()));
         line.turn(|_| {});
-        let server = thread::spawn({
-            let line = line.clone();
-            move || {
-                line.turn(|turn| turn.message(Message::from("late")));
-                line.serve()
-            }
+        let server = line.serve_after(|line| {
+            line.turn(|turn| turn.message(Message::from("late")));
         });
         drop(socket);
         let commands = line.stop(server);
-        let (closed, detached) = seen(&commands);
-        assert_eq!(closed, 1, "{commands:?}");
-        assert!(detached > 0, "{commands:?}");
+        assert_closed_once(&commands);
         assert_eq!(Arc::strong_count(&owned), 1, "the handler was dropped");
     });
 }
@@ -52,9 +47,7 @@ fn of_two_threads_with_the_last_handles_one_closes_the_socket() {
         });
         drop(socket);
         let commands = line.stop(dropper);
-        let (closed, detached) = seen(&commands);
-        assert_eq!(closed, 1, "{commands:?}");
-        assert!(detached > 0, "{commands:?}");
+        assert_closed_once(&commands);
     });
 }
 
@@ -65,17 +58,11 @@ fn a_handler_and_another_thread_drop_the_last_handles() {
         let mut own = Some(socket.clone());
         let _ = socket.on_message(move |_, _| drop(own.take()));
         line.turn(|_| {});
-        let server = thread::spawn({
-            let line = line.clone();
-            move || {
-                line.turn(|turn| turn.message(Message::from("the last")));
-                line.serve()
-            }
+        let server = line.serve_after(|line| {
+            line.turn(|turn| turn.message(Message::from("the last")));
         });
         drop(socket);
         let commands = line.stop(server);
-        let (closed, detached) = seen(&commands);
-        assert_eq!(closed, 1, "{commands:?}");
-        assert!(detached > 0, "{commands:?}");
+        assert_closed_once(&commands);
     });
 }

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use isosocket_core::sync::atomic::AtomicBool;
 use isosocket_core::{CloseEvent, Message, Report};
-use loom::thread;
 
 use crate::line::Line;
 use crate::{Signal, model};
@@ -16,12 +15,8 @@ fn a_handler_bound_while_a_turn_ends_gets_what_was_kept() {
         let (socket, line) = Line::open();
         let _ = socket.on_open(|_| {});
         line.turn(|_| {});
-        let server = thread::spawn({
-            let line = line.clone();
-            move || {
-                line.turn(|turn| turn.message(Message::from("kept")));
-                line.serve()
-            }
+        let server = line.serve_after(|line| {
+            line.turn(|turn| turn.message(Message::from("kept")));
         });
         let (called, times) = (Arc::new(Signal::default()), Arc::new(AtomicUsize::new(0)));
         let _ = socket.on_message({
@@ -43,12 +38,8 @@ fn a_handler_for_the_end_bound_meanwhile_is_called_once() {
         let (socket, line) = Line::open();
         let _ = socket.on_open(|_| {});
         line.turn(|_| {});
-        let server = thread::spawn({
-            let line = line.clone();
-            move || {
-                line.turn(|turn| turn.report(Report::Closed(CloseEvent::new(1000, "", true))));
-                line.serve()
-            }
+        let server = line.serve_after(|line| {
+            line.turn(|turn| turn.report(Report::Closed(CloseEvent::new(1000, "", true))));
         });
         let (called, times) = (Arc::new(Signal::default()), Arc::new(AtomicUsize::new(0)));
         let _ = socket.on_close({
@@ -79,13 +70,12 @@ fn a_handler_that_was_unbound_is_dropped_and_not_called_again() {
             }
         });
         line.turn(|_| {});
-        let server = thread::spawn({
-            let (line, times, unbound) = (line.clone(), times.clone(), unbound.clone());
-            move || {
+        let server = line.serve_after({
+            let (times, unbound) = (times.clone(), unbound.clone());
+            move |line| {
                 let was_unbound = unbound.load(Ordering::SeqCst);
                 line.turn(|turn| turn.message(Message::from("a message")));
                 assert!(!was_unbound || times.load(Ordering::Relaxed) == 0);
-                line.serve()
             }
         });
         binding.unbind();

@@ -10,7 +10,7 @@ use isosocket_core::{
     Link, MessageRef, NewError, Refusal, Report, Request, Transport, Turn, WebSocket,
 };
 use loom::sync::{Condvar, Mutex};
-use loom::thread::JoinHandle;
+use loom::thread::{self, JoinHandle};
 
 /// What is asked of the loop.
 #[derive(Debug)]
@@ -108,6 +108,15 @@ impl Line {
             commands.extend(self.perform(command));
         }
         commands
+    }
+
+    /// Calls `first` on a new thread, which then serves the socket until it is stopped.
+    pub fn serve_after(&self, first: impl FnOnce(&Line) + 'static) -> JoinHandle<Vec<Command>> {
+        let line = self.clone();
+        thread::spawn(move || {
+            first(&line);
+            line.serve()
+        })
     }
 
     /// Takes the turns that are asked for, until the model is over. Returns what else was

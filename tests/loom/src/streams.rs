@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use isosocket_core::{CloseEvent, Event, EventKind, Message, Report};
-use loom::thread;
 
 use crate::line::{Command, Line};
 use crate::{block_on, model};
@@ -19,12 +18,8 @@ fn begun_while_closing(listens: impl Fn(&isosocket_core::WebSocket<Line>) + Send
         let (socket, line) = Line::open();
         listens(&socket);
         line.turn(|_| {});
-        let server = thread::spawn({
-            let line = line.clone();
-            move || {
-                line.turn(|turn| turn.report(closed()));
-                line.serve()
-            }
+        let server = line.serve_after(|line| {
+            line.turn(|turn| turn.report(closed()));
         });
         let mut events = socket.events();
         let mut kinds = Vec::new();
@@ -71,16 +66,12 @@ fn a_stream_gets_every_message_once_and_in_order() {
         let (socket, line) = Line::open();
         let mut events = socket.events();
         line.turn(|_| {});
-        let server = thread::spawn({
-            let line = line.clone();
-            move || {
-                line.turn(|turn| turn.message(Message::from("1")));
-                line.turn(|turn| {
-                    turn.message(Message::from("2"));
-                    turn.report(closed());
-                });
-                line.serve()
-            }
+        let server = line.serve_after(|line| {
+            line.turn(|turn| turn.message(Message::from("1")));
+            line.turn(|turn| {
+                turn.message(Message::from("2"));
+                turn.report(closed());
+            });
         });
         let mut texts = Vec::new();
         while let Some(event) = block_on(events.next()) {
@@ -100,19 +91,15 @@ fn a_full_stream_resumes_reading_when_it_is_read_or_dropped() {
             let (socket, line) = Line::open();
             let mut events = socket.events();
             line.turn(|_| {});
-            let server = thread::spawn({
-                let line = line.clone();
-                move || {
-                    let mut is_paused = false;
-                    line.turn(|turn| {
-                        turn.message(Message::from("much"));
-                        is_paused = turn.is_backlogged(1);
-                    });
-                    // It waits for ever if nobody asks for more.
-                    while is_paused {
-                        is_paused = !matches!(line.next(), Command::Resume);
-                    }
-                    line.serve()
+            let server = line.serve_after(|line| {
+                let mut is_paused = false;
+                line.turn(|turn| {
+                    turn.message(Message::from("much"));
+                    is_paused = turn.is_backlogged(1);
+                });
+                // It waits for ever if nobody asks for more.
+                while is_paused {
+                    is_paused = !matches!(line.next(), Command::Resume);
                 }
             });
             match drops {
@@ -134,12 +121,8 @@ fn a_stream_that_is_dropped_leaves_nothing() {
         events.set_wake_hook(move || drop(hook.clone()));
         let polled = events.poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(polled, Poll::Pending));
-        let server = thread::spawn({
-            let line = line.clone();
-            move || {
-                line.turn(|turn| turn.message(Message::from("late")));
-                line.serve()
-            }
+        let server = line.serve_after(|line| {
+            line.turn(|turn| turn.message(Message::from("late")));
         });
         drop(events);
         line.stop(server);
