@@ -23,8 +23,7 @@ struct Check {
     arguments: &'static str,
 }
 
-/// All pairs of features: those of more come together in programs, but no code here
-/// depends on three.
+/// Of the sets of features only pairs are built, because no code here depends on three.
 const CHECKS: &[Check] = &[
     Check {
         name: "packages",
