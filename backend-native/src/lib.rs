@@ -39,7 +39,6 @@ pub use driver::host::{NativeHost, NativeTimer};
 pub use driver::local::{EnterGuard, EventLoop, LoopHandle, block_on};
 #[cfg(feature = "native-tls")]
 pub use native_tls;
-pub use options::attempt::AttemptExt;
 pub use options::proxy::Proxy;
 pub use options::steps::ConnectStep;
 pub use options::{BuilderExt, NativeOptions};

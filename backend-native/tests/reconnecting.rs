@@ -6,7 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use isosocket::native::{AttemptExt, BuilderExt, EventsExt};
+use isosocket::native::{BuilderExt, EventsExt};
 use isosocket::{Event, NewError, Reconnecting, Retry, Status};
 use isosocket_peer::{Peer, PeerOptions};
 

@@ -3,7 +3,7 @@
 //! Invariant: only pages that use one of the two contain this code.
 
 use fragile::Fragile;
-use isosocket_core::{Builder, NewError, Request, WebSocket};
+use isosocket_core::{Builder, Configure, NewError, Request, WebSocket};
 
 use crate::Web;
 use crate::js::{self, MembersExt};

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use isosocket_core::{Builder, NewError, Request, Transport};
+use isosocket_core::{Configure, NewError, Request};
 
 use wasm_bindgen::JsValue;
 
@@ -117,10 +117,11 @@ pub trait BuilderExt: Sized {
     fn allow_unlimited_memory(self) -> Self;
 }
 
-/// For every socket of the web underneath: plain or reconnecting.
-impl<T> BuilderExt for Builder<T>
+/// For every socket of the web underneath, plain or reconnecting, and for each attempt of one
+/// that reconnects.
+impl<C> BuilderExt for C
 where
-    T: Transport<Options: AsMut<WebOptions>>,
+    C: Configure<Options: AsMut<WebOptions>>,
 {
     fn receive_limit(mut self, bytes: usize) -> Self {
         let options = self.native_mut().as_mut();

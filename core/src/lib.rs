@@ -66,6 +66,8 @@ pub use message::text::Text;
 pub use message::weight;
 pub use message::{Message, MessageRef};
 pub use program::builder::Builder;
+#[doc(hidden)]
+pub use program::builder::Configure;
 pub use program::closed::Closed;
 pub use program::events::{Events, Next};
 pub use program::interface::Socket;

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::stream::FusedStream;
 use futures::{FutureExt, Sink, StreamExt};
 use isosocket_core::{
-    CloseEvent, ErrorEvent, ErrorKind, Event, EventKind, Events, Link, Message, MessageRef,
-    NewError, ReadyState, Refusal, Report, Request, SendError, Transport, WebSocket,
+    CloseEvent, Configure, ErrorEvent, ErrorKind, Event, EventKind, Events, Link, Message,
+    MessageRef, NewError, ReadyState, Refusal, Report, Request, SendError, Transport, WebSocket,
 };
 
 /// What the transport was asked for, shared with the test.

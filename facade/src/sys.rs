@@ -38,8 +38,8 @@ pub mod native {
     pub use isosocket_native::native_tls;
     #[doc(inline)]
     pub use isosocket_native::{
-        AttemptExt, BuilderExt, ConnectStep, EnterGuard, ErrorEventExt, EventLoop, EventsExt,
-        LoopHandle, Proxy, RecvError, Response, SendReadyError, SocketExt, block_on,
+        BuilderExt, ConnectStep, EnterGuard, ErrorEventExt, EventLoop, EventsExt, LoopHandle,
+        Proxy, RecvError, Response, SendReadyError, SocketExt, block_on,
     };
     #[cfg(any(feature = "tls", feature = "webpki-roots"))]
     pub use isosocket_native::{TlsConfig, rustls_0_23};

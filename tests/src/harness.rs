@@ -116,7 +116,7 @@ mod native {
         name: &str,
         value: &str,
     ) -> isosocket::NextAttempt {
-        isosocket::native::AttemptExt::header(next, name, value)
+        isosocket::native::BuilderExt::header(next, name, value)
     }
 
     /// Without a backend there is no such option.

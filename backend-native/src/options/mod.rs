@@ -1,13 +1,12 @@
 //! The options that only native sockets have, checked before a socket starts.
 //!
-//! In this folder: the builder's extension (`mod.rs`), the request headers of
+//! In this folder: the extension of builders and attempts (`mod.rs`), the request headers of
 //! the program (`headers.rs`), proxies, also those that the environment names
 //! (`proxy.rs`, `no_proxy.rs`), the hook for the steps of connecting (`steps.rs`), the
 //! program's TLS configuration (`tls_config.rs`), and the URL (`target.rs`).
 //! Not in this folder: anything that connects, waits or speaks a protocol.
 //! Invariant: options that `validate` accepted need no further check.
 
-pub(crate) mod attempt;
 pub(crate) mod headers;
 pub(crate) mod no_proxy;
 pub(crate) mod proxy;
@@ -18,7 +17,7 @@ pub(crate) mod tls_config;
 
 use std::time::Duration;
 
-use isosocket_core::{Builder, NewError, Transport};
+use isosocket_core::{Configure, NewError};
 
 use crate::engine::keep_alive::KeepAliveTimes;
 use crate::net::tls::TlsChoice;
@@ -154,6 +153,27 @@ fn whole_seconds(time: Duration) -> u64 {
 ///     .header("Authorization", "Bearer abc")
 ///     .proxy(Proxy::new("socks5://127.0.0.1:1080")?)
 ///     .tcp_keepalive(Duration::from_secs(60))
+///     .connect()?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A reconnecting socket can have other options for each attempt, in addition to those of its
+/// builder, or in their place. Options that `connect` would refuse make the attempt fail.
+///
+/// ```no_run
+/// use isosocket::Reconnecting;
+/// use isosocket::native::BuilderExt;
+///
+/// # async fn fetch_token() -> Result<String, std::io::Error> { Ok("abc".to_owned()) }
+/// # fn main() -> Result<(), isosocket::NewError> {
+/// let socket = Reconnecting::builder("wss://example.org/feed")
+///     .each_attempt(|next| async move {
+///         Ok::<_, std::io::Error>(match fetch_token().await {
+///             Ok(token) => next.header("Authorization", &format!("Bearer {token}")),
+///             Err(error) => next.failed(error),
+///         })
+///     })
 ///     .connect()?;
 /// # Ok(())
 /// # }
@@ -385,10 +405,11 @@ impl AsMut<NativeOptions> for NativeOptions {
     }
 }
 
-/// For every socket that is native underneath: plain or reconnecting.
-impl<T> BuilderExt for Builder<T>
+/// For every socket that is native underneath, plain or reconnecting, and for each attempt
+/// of one that reconnects.
+impl<C> BuilderExt for C
 where
-    T: Transport<Options: AsMut<NativeOptions>>,
+    C: Configure<Options: AsMut<NativeOptions>>,
 {
     fn header(mut self, name: &str, value: &str) -> Self {
         self.native_mut().as_mut().add_header(name, value);

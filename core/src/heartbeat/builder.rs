@@ -6,7 +6,7 @@ use super::beat::Rule;
 use super::listener::Watch;
 use super::options::Heartbeat;
 use crate::delivery::{Interest, Letter, Slot, use_first};
-use crate::{Builder, Event, Transport, WebSocket};
+use crate::{Builder, Configure, Event, Transport, WebSocket};
 
 impl<T: Transport> Builder<T> {
     /// Has the socket ask its peer at intervals whether it is alive. If nothing at all

@@ -87,6 +87,24 @@ pub struct Builder<T: Transport> {
     pub(crate) handlers: Mail<WebSocket<T>>,
 }
 
+/// What has the options that only one backend has: a builder, or an attempt of a socket that
+/// reconnects. The backend's extension trait is implemented for it.
+#[doc(hidden)]
+pub trait Configure: Sized {
+    type Options;
+
+    #[doc(hidden)]
+    fn native_mut(&mut self) -> &mut Self::Options;
+}
+
+impl<T: Transport> Configure for Builder<T> {
+    type Options = T::Options;
+
+    fn native_mut(&mut self) -> &mut T::Options {
+        &mut self.native
+    }
+}
+
 impl<T: Transport> Builder<T> {
     pub(crate) fn new(url: String) -> Self {
         Builder {
@@ -369,12 +387,6 @@ impl<T: Transport> Builder<T> {
                 handler(socket, close);
             }
         })
-    }
-
-    /// The options that only this backend has, for its extension trait.
-    #[doc(hidden)]
-    pub fn native_mut(&mut self) -> &mut T::Options {
-        &mut self.native
     }
 
     /// Starts connecting and returns at once.

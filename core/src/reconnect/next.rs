@@ -5,12 +5,13 @@ use std::fmt;
 use super::Loss;
 use super::options::BoxError;
 use crate::socket::request::{Subprotocols, ask_for};
-use crate::{IntoUrl, Transport};
+use crate::{Configure, IntoUrl, Transport};
 
 /// What the next attempt of a reconnecting socket uses: see `each_attempt` of the builder.
 ///
 /// It begins as the builder describes it. The function gets it, changes it, and returns it.
-/// Natively `isosocket::native::AttemptExt` adds headers and the TLS configuration.
+/// `isosocket::native::BuilderExt` and `isosocket::web::BuilderExt` add the options that only
+/// one kind of target has, as to the builder.
 ///
 /// ```
 /// # use isosocket::mock::Network;
@@ -117,10 +118,12 @@ impl<T: Transport> NextAttempt<T> {
         self.failure = Some(error.into());
         self
     }
+}
 
-    /// The options that only this backend has, for its extension traits.
-    #[doc(hidden)]
-    pub fn native_mut(&mut self) -> &mut T::Options {
+impl<T: Transport> Configure for NextAttempt<T> {
+    type Options = T::Options;
+
+    fn native_mut(&mut self) -> &mut T::Options {
         &mut self.native
     }
 }

@@ -14,7 +14,7 @@ use super::listeners::{Listeners, boxed};
 use super::policy::Policy;
 use super::{Loss, NextAttempt, Reconnect, Retry, Status};
 use crate::base::guard::Owned;
-use crate::{Builder, IntoUrl, Link, MaybeSend, SharedCell, Transport, WebSocket};
+use crate::{Builder, Configure, IntoUrl, Link, MaybeSend, SharedCell, Transport, WebSocket};
 
 /// An error of the program's function.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -360,8 +360,8 @@ impl<T: Transport> Builder<Reconnect<T>> {
     /// Sets a function that is called before each attempt and may change it, for example to use
     /// a fresh token or another server. It gets the [`NextAttempt`] as the builder describes it,
     /// with its number and how the last connection ended. It returns the attempt with its
-    /// changes: another URL, more subprotocols, natively also headers and TLS
-    /// (`isosocket::native::AttemptExt`).
+    /// changes: another URL, more subprotocols, natively also headers, TLS and all else in
+    /// `isosocket::native::BuilderExt`.
     ///
     /// If the function returns an error, the socket ends with it: `Error`, then `Close`.
     /// [`NextAttempt::failed`] makes only this attempt fail, and so do a malformed URL, a panic,
