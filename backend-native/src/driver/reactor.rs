@@ -394,7 +394,9 @@ impl Reactor {
             Next::Wait(connection) => (connection, false),
             Next::GoOn(connection) => (connection, true),
             Next::End => {
-                self.slots.remove(key);
+                if self.slots.remove(key).scheduled.is_some() {
+                    self.forget_deadline();
+                }
                 if self.slots.is_empty() {
                     self.context.keeps_alive = false;
                     self.slots.shrink_to_fit();
@@ -409,15 +411,29 @@ impl Reactor {
             slot.queued = true;
             self.queued.push_back(place);
         }
-        if let Some(deadline) = connection.deadline() {
-            // A deadline that moved to a later time needs no entry now: it gets one when the
-            // old entry is due.
-            if slot.scheduled.is_none_or(|scheduled| deadline < scheduled) {
-                slot.scheduled = Some(deadline);
-                self.timers.push((deadline, key, slot.serial));
-            }
-        }
+        let deadline = connection.deadline();
         slot.connection = Some(connection);
+        match deadline {
+            Some(deadline) => {
+                // A deadline that moved to a later time needs no entry now: it gets one when
+                // the old entry is due.
+                if slot.scheduled.is_none_or(|scheduled| deadline < scheduled) {
+                    slot.scheduled = Some(deadline);
+                    self.timers.push((deadline, key, slot.serial));
+                }
+            }
+            None if slot.scheduled.take().is_some() => self.forget_deadline(),
+            None => {}
+        }
+    }
+
+    /// A connection that had an entry for its deadline has no deadline any more.
+    fn forget_deadline(&mut self) {
+        let slots = &self.slots;
+        self.timers.forget_one(|(when, key, serial)| {
+            let slot = slots.get(key).filter(|slot| slot.serial == serial);
+            slot.is_some_and(|slot| slot.scheduled == Some(when))
+        });
     }
 
     /// Notes that a connection is no longer in the queue. Returns whether the slot still has
