@@ -12,7 +12,7 @@ use isosocket_core::{CloseEvent, Event, Events, Transport, WebSocket};
 use thiserror::Error;
 
 use super::current;
-use super::local::{Flag, Local, Step};
+use super::local::{Waited, park_until};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread::{self, Thread};
 use crate::system;
@@ -253,54 +253,27 @@ fn wait<R>(
             Poll::Pending => Err(Unready::InHandler),
         };
     }
-    // The thread's own loop may be what this thread waits for.
+    // The thread's own loop may be what this thread waits for. If it is dropped meanwhile, the
+    // shared thread serves its sockets.
     while let Some(local) = current::own() {
-        if let Some(result) = drive(&mut poll, &local, deadline) {
-            return result;
+        match local.wait(deadline, &mut poll) {
+            Waited::Ready(result) => return Ok(result),
+            Waited::TimedOut => return Err(Unready::TimedOut),
+            Waited::Dropped => {}
         }
     }
-    park_until(deadline, poll).ok_or(Unready::TimedOut)
-}
-
-/// Drives this thread's loop until `poll` is ready. `None` if the loop was dropped
-/// meanwhile: then the shared thread serves its sockets.
-fn drive<R>(
-    mut poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
-    local: &Local,
-    deadline: Option<Instant>,
-) -> Option<Result<R, Unready>> {
-    let flag = Flag::new(local.mailbox().clone());
-    let waker = Waker::from(flag.clone());
-    let mut context = Context::from_waker(&waker);
-    let mut result = None;
-    local.drive(deadline, || {
-        if !flag.take() {
-            return Step::Sleep;
-        }
-        match poll(&mut context) {
-            Poll::Ready(ready) => {
-                result = Some(Ok(ready));
-                Step::Done
-            }
-            Poll::Pending => Step::Sleep,
-        }
-    });
-    match result {
-        None if local.is_dropped() => None,
-        None => Some(Err(Unready::TimedOut)),
-        result => result,
-    }
+    poll_until(deadline, poll).ok_or(Unready::TimedOut)
 }
 
 /// Blocks this thread until the future is done.
 pub(super) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    park_until(None, |context| future.as_mut().poll(context))
+    poll_until(None, |context| future.as_mut().poll(context))
         .expect("without a deadline it waits until the future is done")
 }
 
 /// Parks this thread until `poll` is ready. `None` if the deadline passed before.
-fn park_until<R>(
+fn poll_until<R>(
     deadline: Option<Instant>,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
 ) -> Option<R> {
@@ -334,10 +307,8 @@ impl Parker {
     /// Sleeps until woken; `false` when the deadline passed before.
     fn park(&self, deadline: Option<Instant>) -> bool {
         while !self.woken.swap(false, Ordering::Acquire) {
-            match deadline.map(|when| when.saturating_duration_since(system::now())) {
-                None => thread::park(),
-                Some(Duration::ZERO) => return false,
-                Some(rest) => thread::park_timeout(rest),
+            if !park_until(deadline) {
+                return false;
             }
         }
         true

@@ -18,8 +18,9 @@ thread_local! {
     /// Whether a turn is under way on this thread. Code of the program that runs then is a
     /// handler, a waker or a wake hook.
     static IN_TURN: Cell<bool> = const { Cell::new(false) };
-    /// The loops that this thread has entered. Its new sockets belong to the last.
-    static ENTERED: RefCell<Vec<Arc<Local>>> = const { RefCell::new(Vec::new()) };
+    /// The loops that this thread has entered, and whether it may drive them. Its new sockets
+    /// belong to the last.
+    static ENTERED: RefCell<Vec<(Arc<Local>, bool)>> = const { RefCell::new(Vec::new()) };
     /// The loop that this thread has entered or driven last.
     static LAST: RefCell<Weak<Local>> = const { RefCell::new(Weak::new()) };
     /// Its address is different on each thread, so it identifies the thread.
@@ -87,14 +88,16 @@ impl Drop for InTurn {
     }
 }
 
-pub(super) fn enter(local: Arc<Local>) {
-    let _ = ENTERED.try_with(|entered| entered.borrow_mut().push(local));
+pub(super) fn enter(local: Arc<Local>, may_drive: bool) {
+    let _ = ENTERED.try_with(|entered| entered.borrow_mut().push((local, may_drive)));
 }
 
 pub(super) fn leave(local: &Arc<Local>) {
     let left = ENTERED.try_with(|entered| {
         let mut entered = entered.borrow_mut();
-        let at = entered.iter().rposition(|known| Arc::ptr_eq(known, local));
+        let at = entered
+            .iter()
+            .rposition(|(known, _)| Arc::ptr_eq(known, local));
         at.map(|at| entered.remove(at))
     });
     drop(left);
@@ -102,6 +105,10 @@ pub(super) fn leave(local: &Arc<Local>) {
 
 /// The loop that this thread has entered last.
 pub(super) fn entered() -> Option<Arc<Local>> {
+    last_entered().map(|(local, _)| local)
+}
+
+fn last_entered() -> Option<(Arc<Local>, bool)> {
     let last = ENTERED.try_with(|entered| entered.borrow().last().cloned());
     last.ok().flatten()
 }
@@ -113,9 +120,10 @@ pub(super) fn note(local: &Arc<Local>) {
 }
 
 /// The loop that a thread drives while it waits for an event: the loop that it has entered,
-/// or otherwise has used last.
+/// or otherwise has used last, unless another thread has used that one since.
 pub(super) fn own() -> Option<Arc<Local>> {
     let last = || LAST.try_with(|last| last.borrow().upgrade()).ok().flatten();
-    let local = entered().or_else(last)?;
-    is_driven_here(local.mailbox()).then_some(local)
+    let (local, may_drive) = last_entered().or_else(|| Some((last()?, false)))?;
+    let is_own = may_drive || is_driven_here(local.mailbox());
+    (is_own && !local.is_dropped()).then_some(local)
 }

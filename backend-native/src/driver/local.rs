@@ -22,13 +22,23 @@ use super::mailbox::Mailbox;
 use super::reactor::{self, Reactor};
 use super::{blocking, fork, shared, waking};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
-use crate::sync::{TryMutex, TryMutexGuard};
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Mutex, MutexGuard, TryMutex, TryMutexGuard};
 use crate::system;
 
 /// The part of a loop that is shared: nested calls on its thread, handles and guards use it.
+///
+/// A loop that moves to another thread while a call of its former thread blocks is wanted by
+/// both threads. A [`turn`](Self::turn) waits for the reactor, and has precedence. A thread that
+/// [waits](Self::wait) never waits for the reactor alone: if another thread has it, that thread
+/// serves the sockets of both.
 pub(super) struct Local {
     mailbox: Arc<Mailbox>,
     reactor: TryMutex<Reactor>,
+    /// A turn waits for the reactor: no other thread may take it before.
+    claimed: AtomicBool,
+    /// The threads to unpark when the reactor is given back.
+    followers: Mutex<Vec<Thread>>,
     /// The program has dropped the loop. Another thread may still be in a turn.
     dropped: AtomicBool,
     /// A task of tokio serves the loop. If another thread drives the loop meanwhile, it must
@@ -48,6 +58,8 @@ impl Local {
         Ok(Arc::new(Local {
             mailbox,
             reactor,
+            claimed: AtomicBool::new(false),
+            followers: Mutex::new(Vec::new()),
             dropped: AtomicBool::new(false),
             served: AtomicBool::new(false),
         }))
@@ -66,10 +78,25 @@ impl Local {
         }
     }
 
-    /// The reactor. Waits while another thread is in a turn.
-    fn reactor(&self) -> TryMutexGuard<'_, Reactor> {
-        assert!(!current::is_turn(), "{IN_HANDLER}");
-        self.reactor.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Gives the reactor back. If the loop was dropped, hands everything over to the shared
+    /// thread, so that the thread that drops the loop does not have to wait for the others.
+    fn release(&self, reactor: TryMutexGuard<'_, Reactor>) {
+        drop(reactor);
+        self.finish();
+        self.call_followers();
+    }
+
+    fn call_followers(&self) {
+        // Whoever is not in the list yet tries once more when it is, and gets the reactor.
+        for follower in std::mem::take(&mut *self.followers()) {
+            follower.unpark();
+        }
+    }
+
+    fn followers(&self) -> MutexGuard<'_, Vec<Thread>> {
+        self.followers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A second descriptor of the poll, which can be used without the lock.
@@ -79,14 +106,20 @@ impl Local {
         reactor.poll().registry().try_clone()
     }
 
+    /// Makes a turn. A thread that has the reactor and waits for events gives it back first.
     fn turn(&self, timeout: Option<Duration>) {
-        let mut reactor = self.reactor();
+        assert!(!current::is_turn(), "{IN_HANDLER}");
+        self.claimed.store(true, Ordering::SeqCst);
+        let mut reactor = self.try_reactor().unwrap_or_else(|| {
+            self.mailbox.rouse();
+            self.reactor.lock().unwrap_or_else(PoisonError::into_inner)
+        });
+        self.claimed.store(false, Ordering::SeqCst);
         self.mailbox.set_owner();
         if !self.is_dropped() {
             reactor.turn(timeout);
         }
-        drop(reactor);
-        self.finish();
+        self.release(reactor);
     }
 
     /// From now on a task serves the loop.
@@ -102,13 +135,20 @@ impl Local {
         if let Some(mut reactor) = self.try_reactor() {
             self.mailbox.set_owner();
             reactor.turn(Some(Duration::ZERO));
+            self.release(reactor);
         }
     }
 
     /// When the next turn is due. `None` while another thread drives the loop, because that
     /// thread knows.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.try_reactor()?.next_deadline()
+        let Some(mut reactor) = self.try_reactor() else {
+            self.rouse_for_mail();
+            return None;
+        };
+        let deadline = reactor.next_deadline();
+        self.release(reactor);
+        deadline
     }
 
     /// Whether the program has dropped the loop.
@@ -116,9 +156,7 @@ impl Local {
         self.dropped.load(Ordering::SeqCst)
     }
 
-    /// If the loop was dropped, hands everything over to the shared thread. Each thread that
-    /// has used the reactor calls this afterwards. So the thread that drops the loop does not
-    /// have to wait for the others.
+    /// If the loop was dropped, hands everything over to the shared thread.
     fn finish(&self) {
         // Whoever tries the reactor in vain orders nothing by that. With the fence, either
         // this sees that the loop was dropped, or the other thread gets the reactor.
@@ -133,89 +171,142 @@ impl Local {
         }
     }
 
-    /// Calls `step` and makes turns, until `step` returns [`Step::Done`], the deadline passes,
-    /// or the loop is dropped. Returns whether it was `Done`.
-    pub(super) fn drive(&self, deadline: Option<Instant>, step: impl FnMut() -> Step) -> bool {
-        let done = self.drive_on(deadline, step);
+    /// Makes turns until `poll` is ready, the deadline passes, or the loop is dropped.
+    pub(super) fn wait<R>(
+        &self,
+        deadline: Option<Instant>,
+        poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
+    ) -> Waited<R> {
+        let waited = self.wait_on(deadline, poll);
         if self.served.load(Ordering::SeqCst) {
             self.mailbox.wake();
         }
-        done
+        waited
     }
 
-    fn drive_on(&self, deadline: Option<Instant>, mut step: impl FnMut() -> Step) -> bool {
-        self.mailbox.set_owner();
+    fn wait_on<R>(
+        &self,
+        deadline: Option<Instant>,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
+    ) -> Waited<R> {
+        let flag = Flag::new(self.mailbox.clone());
+        let waker = Waker::from(flag.clone());
+        let mut context = Context::from_waker(&waker);
         let _driving = Driving::new(&self.mailbox);
+        let mut is_late = false;
         loop {
+            if flag.take() {
+                if let Poll::Ready(result) = poll(&mut context) {
+                    return Waited::Ready(result);
+                }
+            }
+            if is_late {
+                return Waited::TimedOut;
+            }
             let left = deadline.map(|when| when.saturating_duration_since(system::now()));
-            let timeout = match step() {
-                Step::Done => return true,
-                Step::Again => Some(Duration::ZERO),
-                Step::Sleep => left,
+            // Then there is one more turn, which handles what has arrived by now.
+            is_late = left == Some(Duration::ZERO);
+            let Some(mut reactor) = self.lead_or_follow(deadline, &flag) else {
+                continue;
             };
-            self.turn(timeout);
-            if self.is_dropped() {
-                return false;
+            let is_dropped = self.is_dropped();
+            if !is_dropped {
+                // A wake-up by this very thread does not end the wait for events.
+                let again = flag.is_set().then_some(Duration::ZERO);
+                reactor.turn(again.or(left));
             }
-            if left == Some(Duration::ZERO) {
-                // One last call, because that turn has handled what had arrived by then.
-                return matches!(step(), Step::Done);
+            self.release(reactor);
+            if is_dropped {
+                return Waited::Dropped;
             }
+        }
+    }
+
+    /// The reactor. While another thread has it, this one is parked. `None` if the flag is set
+    /// or the deadline passes meanwhile.
+    fn lead_or_follow(
+        &self,
+        deadline: Option<Instant>,
+        flag: &Flag,
+    ) -> Option<TryMutexGuard<'_, Reactor>> {
+        let mut is_listed = false;
+        loop {
+            if !self.claimed.load(Ordering::SeqCst) {
+                if let Some(reactor) = self.try_reactor() {
+                    return Some(reactor);
+                }
+            }
+            if !is_listed {
+                self.followers().push(thread::current());
+                is_listed = true;
+                self.rouse_for_mail();
+                continue;
+            }
+            if flag.is_set() || !park_until(deadline) {
+                return None;
+            }
+            is_listed = false;
+        }
+    }
+
+    /// Another thread has the reactor, and may sleep. This thread did not wake it for its
+    /// commands, because it drives the loop as well.
+    fn rouse_for_mail(&self) {
+        if self.mailbox.has_mail() {
+            self.mailbox.rouse();
         }
     }
 
     fn block_on<F: Future>(self: &Arc<Self>, future: F) -> F::Output {
         let _entered = Entered::new(self.clone());
-        let flag = Flag::new(self.mailbox.clone());
-        let waker = Waker::from(flag.clone());
-        let mut context = Context::from_waker(&waker);
         let mut future = pin!(future);
-        let mut output = None;
-        self.drive(None, || {
-            if !flag.take() {
-                return Step::Sleep;
-            }
-            match future.as_mut().poll(&mut context) {
-                Poll::Ready(done) => {
-                    output = Some(done);
-                    Step::Done
-                }
-                Poll::Pending if flag.is_set() => Step::Again,
-                Poll::Pending => Step::Sleep,
-            }
-        });
-        output.expect("the loop is driven until the future is done")
+        match self.wait(None, |context| future.as_mut().poll(context)) {
+            Waited::Ready(output) => output,
+            // The shared thread serves its sockets now.
+            Waited::Dropped | Waited::TimedOut => blocking::block_on(future),
+        }
     }
 }
 
-/// What the thread that drives a loop does next.
-pub(super) enum Step {
-    /// Stop.
-    Done,
-    /// Make a turn that does not wait.
-    Again,
-    /// Make a turn that waits until something happens.
-    Sleep,
+/// How a wait ended.
+pub(super) enum Waited<R> {
+    Ready(R),
+    TimedOut,
+    Dropped,
+}
+
+/// Parks this thread. Returns `false` if the deadline has passed.
+pub(super) fn park_until(deadline: Option<Instant>) -> bool {
+    match deadline.map(|when| when.saturating_duration_since(system::now())) {
+        None => thread::park(),
+        Some(Duration::ZERO) => return false,
+        Some(rest) => thread::park_timeout(rest),
+    }
+    true
 }
 
 /// Why a loop cannot be driven.
 const IN_HANDLER: &str = "an event loop cannot be driven inside a handler, a waker or a wake hook: \
      they run inside a turn, which must end first; spawn a task or a thread instead";
 
-/// Wakes a loop for a future.
-pub(super) struct Flag {
+/// Wakes a loop for a future, and the thread that waits for it.
+struct Flag {
     woken: AtomicBool,
     mailbox: Arc<Mailbox>,
+    thread: Thread,
 }
 
 impl Flag {
     /// It is set at first, so that the future is polled.
-    pub(super) fn new(mailbox: Arc<Mailbox>) -> Arc<Self> {
-        let woken = AtomicBool::new(true);
-        Arc::new(Flag { woken, mailbox })
+    fn new(mailbox: Arc<Mailbox>) -> Arc<Self> {
+        Arc::new(Flag {
+            woken: AtomicBool::new(true),
+            mailbox,
+            thread: thread::current(),
+        })
     }
 
-    pub(super) fn take(&self) -> bool {
+    fn take(&self) -> bool {
         self.woken.swap(false, Ordering::SeqCst)
     }
 
@@ -231,8 +322,10 @@ impl Wake for Flag {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.woken.swap(true, Ordering::SeqCst) {
-            // The thread that drives the loop looks at the flag before it sleeps.
+            // The thread that drives the loop looks at the flag before it sleeps. It may be
+            // parked while another one drives the loop.
             self.mailbox.wake();
+            self.thread.unpark();
         }
     }
 }
@@ -242,7 +335,13 @@ pub(super) struct Entered(Arc<Local>);
 
 impl Entered {
     pub(super) fn new(local: Arc<Local>) -> Self {
-        current::enter(local.clone());
+        current::enter(local.clone(), true);
+        Entered(local)
+    }
+
+    /// A call that blocks drives the loop only if this thread did that last.
+    fn without_driving(local: Arc<Local>) -> Self {
+        current::enter(local.clone(), false);
         Entered(local)
     }
 }
@@ -303,7 +402,8 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 ///
 /// A call that blocks, such as `recv` or `send_ready_blocking`, drives the loop that its
 /// thread has entered, or otherwise has used last. A thread with several loops must enter the
-/// right one.
+/// right one. If another thread drives the loop meanwhile, that thread serves the sockets of
+/// both.
 ///
 /// Sockets that are made elsewhere belong to a thread that all of them share. If a loop is
 /// dropped, that thread takes over its sockets.
@@ -358,6 +458,7 @@ impl Drop for Owner {
     fn drop(&mut self) {
         self.0.dropped.store(true, Ordering::SeqCst);
         self.0.finish();
+        self.0.call_followers();
         // If another thread is in a turn, that thread calls `finish` when it has woken up.
         self.0.mailbox.wake();
     }
@@ -455,6 +556,7 @@ impl EventLoop {
     /// In a handler, a waker or a wake hook, because these must not wait.
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
         assert!(!current::is_turn(), "{IN_HANDLER}");
+        self.owner.0.mailbox.set_owner();
         current::note(&self.owner.0);
         self.owner.0.block_on(future)
     }
@@ -589,7 +691,7 @@ impl LoopHandle {
     pub async fn scope<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|context| {
-            let _entered = Entered::new(self.0.clone());
+            let _entered = Entered::without_driving(self.0.clone());
             future.as_mut().poll(context)
         })
         .await

@@ -335,6 +335,12 @@ impl Mailbox {
         wake(waker);
     }
 
+    /// Wakes the thread that is in a turn of the loop, although this thread drives the loop.
+    pub(super) fn rouse(&self) {
+        let waker = self.with_served(|_, state| Mailbox::waker(state));
+        wake(waker);
+    }
+
     /// The waker, to be called outside the lock. `None` if the loop looks anyway.
     fn notify(&self, state: &mut State) -> Option<Arc<Waker>> {
         if current::drives(self) {
@@ -342,6 +348,10 @@ impl Mailbox {
             self.mail.store(true, Ordering::SeqCst);
             return None;
         }
+        Mailbox::waker(state)
+    }
+
+    fn waker(state: &mut State) -> Option<Arc<Waker>> {
         if state.notified {
             return None;
         }

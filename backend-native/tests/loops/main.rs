@@ -5,6 +5,7 @@ mod drive;
 mod moves;
 mod on_tokio;
 mod ownership;
+mod two_threads;
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,8 @@
 //! The whole native client: the send queue and the write token, the loop's mailbox and what
 //! wakes it, and sockets that another loop takes over.
 
+use std::time::Duration;
+
 use isosocket_core::{Event, ReadyState, WebSocket};
 use isosocket_native::{EventLoop, EventsExt, Native};
 use loom::thread::{self, JoinHandle};
@@ -115,6 +117,27 @@ fn a_thread_that_receives_on_its_own_loop_is_woken_by_others() {
         let _entered = event_loop.enter();
         while events.recv().is_ok() {}
         sender.join().unwrap();
+        assert_eq!(texts(&net), ["echo"]);
+    });
+}
+
+#[test]
+fn a_loop_that_moves_goes_on_for_who_receives_on_its_former_thread() {
+    model_with(PREEMPTIONS, || {
+        let (mut event_loop, socket, net) = open(1 << 20);
+        let mut events = socket.events();
+        let driver = thread::spawn({
+            let socket = socket.clone();
+            move || {
+                // Nothing arrives before this thread has sent.
+                event_loop.turn(Some(Duration::ZERO));
+                socket.send("echo").unwrap();
+                event_loop.block_on(async { drop(socket.closed().await) });
+            }
+        });
+        while !matches!(events.recv(), Ok(Event::Message(_))) {}
+        socket.close();
+        driver.join().unwrap();
         assert_eq!(texts(&net), ["echo"]);
     });
 }
