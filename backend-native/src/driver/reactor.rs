@@ -107,7 +107,7 @@ struct Slot {
     serial: u64,
     /// Whether it is in the queue of connections that have more to do.
     queued: bool,
-    /// The time of its earliest entry in the timers.
+    /// The time of its entry in the timers.
     scheduled: Option<Instant>,
 }
 
@@ -394,9 +394,8 @@ impl Reactor {
             Next::Wait(connection) => (connection, false),
             Next::GoOn(connection) => (connection, true),
             Next::End => {
-                if self.slots.remove(key).scheduled.is_some() {
-                    self.forget_deadline();
-                }
+                let ended = self.slots.remove(key);
+                self.timers.schedule(key, ended.scheduled, None);
                 if self.slots.is_empty() {
                     self.context.keeps_alive = false;
                     self.slots.shrink_to_fit();
@@ -412,28 +411,8 @@ impl Reactor {
             self.queued.push_back(place);
         }
         let deadline = connection.deadline();
+        slot.scheduled = self.timers.schedule(key, slot.scheduled, deadline);
         slot.connection = Some(connection);
-        match deadline {
-            Some(deadline) => {
-                // A deadline that moved to a later time needs no entry now: it gets one when
-                // the old entry is due.
-                if slot.scheduled.is_none_or(|scheduled| deadline < scheduled) {
-                    slot.scheduled = Some(deadline);
-                    self.timers.push((deadline, key, slot.serial));
-                }
-            }
-            None if slot.scheduled.take().is_some() => self.forget_deadline(),
-            None => {}
-        }
-    }
-
-    /// A connection that had an entry for its deadline has no deadline any more.
-    fn forget_deadline(&mut self) {
-        let slots = &self.slots;
-        self.timers.forget_one(|(when, key, serial)| {
-            let slot = slots.get(key).filter(|slot| slot.serial == serial);
-            slot.is_some_and(|slot| slot.scheduled == Some(when))
-        });
     }
 
     /// Notes that a connection is no longer in the queue. Returns whether the slot still has
@@ -448,25 +427,17 @@ impl Reactor {
         }
     }
 
-    /// The earliest deadline. Drops entries of connections that have ended, and replaces
-    /// entries whose deadline has moved.
+    /// The earliest deadline. Replaces entries whose deadline has moved to a later time.
     fn first_deadline(&mut self) -> Option<Instant> {
-        while let Some((when, key, serial)) = self.timers.first() {
+        while let Some((when, key)) = self.timers.first() {
             let slot = self.slots.get_mut(key);
-            let slot = slot.filter(|slot| slot.serial == serial && slot.scheduled == Some(when));
-            let Some(slot) = slot else {
-                self.timers.pop();
-                continue;
-            };
+            let slot = slot.expect("an entry is removed with its connection");
             let deadline = slot.connection.as_ref().and_then(Connection::deadline);
             if deadline == Some(when) {
                 return Some(when);
             }
             self.timers.pop();
-            slot.scheduled = deadline;
-            if let Some(deadline) = deadline {
-                self.timers.push((deadline, key, serial));
-            }
+            slot.scheduled = self.timers.schedule(key, None, deadline);
         }
         None
     }
@@ -478,7 +449,7 @@ impl Reactor {
             if when > judged {
                 break;
             }
-            let Some((_, key, _)) = self.timers.first() else {
+            let Some((_, key)) = self.timers.first() else {
                 break;
             };
             self.timers.pop();
@@ -510,6 +481,7 @@ impl Reactor {
     /// Removes all connections. The caller hands them to another loop.
     pub(super) fn drain(&mut self) -> Vec<Connection> {
         let slots = std::mem::take(&mut self.slots);
+        self.timers = Timers::default();
         let connections = slots.into_iter().filter_map(|(_, slot)| slot.connection);
         connections
             .map(|connection| connection.leave(&mut self.context))

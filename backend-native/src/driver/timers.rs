@@ -1,58 +1,57 @@
 //! The deadlines of all connections of a loop, earliest first.
 //!
-//! If a connection's deadline changes, its old entry stays in the heap. The reactor skips
-//! such an entry, and it never wakes the loop. The heap drops the entries of connections that
-//! have no deadline any more when they may be the greater part.
+//! Invariant: a connection has at most one entry, and none once it has ended or has no
+//! deadline. The entry may be earlier than the deadline, but not later.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-/// When, whose slot, and which connection in it.
-pub(super) type Entry = (Instant, usize, u64);
+/// When, and whose slot.
+type Entry = (Instant, usize);
 
 #[derive(Debug, Default)]
-pub(super) struct Timers {
-    entries: BinaryHeap<Reverse<Entry>>,
-    /// How many connections with an entry have no deadline any more. Some of these entries may
-    /// be gone already.
-    stale: usize,
-}
-
-/// So many stale entries are no reason to look for them.
-const FEW: usize = 64;
+pub(super) struct Timers(BTreeSet<Entry>);
 
 impl Timers {
-    pub(super) fn push(&mut self, entry: Entry) {
-        self.entries.push(Reverse(entry));
+    /// A connection has this deadline now, and the entry that this function returned before.
+    /// Returns the time of its new entry.
+    #[inline]
+    pub(super) fn schedule(
+        &mut self,
+        key: usize,
+        before: Option<Instant>,
+        deadline: Option<Instant>,
+    ) -> Option<Instant> {
+        match (before, deadline) {
+            (None, None) => None,
+            // The entry stays when the deadline moves to a later time, which may happen with
+            // each message. A new one is made when the old one is due.
+            (Some(before), Some(deadline)) if before <= deadline => Some(before),
+            (before, deadline) => self.replace(key, before, deadline),
+        }
+    }
+
+    fn replace(
+        &mut self,
+        key: usize,
+        before: Option<Instant>,
+        deadline: Option<Instant>,
+    ) -> Option<Instant> {
+        if let Some(before) = before {
+            self.0.remove(&(before, key));
+        }
+        self.0.extend(deadline.map(|deadline| (deadline, key)));
+        deadline
     }
 
     /// The earliest entry.
     pub(super) fn first(&self) -> Option<Entry> {
-        self.entries.peek().map(|Reverse(entry)| *entry)
+        self.0.first().copied()
     }
 
+    /// Removes the earliest entry.
     pub(super) fn pop(&mut self) {
-        self.entries.pop();
-        self.shrink();
-    }
-
-    /// A connection with an entry has no deadline any more. If most entries may be stale now,
-    /// keeps only those for which `stands` is true.
-    pub(super) fn forget_one(&mut self, stands: impl Fn(Entry) -> bool) {
-        self.stale += 1;
-        if self.stale > FEW + self.entries.len() / 2 {
-            self.stale = 0;
-            self.entries.retain(|Reverse(entry)| stands(*entry));
-            self.shrink();
-        }
-    }
-
-    /// A burst of sockets leaves no memory behind.
-    fn shrink(&mut self) {
-        if self.entries.len() < self.entries.capacity() / 4 {
-            self.entries.shrink_to(FEW.max(2 * self.entries.len()));
-        }
+        self.0.pop_first();
     }
 }
 
@@ -63,21 +62,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stale_entries_are_never_the_greater_part_of_many() {
+    fn a_connection_has_one_entry_which_ends_with_its_deadline() {
         let mut timers = Timers::default();
-        let now = Instant::now();
-        timers.push((now + Duration::from_secs(60), 0, 0));
-        for key in 1..10_000 {
-            timers.push((now + Duration::from_secs(20), key, 0));
-            // Its connection is established, and has no deadline any more.
-            timers.forget_one(|(_, key, _)| key == 0);
-            assert!(timers.entries.len() <= 2 * FEW + 2);
-            assert!(timers.entries.capacity() <= 16 * FEW);
+        let begin = Instant::now();
+        let at = |seconds| Some(begin + Duration::from_secs(seconds));
+        let mut scheduled = None;
+        for (deadline, entry) in [
+            (at(20), at(20)),
+            // Later, and earlier.
+            (at(30), at(20)),
+            (at(10), at(10)),
+            (None, None),
+            (None, None),
+            (at(40), at(40)),
+        ] {
+            scheduled = timers.schedule(7, scheduled, deadline);
+            assert_eq!(scheduled, entry);
+            assert_eq!(timers.first(), entry.map(|entry| (entry, 7)));
+            assert!(timers.0.len() <= 1);
         }
-        // The one that stands is still there.
-        while timers.first().is_some_and(|(_, key, _)| key != 0) {
-            timers.pop();
-        }
-        assert_eq!(timers.first().map(|(_, key, _)| key), Some(0));
+        timers.schedule(8, None, at(15));
+        timers.pop();
+        assert_eq!(timers.first(), at(40).map(|last| (last, 7)));
     }
 }
