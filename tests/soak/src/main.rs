@@ -3,6 +3,7 @@
 //!
 //! Invariant: the peer is another process, so that everything counted here is the client's.
 
+mod allocated;
 mod behaviour;
 mod histogram;
 mod load;

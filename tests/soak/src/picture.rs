@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 
+use crate::process::mebibytes;
 use crate::sample::Sample;
 
 const WIDTH: f64 = 760.0;
@@ -52,9 +53,14 @@ fn panels(samples: &[Sample]) -> Vec<Panel> {
         logarithmic: false,
     };
     vec![
-        one("resident memory, MiB", |it| {
-            it.process.memory as f64 / f64::from(1 << 20)
-        }),
+        Panel {
+            title: "memory, MiB",
+            lines: vec![
+                ("resident", line(|it| mebibytes(it.process.memory))),
+                ("allocated", line(|it| mebibytes(it.process.allocated))),
+            ],
+            logarithmic: false,
+        },
         Panel {
             title: "descriptors, open sockets",
             lines: vec![
@@ -197,6 +203,6 @@ mod tests {
         let svg = draw(&[sample(10.0), sample(20.0)], 5);
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
         assert!(svg.contains("5 sockets") && !svg.contains("NaN"));
-        assert_eq!(svg.matches("stroke-width").count(), 10);
+        assert_eq!(svg.matches("stroke-width").count(), 11);
     }
 }

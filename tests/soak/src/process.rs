@@ -5,11 +5,16 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::allocated;
+
 /// What the process has at a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Process {
     /// Resident memory, in bytes.
     pub memory: u64,
+    /// What the program has allocated and not freed, in bytes. Some of it was never touched,
+    /// so it may be more than the resident memory.
+    pub allocated: u64,
     /// Open descriptors.
     pub descriptors: u64,
     pub threads: u64,
@@ -25,6 +30,7 @@ impl Process {
         let (threads, sleeps) = threads();
         Process {
             memory: field(&status, "VmRSS:") << 10,
+            allocated: allocated::bytes(),
             // One of them is the folder that is being read.
             descriptors: entries("/proc/self/fd").saturating_sub(1),
             threads,
@@ -51,16 +57,23 @@ impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Process {
             memory,
+            allocated,
             descriptors,
             threads,
             ..
-        } = self;
-        let memory = *memory as f64 / f64::from(1 << 20);
+        } = *self;
         write!(
             f,
-            "{memory:.1} MiB, {descriptors} descriptors, {threads} threads"
+            "{:.1} MiB of memory, {:.1} MiB allocated, {descriptors} descriptors, \
+             {threads} threads",
+            mebibytes(memory),
+            mebibytes(allocated)
         )
     }
+}
+
+pub fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 fn entries(folder: &str) -> u64 {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::load::{Load, Totals};
-use crate::process::Process;
+use crate::process::{Process, mebibytes};
 
 /// One moment of a run, and what happened since the one before.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,13 +63,14 @@ impl Sample {
         } = self;
         let Process {
             memory,
+            allocated,
             descriptors,
             threads,
             ..
         } = process;
         let (opened, lost) = (totals.opened, totals.lost);
         format!(
-            "{{\"seconds\":{at:.1},\"memory\":{memory},\"descriptors\":{descriptors},\
+            "{{\"seconds\":{at:.1},\"memory\":{memory},\"allocated\":{allocated},\"descriptors\":{descriptors},\
              \"threads\":{threads},\"open\":{open},\"wake_ups_per_second\":{wake_ups:.1},\
              \"processor_percent\":{processor:.1},\"answers_per_second\":{rate:.1},\
              \"connects_per_second\":{connects:.1},\"connections\":{opened},\"losses\":{lost},\
@@ -83,10 +84,10 @@ pub fn print(samples: &[Sample]) {
     const ROWS: usize = 12;
 
     println!(
-        "| minutes | memory (MiB) | descriptors | threads | open | wake-ups/s | answers/s | \
-         connects/s | p50 (ms) | p99 (ms) | p99.9 (ms) |"
+        "| minutes | memory (MiB) | allocated (MiB) | descriptors | threads | open | wake-ups/s | \
+         answers/s | connects/s | p50 (ms) | p99 (ms) | p99.9 (ms) |"
     );
-    println!("|{}", " ---: |".repeat(11));
+    println!("|{}", " ---: |".repeat(12));
     let step = samples.len().div_ceil(ROWS).max(1);
     for sample in samples
         .iter()
@@ -98,16 +99,18 @@ pub fn print(samples: &[Sample]) {
     {
         let Process {
             memory,
+            allocated,
             descriptors,
             threads,
             ..
         } = sample.process;
         let [p50, p99, p999] = sample.latencies.map(|time| time as f64 / 1e3);
         println!(
-            "| {:.1} | {:.1} | {descriptors} | {threads} | {} | {:.0} | {:.0} | {:.1} | \
+            "| {:.1} | {:.1} | {:.2} | {descriptors} | {threads} | {} | {:.0} | {:.0} | {:.1} | \
              {p50:.1} | {p99:.1} | {p999:.1} |",
             sample.at / 60.0,
-            memory as f64 / f64::from(1 << 20),
+            mebibytes(memory),
+            mebibytes(allocated),
             sample.open,
             sample.wake_ups,
             sample.rate,

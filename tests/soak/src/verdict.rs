@@ -15,6 +15,11 @@ pub type Outcome = (&'static str, Result<(), String>);
 const SHARE: f64 = 0.02;
 const BYTES: f64 = (1 << 20) as f64;
 
+/// The same for what is allocated, which does not depend on how full the allocator's pages are.
+/// In an hour a few bytes for each connection would be more.
+const ALLOCATED_SHARE: f64 = 0.002;
+const ALLOCATED_BYTES: f64 = (32 << 10) as f64;
+
 pub fn judge(
     samples: &[Sample],
     totals: &Totals,
@@ -22,11 +27,13 @@ pub fn judge(
     after: &Process,
 ) -> Vec<Outcome> {
     let memory = |sample: &Sample| sample.process.memory as f64;
+    let allocated = |sample: &Sample| sample.process.allocated as f64;
     // What the sockets themselves have varies with how many of them are open.
     let descriptors = |sample: &Sample| sample.process.descriptors as f64 - sample.open as f64;
     let threads = |sample: &Sample| sample.process.threads as f64;
     let sockets = samples.iter().map(|it| it.open).max().unwrap_or(0) as f64;
     let memory_slack = BYTES + SHARE * middle(samples, memory);
+    let allocated_slack = ALLOCATED_BYTES + ALLOCATED_SHARE * middle(samples, allocated);
     let zero = |count: u64, what: &str| match count {
         0 => Ok(()),
         count => Err(format!("{count} {what}")),
@@ -39,6 +46,10 @@ pub fn judge(
         (
             "memory_stays_flat",
             flat(samples, "bytes", memory, memory_slack),
+        ),
+        (
+            "allocated_memory_stays_flat",
+            flat(samples, "bytes", allocated, allocated_slack),
         ),
         (
             "descriptors_stay_flat",
@@ -130,11 +141,17 @@ mod tests {
     use crate::sample::Sample;
 
     /// An hour in which each figure grows by so much in all. The names of what failed.
-    fn failures(memory: u64, descriptors: u64, threads: u64, left: u64) -> Vec<&'static str> {
+    fn failures(
+        [memory, allocated]: [u64; 2],
+        descriptors: u64,
+        threads: u64,
+        left: u64,
+    ) -> Vec<&'static str> {
         let sample = |at: u64| Sample {
             open: 9_000 + at as usize % 100,
             process: Process {
                 memory: (100 << 20) + memory * at / 360,
+                allocated: (90 << 20) + allocated * at / 360,
                 descriptors: 9_010 + at % 100 + descriptors * at / 360,
                 threads: 2 + threads * at / 360,
                 ..Process::default()
@@ -159,12 +176,16 @@ mod tests {
 
     #[test]
     fn what_grows_is_found() {
-        assert!(failures(0, 0, 0, 0).is_empty());
-        assert!(failures(1 << 20, 100, 1, 0).is_empty());
-        assert_eq!(failures(20 << 20, 0, 0, 0), ["memory_stays_flat"]);
-        assert_eq!(failures(0, 1_000, 0, 0), ["descriptors_stay_flat"]);
-        assert_eq!(failures(0, 0, 10, 0), ["threads_stay_flat"]);
-        assert_eq!(failures(0, 0, 0, 1), ["no_descriptor_is_left"]);
+        assert!(failures([0; 2], 0, 0, 0).is_empty());
+        assert!(failures([1 << 20, 100_000], 100, 1, 0).is_empty());
+        assert_eq!(failures([20 << 20, 0], 0, 0, 0), ["memory_stays_flat"]);
+        assert_eq!(
+            failures([0, 1 << 20], 0, 0, 0),
+            ["allocated_memory_stays_flat"]
+        );
+        assert_eq!(failures([0; 2], 1_000, 0, 0), ["descriptors_stay_flat"]);
+        assert_eq!(failures([0; 2], 0, 10, 0), ["threads_stay_flat"]);
+        assert_eq!(failures([0; 2], 0, 0, 1), ["no_descriptor_is_left"]);
     }
 
     #[test]
