@@ -2,14 +2,18 @@
 //!
 //! Invariant: only pages that use one of the two contain this code.
 
-use fragile::Fragile;
-use isosocket_core::{Builder, Configure, NewError, Request, WebSocket};
+use isosocket_core::{Builder, Configure, NewError, Reconnect, Request, WebSocket};
+use wasm_bindgen::JsValue;
 
 use crate::Web;
 use crate::js::{self, MembersExt};
 use crate::microtask::{self, Job};
 use crate::options::{Opened, Opener, WebOptions};
 use crate::stream::Stream;
+use crate::threads::Local;
+
+/// The member by which an object says that a socket uses it. All modules on a page see it.
+const USED: &str = "isosocket";
 
 /// What only a socket of the web has: the host's object.
 ///
@@ -30,7 +34,8 @@ pub trait WebSocketExt {
     ///
     /// The socket goes on using it: leave its `binaryType` and its `on..` attributes as
     /// they are, and add listeners by `addEventListener`. What is sent through it is
-    /// sent in order with the socket's own messages.
+    /// sent in order with the socket's own messages. The object of a reconnecting socket is
+    /// that of the current connection. It has none while it waits for the next attempt.
     ///
     /// `None` on another thread than the socket's, for a socket with a
     /// [receive limit](crate::BuilderExt::receive_limit) that goes over
@@ -51,8 +56,20 @@ pub trait WebSocketExt {
 
 impl WebSocketExt for WebSocket<Web> {
     fn web_sys(&self) -> Option<web_sys::WebSocket> {
-        self.transport()?.connection()?.host_socket().cloned()
+        object_of(self.transport()?)
     }
+}
+
+impl WebSocketExt for WebSocket<Reconnect<Web>> {
+    fn web_sys(&self) -> Option<web_sys::WebSocket> {
+        self.transport()?.with_connection(object_of)?
+    }
+}
+
+fn object_of(web: &Web) -> Option<web_sys::WebSocket> {
+    let object = web.connection()?.host_socket()?.clone();
+    object.set(USED, &JsValue::TRUE);
+    Some(object)
 }
 
 /// Describes a socket that takes over a `WebSocket` of the host, which is connecting or
@@ -74,37 +91,49 @@ impl WebSocketExt for WebSocket<Web> {
 /// }
 /// ```
 ///
-/// `connect` fails with [`NewError::Option`] if the object is closing or closed.
+/// `connect` fails with [`NewError::Option`] if the object is closing or closed, if another
+/// socket uses it, or on another thread. It fails with [`NewError::OptionNotSupported`] for a
+/// [receive limit](crate::BuilderExt::receive_limit), because a `WebSocket` cannot stop
+/// reading, unless the program allows unlimited memory.
 pub fn from_web_sys(object: web_sys::WebSocket) -> Builder<Web> {
-    let mut builder = WebSocket::<Web>::builder(object.url());
-    builder.native_mut().opener = Some(Box::new(Existing(Fragile::new(object))));
+    let mut builder = WebSocket::<Web>::builder(object.get("url").unwrap_or_default());
+    builder.native_mut().opener = Some(Box::new(Existing(Local::new(object))));
     builder
 }
 
-struct Existing(Fragile<web_sys::WebSocket>);
+/// The object stays on its thread, and is dropped there, wherever the builder is.
+struct Existing(Local<web_sys::WebSocket>);
 
 impl Opener for Existing {
     fn open(
         &self,
-        _: &Request<WebOptions>,
+        request: &Request<WebOptions>,
         _: &mut Option<Box<dyn Stream>>,
     ) -> Result<Opened, NewError> {
         let refused = |why: &str| Err(NewError::Option(format!("a WebSocket object {why}")));
-        let Ok(object) = self.0.try_get() else {
+        if request.native.receive_limit > 0 && !request.native.allow_unlimited {
+            return Err(NewError::OptionNotSupported("receive_limit"));
+        }
+        let Some(object) = self.0.get() else {
             return refused("cannot leave its thread");
         };
         let state = object.ready_state();
         if state > web_sys::WebSocket::OPEN {
             return refused("that is closing or closed cannot be taken over");
         }
+        // Two sockets would take each other's events (S97).
+        if object.member(USED).is_truthy() {
+            return refused("cannot serve two sockets");
+        }
+        object.set(USED, &JsValue::TRUE);
         if state == web_sys::WebSocket::OPEN {
             // The host does not say so again. The connection listens by then.
-            let object = Fragile::new(object.clone());
+            let object = self.0.clone();
             microtask::push(Job::Call(Box::new(move || {
-                let _ = js::call(&object.get().member("onopen"));
+                object.visit(|object| drop(js::call(&object.member("onopen"))));
             })));
         }
-        Ok(Ok(object.clone()))
+        Ok(Ok(web_sys::WebSocket::clone(object)))
     }
 
     fn another(&self) -> Box<dyn Opener> {

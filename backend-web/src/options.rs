@@ -40,6 +40,7 @@ impl Clone for Box<dyn Opener> {
 #[derive(Clone, Default)]
 pub struct WebOptions {
     pub(crate) opener: Option<Box<dyn Opener>>,
+    /// 0 is none.
     pub(crate) receive_limit: usize,
     pub(crate) allow_unlimited: bool,
 }
@@ -125,8 +126,10 @@ where
 {
     fn receive_limit(mut self, bytes: usize) -> Self {
         let options = self.native_mut().as_mut();
-        options.receive_limit = bytes;
-        options.opener = Some(Box::new(OverStream));
+        // As good as 0: each message counts for more.
+        options.receive_limit = bytes.max(1);
+        // An object that is taken over stays the socket's.
+        options.opener.get_or_insert_with(|| Box::new(OverStream));
         self
     }
 

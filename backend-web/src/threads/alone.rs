@@ -74,6 +74,12 @@ impl<T> Local<T> {
     }
 }
 
+impl<T> Clone for Local<T> {
+    fn clone(&self) -> Self {
+        Local(self.0.clone())
+    }
+}
+
 /// A copy of a value for other threads: nothing.
 pub(crate) struct Elsewhere<T>(PhantomData<T>);
 

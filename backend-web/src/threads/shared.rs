@@ -56,7 +56,7 @@ impl<T> Local<T> {
 
     /// The same, and after all that other threads have asked for by now.
     pub(crate) fn visit_after(&self, f: impl FnOnce(&Rc<T>) + Send + 'static) {
-        let ticket = Local(self.0.clone());
+        let ticket = self.clone();
         let visit = move || {
             if let Some(value) = ticket.get() {
                 f(value);
@@ -68,6 +68,12 @@ impl<T> Local<T> {
     /// The value's thread.
     pub(crate) fn thread(&self) -> &Thread {
         &self.0.thread
+    }
+}
+
+impl<T> Clone for Local<T> {
+    fn clone(&self) -> Self {
+        Local(self.0.clone())
     }
 }
 

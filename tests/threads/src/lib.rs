@@ -8,6 +8,7 @@
 
 mod cases;
 mod ends;
+mod objects;
 mod worker;
 
 use std::future::Future;
@@ -41,6 +42,7 @@ cases! {
     cases::a_connection_given_up_elsewhere_fails
     cases::the_last_handle_dropped_elsewhere_closes_and_frees
     cases::a_stream_dropped_elsewhere_frees_its_socket
+    objects::an_object_is_taken_over_on_its_own_thread_only
     cases::a_socket_that_reconnects_is_used_elsewhere
     cases::the_time_until_an_attempt_is_known_elsewhere
     ends::sockets_of_a_terminated_worker_fail
