@@ -35,8 +35,8 @@ mod url;
 mod wire;
 
 pub use driver::blocking::{EventsExt, RecvError, SendReadyError};
+pub use driver::event_loop::{EnterGuard, EventLoop, LoopHandle, block_on};
 pub use driver::host::{NativeHost, NativeTimer};
-pub use driver::local::{EnterGuard, EventLoop, LoopHandle, block_on};
 #[cfg(feature = "native-tls")]
 pub use native_tls;
 pub use options::proxy::Proxy;

@@ -51,10 +51,11 @@ pub use delivery::bind::{Bind, Binding};
 #[doc(hidden)]
 pub use delivery::watches_life;
 pub use event::error::{CloseError, NewError, OpenError, SendError, SyntaxError, UnknownEvent};
+pub use event::error_event::ErrorEvent;
 pub use event::kind::{ErrorKind, Timeout};
 pub use event::report::{Refusal, Report};
 pub use event::tls::TlsFailure;
-pub use event::{CloseEvent, ErrorEvent, Event, EventKind};
+pub use event::{CloseEvent, Event, EventKind};
 pub use heartbeat::Heartbeat;
 #[doc(hidden)]
 pub use heartbeat::test_timeout;

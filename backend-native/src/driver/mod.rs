@@ -5,9 +5,9 @@
 //! each connection that has something to do, and a visit reads and writes a bounded amount.
 //!
 //! There are two kinds of loops: [`shared`] is the thread of all sockets that belong to no
-//! other loop, and [`local`] is a loop on the caller's own thread (`tokio.rs` runs one as a
-//! task). [`current`] knows which loop a thread drives, and [`blocking`] blocks a thread until
-//! an event comes.
+//! other loop, and [`local`] is a loop on the caller's own thread. The program sees that one as
+//! an [`event_loop`] (`tokio.rs` runs one as a task). [`current`] knows which loop a thread
+//! drives, and [`blocking`] blocks a thread until an event comes.
 //!
 //! A [`connection`] has three phases: [`dialling`] (name and TCP), [`opening`] (TLS and the
 //! opening handshake) and [`open`] (established).
@@ -19,6 +19,7 @@ pub(crate) mod blocking;
 mod connection;
 pub(crate) mod current;
 mod dialling;
+pub(crate) mod event_loop;
 pub(crate) mod fork;
 pub(crate) mod host;
 pub(crate) mod local;

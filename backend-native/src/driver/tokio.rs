@@ -16,7 +16,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::Sleep;
 
 use super::current::{self, Driving};
-use super::local::{Entered, EventLoop};
+use super::event_loop::EventLoop;
+use super::local::Entered;
 
 /// How many turns the task takes before other tasks have theirs.
 const TURNS: usize = 16;

@@ -5,34 +5,26 @@
 //! UTF-8, limits and close codes by the rules (S56–S62, S80–S95). Every violation has the
 //! close code that is then sent to the peer.
 
+mod assembly;
+mod header;
+mod memory;
+
 use bytes::{Bytes, BytesMut};
 use isosocket_core::{Binary, Message};
-use tungstenite::protocol::frame::FrameHeader;
-use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+use tungstenite::protocol::frame::coding::Control;
 
-use super::deflate::{Inflater, Spare};
-use super::frame::{parse_close, parse_header};
-use super::utf8::{self, InvalidUtf8, Utf8};
+use self::assembly::Assembly;
+use self::header::{Frame, MAX_HEADER};
+pub(crate) use self::memory::Arena;
+use self::memory::Chunks;
+use super::deflate::Inflater;
+use super::frame::parse_close;
+use super::utf8::{self, InvalidUtf8};
 use super::violation::Violation;
-
-/// The longest header of a frame from a server: two bytes and a length of eight.
-const MAX_HEADER: usize = 14;
-
-/// Control frames carry at most this many bytes (RFC 6455, 5.5).
-const MAX_CONTROL: usize = 125;
-
-/// Messages up to this size share a chunk of memory with their neighbours.
-const SMALL: usize = 512;
-
-/// The size of such a chunk: the most that a small message can pin.
-const CHUNK: usize = 4096;
 
 /// If at least so many bytes of a frame are still to come, the payload is read directly into
 /// the message, and not copied.
 const DIRECT: u64 = 64 << 10;
-
-/// How many bytes are read in that way at a time.
-const DIRECT_READ: usize = 256 << 10;
 
 /// How many bytes of a compressed frame are inflated at a time. They inflate to at most a
 /// thousand times as many.
@@ -73,73 +65,6 @@ pub(crate) enum Flow {
     Stop,
 }
 
-/// Memory that all sockets of an event loop share: a chunk for small messages that were
-/// inflated, and the buffers for inflating.
-#[derive(Debug, Default)]
-pub(crate) struct Arena {
-    chunk: BytesMut,
-    spare: Spare,
-    /// See [`take_inflated`](Arena::take_inflated).
-    inflated: usize,
-}
-
-impl Arena {
-    /// How many bytes messages were inflated to since the last call. This work is not
-    /// visible in the size of what was read.
-    pub(crate) fn take_inflated(&mut self) -> usize {
-        std::mem::take(&mut self.inflated)
-    }
-
-    /// A copy of the bytes. It keeps at most one chunk of memory alive.
-    fn copy(&mut self, bytes: &[u8]) -> Bytes {
-        if bytes.len() > SMALL {
-            return Bytes::copy_from_slice(bytes);
-        }
-        if self.chunk.capacity() < bytes.len() {
-            // Reuses the chunk if no message in it is alive any more.
-            self.chunk.reserve(CHUNK);
-        }
-        self.chunk.extend_from_slice(bytes);
-        self.chunk.split().freeze()
-    }
-}
-
-/// Memory for small messages. Those that came together share a chunk, into which they are
-/// copied at once, so that not each of them needs an allocation.
-struct Chunks<'a> {
-    input: &'a [u8],
-    chunk: Bytes,
-    /// The index in `input` at which the chunk begins.
-    start: usize,
-}
-
-impl<'a> Chunks<'a> {
-    fn new(input: &'a [u8]) -> Self {
-        Chunks {
-            input,
-            chunk: Bytes::new(),
-            start: 0,
-        }
-    }
-
-    /// A copy of the `length` bytes that end where `rest` of the input begins.
-    fn copy(&mut self, rest: usize, length: usize) -> Bytes {
-        let start = self.input.len() - rest - length;
-        if start >= self.start && start + length <= self.start + self.chunk.len() {
-            let start = start - self.start;
-            return self.chunk.slice(start..start + length);
-        }
-        let after = start + length;
-        if length > SMALL || after == self.input.len() {
-            return Bytes::copy_from_slice(&self.input[start..after]);
-        }
-        let end = self.input.len().min(start + CHUNK);
-        self.chunk = Bytes::copy_from_slice(&self.input[start..end]);
-        self.start = start;
-        self.chunk.slice(..length)
-    }
-}
-
 /// The receiving half of one connection.
 #[derive(Debug)]
 pub(crate) struct Decoder {
@@ -170,17 +95,6 @@ impl Partial {
     }
 }
 
-/// The facts of a checked header that are still needed.
-#[derive(Clone, Copy, Debug)]
-struct Frame {
-    is_final: bool,
-    /// It is part of a text message.
-    text: bool,
-    /// It is part of a compressed message.
-    compressed: bool,
-    control: Option<Control>,
-}
-
 /// Makes a message that has arrived as a whole.
 #[inline]
 fn message(
@@ -192,61 +106,6 @@ fn message(
         true => Message::Text(utf8::text(payload, share)?),
         false => Message::Binary(Binary::prefix(payload, payload.len(), share)),
     })
-}
-
-/// A message in several frames or pieces.
-#[derive(Debug)]
-struct Assembly {
-    /// What has arrived.
-    data: BytesMut,
-    /// The check of a text; `None` for binary.
-    utf8: Option<Utf8>,
-    compressed: bool,
-}
-
-impl Assembly {
-    fn new(frame: Frame) -> Self {
-        Assembly {
-            data: BytesMut::new(),
-            utf8: frame.text.then(Utf8::default),
-            compressed: frame.compressed,
-        }
-    }
-
-    /// Appends the next piece. `remaining` bytes of its frame are still to come.
-    fn push(&mut self, piece: &[u8], remaining: u64) -> Result<(), InvalidUtf8> {
-        if let Some(utf8) = &mut self.utf8 {
-            utf8.push(piece)?;
-        }
-        reserve(&mut self.data, piece.len(), remaining);
-        self.data.extend_from_slice(piece);
-        Ok(())
-    }
-
-    /// The buffer for the next piece, which is to be appended, and how large it may be.
-    fn room(&mut self, remaining: u64) -> (&mut BytesMut, usize) {
-        let most = usize::try_from(remaining).map_or(DIRECT_READ, |n| n.min(DIRECT_READ));
-        reserve(&mut self.data, most, remaining - most as u64);
-        (&mut self.data, most)
-    }
-
-    /// So many bytes were added.
-    fn grew(&mut self, read: usize) -> Result<(), InvalidUtf8> {
-        let before = self.data.len() - read;
-        match &mut self.utf8 {
-            Some(utf8) => utf8.push(&self.data[before..]),
-            None => Ok(()),
-        }
-    }
-
-    /// The message, which is complete.
-    fn finish(self) -> Result<Message, InvalidUtf8> {
-        let data = self.data.freeze();
-        Ok(match self.utf8 {
-            Some(utf8) => Message::Text(utf8::assembled(data, utf8)?),
-            None => Message::Binary(data.into()),
-        })
-    }
 }
 
 impl Decoder {
@@ -443,94 +302,6 @@ impl Decoder {
         message.map_err(Violation::from)
     }
 
-    /// The next frame's header, checked; `None` when more bytes are needed.
-    #[inline]
-    fn next_header(&mut self, input: &mut &[u8]) -> Result<Option<(Frame, u64)>, Violation> {
-        let mut carried = 0;
-        let parsed = match &mut self.partial {
-            Some(partial) if partial.header_len > 0 => {
-                carried = usize::from(partial.header_len);
-                let fresh = input.len().min(MAX_HEADER - carried);
-                partial.header[carried..carried + fresh].copy_from_slice(&input[..fresh]);
-                parse_header(&partial.header[..carried + fresh])?
-            }
-            _ => parse_header(input)?,
-        };
-        let Some((header, length, size)) = parsed else {
-            // Too short to be a header: keep all of it.
-            if !input.is_empty() {
-                let partial = self.partial();
-                partial.header[carried..carried + input.len()].copy_from_slice(input);
-                partial.header_len += input.len() as u8;
-                *input = &[];
-            }
-            return Ok(None);
-        };
-        if let Some(partial) = &mut self.partial {
-            partial.header_len = 0;
-        }
-        *input = &input[size - carried..];
-        let frame = self.check_header(&header, length)?;
-        Ok(Some((frame, length)))
-    }
-
-    /// RFC 6455, sections 5.2 to 5.5 (S90, S92, S93), and the size limit (S62).
-    #[inline]
-    fn check_header(&self, header: &FrameHeader, length: u64) -> Result<Frame, Violation> {
-        // RFC 7692, 6: only the first frame of a message may have the bit.
-        let begins_message = matches!(header.opcode, OpCode::Data(Data::Text | Data::Binary));
-        let rsv1_is_used = self.inflater.is_some() && begins_message;
-        if (header.rsv1 && !rsv1_is_used) || header.rsv2 || header.rsv3 {
-            let what = "the peer set a reserved bit that no extension uses";
-            return Err(Violation::protocol(what));
-        }
-        if header.mask.is_some() {
-            return Err(Violation::protocol("the peer masked a frame"));
-        }
-        let (control, text, compressed) = match header.opcode {
-            OpCode::Control(control) => {
-                if !header.is_final {
-                    let what = "the peer fragmented a control frame";
-                    return Err(Violation::protocol(what));
-                }
-                if length > MAX_CONTROL as u64 {
-                    let what = "the peer sent a control frame of more than 125 bytes";
-                    return Err(Violation::protocol(what));
-                }
-                (Some(control), false, false)
-            }
-            OpCode::Data(kind) => {
-                let (before, text, compressed) = match (self.message(), kind) {
-                    (None, Data::Continue) => {
-                        let what = "the peer continued a message that it had not begun";
-                        return Err(Violation::protocol(what));
-                    }
-                    (Some(_), Data::Text | Data::Binary) => {
-                        let what = "the peer began a message inside another";
-                        return Err(Violation::protocol(what));
-                    }
-                    (Some(message), _) => (
-                        message.data.len(),
-                        message.utf8.is_some(),
-                        message.compressed,
-                    ),
-                    (None, kind) => (0, kind == Data::Text, header.rsv1),
-                };
-                // For a compressed message the inflated size counts.
-                if !compressed && length > (self.max_message_size - before) as u64 {
-                    return Err(Violation::too_big());
-                }
-                (None, text, compressed)
-            }
-        };
-        Ok(Frame {
-            is_final: header.is_final,
-            text,
-            compressed,
-            control,
-        })
-    }
-
     /// Inflates a piece of a compressed message.
     fn compressed_piece(
         &mut self,
@@ -614,17 +385,6 @@ impl Decoder {
             }
             _ => Item::Pong,
         }))
-    }
-}
-
-/// Reserves memory for the bytes that are here, and for some of those that were announced. Not
-/// for all, because a peer may announce much and send nothing.
-fn reserve(data: &mut BytesMut, here: usize, remaining: u64) {
-    const BELIEVED: usize = 1 << 20;
-    let announced = usize::try_from(remaining).unwrap_or(usize::MAX);
-    let wanted = here + announced.min(BELIEVED.max(data.len()));
-    if data.capacity() - data.len() < here {
-        data.reserve(wanted);
     }
 }
 
