@@ -138,11 +138,22 @@ pub struct Program {
     pub folder: PathBuf,
 }
 
+impl Program {
+    pub fn is_wasm(&self) -> bool {
+        self.path.extension().is_some_and(|ending| ending == "wasm")
+    }
+}
+
 /// Builds the tests; gives their programs.
 pub fn tests(tree: &Tree, package: &Package, which: Tests) -> Result<Vec<Program>, String> {
     let mut programs = Vec::new();
     let own = [&["-p", package.name], package.features].concat();
     let all = match which {
+        // Of the web backend, these run on the machine, and the others in Node.
+        _ if package.is_wasm() => vec![
+            vec!["--lib", "-p", package.name],
+            [vec!["--test", "mock"], own].concat(),
+        ],
         Tests::Unit => vec![[vec!["--lib"], own].concat()],
         Tests::Package => vec![[vec!["--lib", "--tests"], own].concat()],
         Tests::Suite => vec![

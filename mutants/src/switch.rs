@@ -6,11 +6,11 @@ use std::ops::Range;
 
 use crate::find::{Form, Found, Site};
 
-/// The module that every switched place asks. It goes into core, as everything uses core.
+/// The module that every switched place asks. It goes into core, as everything uses core, or
+/// into the web backend, where only JavaScript knows the environment.
 pub const MODULE: &str = r#"
 //! Which mutant this process is.
 #![allow(missing_docs)]
-use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,7 +20,7 @@ static SEEN: [AtomicBool; 16384] = [const { AtomicBool::new(false) }; 16384];
 
 pub fn pick(first: u32, count: u32) -> u32 {
     let chosen = *CHOSEN.get_or_init(|| {
-        std::env::var("ISOSOCKET_MUTANT").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+        variable("ISOSOCKET_MUTANT").and_then(|text| text.parse().ok()).unwrap_or(0)
     });
     if chosen == 0 {
         trace(first);
@@ -30,14 +30,36 @@ pub fn pick(first: u32, count: u32) -> u32 {
 }
 
 fn trace(first: u32) {
-    let path = TRACE.get_or_init(|| std::env::var("ISOSOCKET_MUTANT_TRACE").ok());
+    let path = TRACE.get_or_init(|| variable("ISOSOCKET_MUTANT_TRACE"));
     let Some(path) = path else { return };
     if !SEEN[first as usize].swap(true, Ordering::Relaxed) {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-        if let Ok(mut file) = file {
-            let _ = file.write_all(format!("{first}\n").as_bytes());
-        }
+        append(path, first);
     }
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn append(path: &str, number: u32) {
+    use std::io::Write;
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    if let Ok(mut file) = file {
+        let _ = file.write_all(format!("{number}\n").as_bytes());
+    }
+}
+
+#[cfg(target_family = "wasm")]
+fn variable(name: &str) -> Option<String> {
+    js_sys::eval(&format!("process.env.{name}")).ok()?.as_string()
+}
+
+#[cfg(target_family = "wasm")]
+fn append(path: &str, number: u32) {
+    let files = "process.getBuiltinModule('fs')";
+    let _ = js_sys::eval(&format!("{files}.appendFileSync('{path}', '{number}\\n')"));
 }
 "#;
 

@@ -16,27 +16,53 @@ pub struct Package {
     pub name: &'static str,
     pub folder: &'static str,
     pub features: &'static [&'static str],
-    /// How its sources call the switch.
-    pub path: &'static str,
+    /// The folder of the package that has the switch.
+    pub switch: &'static str,
 }
 
-pub const PACKAGES: [Package; 2] = [
+impl Package {
+    pub fn is_wasm(&self) -> bool {
+        self.features.contains(&WASM)
+    }
+
+    /// How its sources call the switch.
+    fn path(&self) -> &'static str {
+        match self.switch == self.folder {
+            true => "crate::mutant_switch::pick",
+            false => "isosocket_core::mutant_switch::pick",
+        }
+    }
+
+    /// The file that declares the switch.
+    fn declaring(&self) -> String {
+        format!("{}/src/lib.rs", self.switch)
+    }
+}
+
+const WASM: &str = "wasm32-unknown-unknown";
+
+pub const PACKAGES: [Package; 3] = [
     Package {
         name: "isosocket-core",
         folder: "core",
         features: &["--features", "mock,json,url"],
-        path: "crate::mutant_switch::pick",
+        switch: "core",
     },
     Package {
         name: "isosocket-native",
         folder: "backend-native",
         features: &[],
-        path: "isosocket_core::mutant_switch::pick",
+        switch: "core",
+    },
+    // With a switch of its own: core knows no JavaScript, in which Node has its environment.
+    Package {
+        name: "isosocket-web",
+        folder: "backend-web",
+        features: &["--features", "web-sys", "--target", WASM],
+        switch: "backend-web",
     },
 ];
 
-/// The file that declares the switch.
-const CORE: &str = "core/src/lib.rs";
 const DECLARED: &str = "\n#[doc(hidden)]\npub mod mutant_switch;\n";
 
 pub struct Tree {
@@ -58,9 +84,10 @@ impl Tree {
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
         let sources = compiled(source, package)?;
         let own: HashSet<&str> = sources.iter().map(|(name, ..)| name.as_str()).collect();
+        let declaring = package.declaring();
         for name in listed
             .lines()
-            .filter(|name| !own.contains(name) && *name != CORE)
+            .filter(|name| !own.contains(name) && *name != declaring)
         {
             if let Ok(bytes) = fs::read(source.join(name)) {
                 write(&root.join(name), &bytes)?;
@@ -84,13 +111,13 @@ impl Tree {
         let is_viable = |number: u32| !self.dead.contains(&number);
         for (name, text, parsed) in &self.files {
             let found = find::find(parsed);
-            let path = package.path;
+            let path = package.path();
             let mut switched =
                 switch::switch(name, text, &found, first, path, &self.keep, &is_viable);
             if name.ends_with("/src/lib.rs") {
                 switched.text = format!("{}{}", switch::ALLOWED, switched.text);
             }
-            if name == CORE {
+            if *name == package.declaring() {
                 switched.text += DECLARED;
             }
             write(&self.root.join(name), switched.text.as_bytes())?;
@@ -102,16 +129,15 @@ impl Tree {
     }
 
     fn add_module(&self, package: &Package) -> Result<(), String> {
-        let path = self.root.join("core/src/mutant_switch.rs");
-        write(&path, switch::MODULE.as_bytes())?;
-        if package.folder == "core" {
+        let declaring = package.declaring();
+        let path = self.root.join(&declaring);
+        write(&path.with_file_name("mutant_switch.rs"), switch::MODULE.as_bytes())?;
+        if package.folder == package.switch {
             return Ok(());
         }
-        let core = fs::read_to_string(self.source.join(CORE)).map_err(|error| error.to_string())?;
-        write(
-            &self.root.join(CORE),
-            format!("{core}{DECLARED}").as_bytes(),
-        )
+        let text = fs::read_to_string(self.source.join(&declaring));
+        let text = text.map_err(|error| format!("{declaring}: {error}"))?;
+        write(&path, format!("{text}{DECLARED}").as_bytes())
     }
 }
 

@@ -4,17 +4,19 @@
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::build::Program;
+use crate::patience::{Patience, TICK};
 
 /// A test that takes longer is not one of the quick ones.
 const SLOW: Duration = Duration::from_secs(25);
-/// How much longer a test may take with a mutant, and how long at least. The machine may
-/// be busy.
+/// How much longer a test may take with a mutant, and how long at least.
 const FACTOR: u32 = 3;
 const LEAST: Duration = Duration::from_secs(6);
 /// How many places a test of one part comes to at most.
@@ -41,9 +43,14 @@ pub enum Verdict {
 
 fn command(program: &Program) -> Command {
     let mut command = Command::new("sh");
+    // Node reserves more addresses than it uses.
+    let memory = if program.is_wasm() { "unlimited" } else { MEMORY };
+    let limits = "ulimit -v \"$0\"; ulimit -c 0; exec \"$@\"";
     command
-        .args(["-c", "ulimit -v \"$0\"; ulimit -c 0; exec \"$@\"", MEMORY])
+        .args(["-c", limits, memory])
+        .args(program.is_wasm().then(wasm_runner))
         .arg(&program.path)
+        .process_group(0)
         .current_dir(&program.folder)
         .env("CARGO_MANIFEST_DIR", &program.folder)
         .env("RUST_BACKTRACE", "0")
@@ -53,10 +60,27 @@ fn command(program: &Program) -> Command {
     command
 }
 
+/// What runs tests of wasm: it is built for the suite.
+fn wasm_runner() -> PathBuf {
+    crate::root().join("target/tools/bin/wasm-bindgen-test-runner")
+}
+
+/// Of a program for wasm, all tests are one.
+fn choose<'a>(run: &mut Command, names: impl IntoIterator<Item = &'a String>) {
+    let mut names = names.into_iter().filter(|name| !name.is_empty()).peekable();
+    if names.peek().is_some() {
+        run.arg("--exact").args(names);
+    }
+}
+
 /// Runs every test by itself, and notes which places it reaches.
 pub fn survey(programs: &[Program], workers: usize) -> Vec<Test<'_>> {
     let mut all = Vec::new();
     for program in programs {
+        if program.is_wasm() {
+            all.push((program, String::new()));
+            continue;
+        }
         let listed = command(program)
             .args(["--list", "--format", "terse"])
             .output();
@@ -74,8 +98,8 @@ pub fn survey(programs: &[Program], workers: usize) -> Vec<Test<'_>> {
         let program: &Program = program;
         let trace = traces.join(number.fetch_add(1, Ordering::Relaxed).to_string());
         let mut run = command(program);
-        run.args(["--exact", name])
-            .env("ISOSOCKET_MUTANT_TRACE", &trace);
+        choose(&mut run, [name]);
+        run.env("ISOSOCKET_MUTANT_TRACE", &trace);
         let begun = Instant::now();
         let verdict = watch(run, SLOW * 4);
         let time = begun.elapsed();
@@ -118,7 +142,7 @@ pub fn judge(number: u32, site: u32, tests: &[Test]) -> Verdict {
         let time = tests.iter().map(|test| test.time).max().unwrap_or_default();
         for tests in tests.chunks(200) {
             let mut run = command(program);
-            run.arg("--exact").args(tests.iter().map(|test| &test.name));
+            choose(&mut run, tests.iter().map(|test| &test.name));
             run.env("ISOSOCKET_MUTANT", number.to_string());
             let verdict = watch(run, LEAST + time * FACTOR);
             if verdict != Verdict::Missed {
@@ -129,7 +153,7 @@ pub fn judge(number: u32, site: u32, tests: &[Test]) -> Verdict {
     Verdict::Missed
 }
 
-/// Runs a test program until a test fails, or all have passed, or none ends within `limit`.
+/// Runs a test program until a test fails, or all have passed, or one takes longer than `limit`.
 fn watch(mut run: Command, limit: Duration) -> Verdict {
     let Ok(child) = run.spawn() else {
         return Verdict::Caught("the program does not start".to_owned());
@@ -144,30 +168,37 @@ fn watch(mut run: Command, limit: Duration) -> Verdict {
             let _ = sender.send(line);
         }
     });
+    let mut patience = Patience::new(child.0.id(), limit);
     let mut last = String::new();
     loop {
-        match receiver.recv_timeout(limit) {
+        match receiver.recv_timeout(TICK) {
             Ok(line) if line.starts_with("test result: ok") => return Verdict::Missed,
-            Ok(line) if line.ends_with("... FAILED") => {
-                let name = line
-                    .trim_start_matches("test ")
-                    .trim_end_matches(" ... FAILED");
+            Ok(line) if line.ends_with("... FAILED") || line.ends_with("... FAIL") => {
+                let name = line.trim_start_matches("test ");
+                let name = name.split(" ... ").next().unwrap_or_default();
                 return Verdict::Caught(name.to_owned());
             }
-            Ok(line) => last = line,
-            Err(mpsc::RecvTimeoutError::Timeout) => return Verdict::Hangs(last),
+            Ok(line) => {
+                last = line;
+                patience.renew();
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) if patience.is_over() => {
+                return Verdict::Hangs(last);
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
         }
     }
     Verdict::Caught(format!("the program ended early: {last}"))
 }
 
-/// A child that does not outlive its trial.
+/// A child that does not outlive its trial, nor do its own children.
 struct Guarded(Child);
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.0.wait();
     }
 }

@@ -1,6 +1,8 @@
 //! Tests of the send queue: the order, the amounts, and that a control frame waits only until
 //! the current frame ends.
 
+use std::cell::Cell;
+
 use tungstenite::protocol::frame::coding::Data;
 
 use super::*;
@@ -231,4 +233,97 @@ fn a_burst_goes_on_in_memory_that_was_used_before() {
     assert_eq!(length, 100 * frame(BINARY, &[7; 100]).len());
     let chunk = outgoing.advance(length, &mut Taken::default());
     assert!(chunk.expect("all of it is written").capacity() >= CHUNK);
+}
+
+thread_local! {
+    /// How often this test asked for memory that was used before.
+    static ASKED: Cell<usize> = const { Cell::new(0) };
+}
+
+fn counted() -> Vec<u8> {
+    ASKED.set(ASKED.get() + 1);
+    Vec::with_capacity(CHUNK)
+}
+
+fn capacities(queue: &SendQueue) -> Vec<usize> {
+    let chunks = queue.waiting.iter().flat_map(|waiting| &waiting.chunks);
+    chunks.map(Vec::capacity).collect()
+}
+
+#[test]
+fn memory_for_small_frames_doubles_when_there_is_no_room() {
+    let mut queue = SendQueue::default();
+    // A frame has 6 bytes besides its payload, and gets room for 14.
+    for (size, capacity) in [
+        (100, 114),
+        (100, 220),
+        (100, 424),
+        (92, 424), // just fits
+        (1, 832),
+        (1000, 1437),
+        (1000, 2862),
+        (1000, 4878),
+        (1400, 4878),
+    ] {
+        queue.append(BINARY, &vec![7; size], None, MASK, Vec::new);
+        assert_eq!(capacities(&queue), [capacity]);
+    }
+    let waiting = queue.waiting.as_ref().expect("frames wait");
+    assert_eq!(waiting.chunks.capacity(), 1);
+}
+
+#[test]
+fn memory_of_a_queue_does_not_grow_beyond_a_chunk() {
+    let mut queue = SendQueue::default();
+    for _ in 0..1040 {
+        queue.append(BINARY, &[7; 1000], None, MASK, Vec::new);
+    }
+    assert_eq!(capacities(&queue), [CHUNK]);
+    queue.append(BINARY, &[7; 1000], None, MASK, counted);
+    assert_eq!(capacities(&queue), [CHUNK, CHUNK]);
+    assert_eq!(ASKED.get(), 1);
+}
+
+#[test]
+fn memory_that_was_used_before_is_asked_for_once_and_only_by_large_queues() {
+    let room = KEPT_CAPACITY - MAX_CLIENT_HEADER;
+    for (sizes, asked) in [
+        (&[room][..], 0),
+        (&[room + 1], 1),
+        (&[LARGE; 10], 1),
+        (&[100; 100], 1),
+        // It would grow beyond what is kept, but has room.
+        (&[2000, 1000, 900], 0),
+    ] {
+        ASKED.set(0);
+        let mut queue = SendQueue::default();
+        for size in sizes {
+            queue.append(BINARY, &vec![7; *size], None, MASK, counted);
+        }
+        assert_eq!(ASKED.get(), asked, "{sizes:?}");
+    }
+}
+
+#[test]
+fn a_chunk_of_just_the_capacity_that_is_kept_stays() {
+    let mut queue = SendQueue::default();
+    let size = KEPT_CAPACITY - MAX_CLIENT_HEADER;
+    queue.append(BINARY, &vec![7; size], None, MASK, Vec::new);
+    drain(&mut queue, usize::MAX);
+    assert_eq!(capacities(&queue), [KEPT_CAPACITY]);
+}
+
+#[test]
+fn the_first_piece_of_a_payload_fills_a_chunk_with_its_header() {
+    let room = CHUNK - MAX_CLIENT_HEADER;
+    let payload = vec![7; 2 * CHUNK];
+    for size in [0, 1, room - 1, room] {
+        assert_eq!(first_piece(&payload[..size]).0.len(), size);
+    }
+    for size in [room + 1, CHUNK, 2 * CHUNK] {
+        let (first, rest) = first_piece(&payload[..size]);
+        assert_eq!(first.len() + rest.len(), size);
+        assert_eq!(first.len() % 4, 0, "where the mask begins again");
+        assert!((room - 8..=room).contains(&first.len()));
+    }
 }

@@ -391,3 +391,7 @@ impl Decoder {
 #[cfg(test)]
 #[path = "decoder_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "decoder_memory_tests.rs"]
+mod memory_tests;
