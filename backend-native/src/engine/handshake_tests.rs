@@ -190,3 +190,10 @@ fn the_programs_authorization_replaces_the_urls() {
     assert!(request.contains("\r\nAUTHORIZATION: Bearer abc\r\n"));
     assert!(!request.contains("Basic"), "{request}");
 }
+
+#[test]
+fn the_answer_to_a_key_is_that_of_the_standard() {
+    // RFC 6455, 1.3.
+    let answer = accept_of("dGhlIHNhbXBsZSBub25jZQ==");
+    assert_eq!(answer, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+}

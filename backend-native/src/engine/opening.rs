@@ -193,3 +193,7 @@ impl Opening {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "opening_tests.rs"]
+mod tests;

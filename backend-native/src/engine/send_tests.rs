@@ -147,6 +147,21 @@ fn nothing_follows_a_close_frame_and_data_precedes_it() {
 }
 
 #[test]
+fn frames_of_each_kind_wait_until_they_are_written() {
+    let mut queue = SendQueue::default();
+    assert!(!queue.has_frames() && !queue.is_closed());
+    queue.control(ControlFrame::Ping, MASK, Vec::new);
+    assert!(queue.has_frames());
+    drain(&mut queue, usize::MAX);
+    assert!(!queue.has_frames());
+    queue.append(BINARY, b"data", None, MASK, Vec::new);
+    assert!(queue.has_frames());
+    drain(&mut queue, usize::MAX);
+    assert!(!queue.has_frames(), "only memory is left");
+    assert!(queue.waiting.is_some() && !queue.is_closed());
+}
+
+#[test]
 fn a_compressed_message_counts_by_its_own_size_once_its_frame_is_gone() {
     for step in [1, 7, usize::MAX] {
         let mut queue = SendQueue::default();

@@ -114,7 +114,7 @@ impl Session {
         match (self.state(), &self.keep_alive) {
             // While it does not read, it cannot hear the peer.
             (State::Open, Some(keep_alive)) if !paused => keep_alive.deadline(),
-            (State::Open, _) => None,
+            // An open connection has none.
             _ => self.closing.deadline(),
         }
     }

@@ -81,8 +81,11 @@ fn a_violation_is_reported_once() {
     assert!(session.is_reported() && !session.may_pause());
     assert_eq!(said.reports, ["ProtocolViolation(1002)"]);
     assert_eq!(said.frames, ["Close(Some((1002, \"\")))"]);
+    // What follows is not decoded.
+    let (used, life) = session.receive(b"\x81\x01a", now, &mut Arena::default(), &mut said);
+    assert_eq!((used, life), (3, Life::Alive));
     assert_eq!(session.on_end_of_stream(now, &mut said), Life::Over);
-    assert_eq!(said.reports.len(), 1);
+    assert_eq!((said.reports.len(), said.frames.len()), (1, 1));
 }
 
 /// S71, S88: nothing is decoded after the peer's Close frame.
