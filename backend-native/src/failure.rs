@@ -164,6 +164,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_proxy_that_refuses_is_known_by_its_status() {
+        for (error, kind) in [
+            (ProxyError::Status(407), ErrorKind::ProxyRefused(407)),
+            (ProxyError::Login, ErrorKind::Proxy),
+        ] {
+            assert_eq!(Failure::from(error).kind, kind);
+        }
+    }
+
+    #[test]
+    fn a_tag_leaves_the_causes_as_they_are() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer")]
+        struct Outer(#[source] fmt::Error);
+        let tagged = Tagged::new(ErrorKind::Proxy, Outer(fmt::Error));
+        assert!(
+            tagged
+                .source()
+                .is_some_and(|source| source.is::<fmt::Error>())
+        );
+    }
+
+    #[test]
     fn errors_of_the_system_have_kinds() {
         for (error, kind) in [
             (

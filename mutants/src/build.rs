@@ -4,11 +4,12 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::node;
 use crate::switch::{Mutant, mutants_by_line};
 use crate::tree::{Package, Tree};
 
@@ -140,7 +141,7 @@ pub struct Program {
 
 impl Program {
     pub fn is_wasm(&self) -> bool {
-        self.path.extension().is_some_and(|ending| ending == "wasm")
+        self.path.extension().is_some_and(|ending| ending == "cjs")
     }
 }
 
@@ -170,20 +171,25 @@ pub fn tests(tree: &Tree, package: &Package, which: Tests) -> Result<Vec<Program
             return Err(format!("the tests do not compile\n{text}"));
         }
         for message in &messages {
-            programs.extend(program(message, programs.len()));
+            programs.extend(program(message, programs.len())?);
         }
     }
     Ok(programs)
 }
 
-fn program(artifact: &Value, number: usize) -> Option<Program> {
-    let path = PathBuf::from(artifact["executable"].as_str()?);
-    let manifest = Path::new(artifact["manifest_path"].as_str()?);
-    let folder = manifest.parent()?.to_path_buf();
-    let is_test = artifact["profile"]["test"] == true;
-    is_test.then_some(Program {
+fn program(artifact: &Value, number: usize) -> Result<Option<Program>, String> {
+    let text = |value: &Value| value.as_str().map(PathBuf::from);
+    let paths = text(&artifact["executable"]).zip(text(&artifact["manifest_path"]));
+    let Some((mut path, manifest)) = paths.filter(|_| artifact["profile"]["test"] == true) else {
+        return Ok(None);
+    };
+    if path.extension().is_some_and(|ending| ending == "wasm") {
+        path = node::prepare(&path)?;
+    }
+    let folder = manifest.parent().unwrap_or(&manifest).to_path_buf();
+    Ok(Some(Program {
         number,
         path,
         folder,
-    })
+    }))
 }

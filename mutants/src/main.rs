@@ -7,6 +7,7 @@
 mod build;
 mod cfg;
 mod find;
+mod node;
 mod patience;
 mod report;
 mod switch;

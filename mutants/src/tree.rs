@@ -131,7 +131,10 @@ impl Tree {
     fn add_module(&self, package: &Package) -> Result<(), String> {
         let declaring = package.declaring();
         let path = self.root.join(&declaring);
-        write(&path.with_file_name("mutant_switch.rs"), switch::MODULE.as_bytes())?;
+        write(
+            &path.with_file_name("mutant_switch.rs"),
+            switch::MODULE.as_bytes(),
+        )?;
         if package.folder == package.switch {
             return Ok(());
         }

@@ -6,12 +6,12 @@ use std::collections::HashSet;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use crate::build::Program;
+use crate::node;
 use crate::patience::{Patience, TICK};
 
 /// A test that takes longer is not one of the quick ones.
@@ -21,6 +21,8 @@ const FACTOR: u32 = 3;
 const LEAST: Duration = Duration::from_secs(6);
 /// How many places a test of one part comes to at most.
 const FEW: usize = 150;
+/// How long most tests of wasm take at most, with the start of Node.
+const LATE: Duration = Duration::from_secs(8);
 /// KiB of memory: a mutant may ask for all there is.
 const MEMORY: &str = "6000000";
 
@@ -29,6 +31,17 @@ pub struct Test<'a> {
     name: String,
     time: Duration,
     sites: HashSet<u32>,
+}
+
+impl Test<'_> {
+    /// Whether others go first: a test that comes to few places is about them, and ends soon.
+    /// Where starting takes most of the time, few tests are slow.
+    fn is_late(&self) -> bool {
+        match self.program.is_wasm() {
+            true => self.time > LATE,
+            false => self.sites.len() > FEW,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,11 +57,21 @@ pub enum Verdict {
 fn command(program: &Program) -> Command {
     let mut command = Command::new("sh");
     // Node reserves more addresses than it uses.
-    let memory = if program.is_wasm() { "unlimited" } else { MEMORY };
+    let memory = if program.is_wasm() {
+        "unlimited"
+    } else {
+        MEMORY
+    };
     let limits = "ulimit -v \"$0\"; ulimit -c 0; exec \"$@\"";
     command
         .args(["-c", limits, memory])
-        .args(program.is_wasm().then(wasm_runner))
+        .args(
+            program
+                .is_wasm()
+                .then_some(["node", "--expose-gc"])
+                .into_iter()
+                .flatten(),
+        )
         .arg(&program.path)
         .process_group(0)
         .current_dir(&program.folder)
@@ -60,36 +83,37 @@ fn command(program: &Program) -> Command {
     command
 }
 
-/// What runs tests of wasm: it is built for the suite.
-fn wasm_runner() -> PathBuf {
-    crate::root().join("target/tools/bin/wasm-bindgen-test-runner")
-}
-
-/// Of a program for wasm, all tests are one.
-fn choose<'a>(run: &mut Command, names: impl IntoIterator<Item = &'a String>) {
-    let mut names = names.into_iter().filter(|name| !name.is_empty()).peekable();
-    if names.peek().is_some() {
+/// Chooses the tests of a run.
+fn choose<'a>(run: &mut Command, program: &Program, names: impl Iterator<Item = &'a String>) {
+    if program.is_wasm() {
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        run.env(node::CHOSEN, names.join(" "));
+    } else {
         run.arg("--exact").args(names);
     }
+}
+
+/// The names of all tests of a program.
+fn names(program: &Program) -> Vec<String> {
+    if program.is_wasm() {
+        return node::names(&program.path);
+    }
+    let listed = command(program)
+        .args(["--list", "--format", "terse"])
+        .output();
+    let listed = listed.map(|output| output.stdout).unwrap_or_default();
+    let listed = String::from_utf8_lossy(&listed);
+    let names = listed
+        .lines()
+        .filter_map(|line| line.strip_suffix(": test"));
+    names.map(str::to_owned).collect()
 }
 
 /// Runs every test by itself, and notes which places it reaches.
 pub fn survey(programs: &[Program], workers: usize) -> Vec<Test<'_>> {
     let mut all = Vec::new();
     for program in programs {
-        if program.is_wasm() {
-            all.push((program, String::new()));
-            continue;
-        }
-        let listed = command(program)
-            .args(["--list", "--format", "terse"])
-            .output();
-        let listed = listed.map(|output| output.stdout).unwrap_or_default();
-        for line in String::from_utf8_lossy(&listed).lines() {
-            if let Some(name) = line.strip_suffix(": test") {
-                all.push((program, name.to_owned()));
-            }
-        }
+        all.extend(names(program).into_iter().map(|name| (program, name)));
     }
     let traces = std::env::temp_dir().join(format!("isosocket-mutants-{}", std::process::id()));
     let _ = std::fs::create_dir_all(&traces);
@@ -98,7 +122,7 @@ pub fn survey(programs: &[Program], workers: usize) -> Vec<Test<'_>> {
         let program: &Program = program;
         let trace = traces.join(number.fetch_add(1, Ordering::Relaxed).to_string());
         let mut run = command(program);
-        choose(&mut run, [name]);
+        choose(&mut run, program, std::iter::once(name));
         run.env("ISOSOCKET_MUTANT_TRACE", &trace);
         let begun = Instant::now();
         let verdict = watch(run, SLOW * 4);
@@ -134,15 +158,14 @@ pub fn judge(number: u32, site: u32, tests: &[Test]) -> Verdict {
     if reaching.is_empty() {
         return Verdict::Unreached;
     }
-    // A test that comes to few places is about this one, and ends soon.
-    let rank = |test: &Test| (test.sites.len() > FEW, test.program.number);
+    let rank = |test: &Test| (test.is_late(), test.program.number);
     reaching.sort_by_key(|test| (rank(test), test.time));
     for tests in reaching.chunk_by(|one, other| rank(one) == rank(other)) {
         let program = tests[0].program;
         let time = tests.iter().map(|test| test.time).max().unwrap_or_default();
         for tests in tests.chunks(200) {
             let mut run = command(program);
-            choose(&mut run, tests.iter().map(|test| &test.name));
+            choose(&mut run, program, tests.iter().map(|test| &test.name));
             run.env("ISOSOCKET_MUTANT", number.to_string());
             let verdict = watch(run, LEAST + time * FACTOR);
             if verdict != Verdict::Missed {

@@ -105,3 +105,50 @@ fn grow(counter: &AtomicUsize, by: usize) {
     let before = counter.load(Ordering::Relaxed);
     counter.store(before.wrapping_add(by), Ordering::Release);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an empty message weighs.
+    const LEAST: usize = isosocket_core::weight(0);
+
+    /// S48, S54.
+    #[test]
+    fn small_messages_weigh_more_than_their_payload() {
+        let amounts = Amounts::default();
+        for size in [0, 10, 1000] {
+            amounts.add(size);
+        }
+        assert_eq!(amounts.visible(), 1010);
+        assert_eq!(amounts.weight(), 2 * LEAST + 1000);
+        let (messages, bytes) = (3, 1010);
+        assert_eq!(amounts.sent(), Traffic { messages, bytes });
+
+        let taken = Taken {
+            payload: 510,
+            padding: 2 * LEAST - 10,
+        };
+        amounts.take(taken, 522);
+        assert_eq!((amounts.visible(), amounts.weight()), (500, 500));
+        amounts.take(Taken::default(), 6);
+        assert_eq!((amounts.visible(), amounts.written()), (500, 528));
+        assert_eq!(amounts.sent(), Traffic { messages, bytes });
+    }
+
+    /// S49.
+    #[test]
+    fn what_is_held_stays_visible_until_it_is_released() {
+        let amounts = Amounts::default();
+        amounts.add(100);
+        let (payload, padding) = (100, 0);
+        amounts.take(Taken { payload, padding }, 106);
+        assert!(amounts.hold(30));
+        assert!(!amounts.hold(70));
+        assert_eq!((amounts.visible(), amounts.buffered()), (100, 0));
+        assert_eq!(amounts.weight(), 100);
+        amounts.release_held();
+        assert_eq!((amounts.visible(), amounts.weight()), (0, 0));
+        assert!(amounts.hold(1));
+    }
+}

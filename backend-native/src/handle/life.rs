@@ -94,3 +94,65 @@ fn since_base(stored: u64) -> Option<Duration> {
     let milliseconds = stored.checked_sub(NEVER + 1)?;
     Some(Duration::from_millis(milliseconds))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: u64) -> Instant {
+        system::clock_base() + Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn times_are_kept_to_the_millisecond_and_are_none_at_first() {
+        let life = Life::default();
+        for is_test in [false, true] {
+            assert_eq!((life.last(is_test), life.last_write(is_test)), (None, None));
+        }
+        for time in [0, 1, 1234] {
+            life.note_read(at(time));
+            assert_eq!(life.last(false), Some(Duration::from_millis(time)));
+        }
+        assert_eq!(life.last_write(false), None);
+    }
+
+    /// S107: accepted bytes are a sign of life. In a test they must have waited for room.
+    #[test]
+    fn in_a_test_only_progress_counts() {
+        let life = Life::default();
+        let before = system::now().max(at(1)) - Duration::from_millis(1);
+        let is_new = |time: Option<Instant>| time.is_some_and(|time| time >= before);
+        life.note_write();
+        assert!(is_new(life.last_write(false)));
+        assert_eq!((life.last_write(true), life.last(true)), (None, None));
+        assert!(life.last(false).is_some());
+        life.note_progress();
+        assert!(is_new(life.last_write(true)) && life.last(true).is_some());
+        // The latest of both counts.
+        let late = system::now() + Duration::from_secs(100);
+        life.note_read(late);
+        assert_eq!(life.last(true), since_base(stored(late)));
+        assert!(life.last_write(true) < Some(late));
+    }
+
+    #[test]
+    fn while_reading_is_paused_the_peer_is_taken_for_alive() {
+        let life = Life::default();
+        life.note_read(at(0));
+        life.note_pause();
+        let now = stored(system::now());
+        assert!(life.last(false) >= since_base(now));
+        assert!(life.last(false) < since_base(now + 3_600_000));
+    }
+
+    #[test]
+    fn a_round_trip_is_at_least_a_microsecond() {
+        let life = Life::default();
+        assert_eq!(life.latency(), None);
+        for (set, seen) in [(0, 1), (999, 1), (7_000, 7), (u64::MAX, u32::MAX.into())] {
+            life.set_latency(Duration::from_nanos(set));
+            let seen = Duration::from_micros(seen);
+            assert_eq!(life.latency(), Some(seen), "{set} ns");
+        }
+    }
+}

@@ -118,6 +118,45 @@ mod tests {
         drop(compressing);
     }
 
+    /// Sends a text, and says whether it was compressed.
+    fn is_packed(packer: &Packer, text: &str) -> bool {
+        let mut is_packed = false;
+        let sent = packer.send(MessageRef::Text(text), |step| {
+            is_packed |= matches!(step, Step::Send(Some(_)));
+            Ok(Follow::Nothing)
+        });
+        assert!(sent.is_ok());
+        is_packed
+    }
+
+    #[test]
+    fn messages_from_the_least_size_on_are_compressed() {
+        let packer = Packer::new(&agreed());
+        let text = "a".repeat(packer.min_size + 1);
+        assert!(packer.min_size > 20);
+        assert!(!is_packed(&packer, &text[2..]));
+        assert!(is_packed(&packer, &text[1..]));
+        assert!(is_packed(&packer, &text));
+    }
+
+    #[test]
+    fn the_buffer_is_kept_unless_it_is_large() {
+        let kept = || {
+            let buffer = PACKED.take();
+            let capacity = buffer.capacity();
+            PACKED.set(buffer);
+            capacity
+        };
+        let packer = Packer::new(&agreed());
+        assert!(is_packed(&packer, &"a".repeat(1000)));
+        assert!((1..=KEPT_CAPACITY).contains(&kept()));
+        // It gets a little smaller, and stays large.
+        let numbers = (0..100_000_u32).map(|n| n.wrapping_mul(0x9E37_79B9) >> 8);
+        let large: String = numbers.map(|n| n.to_string()).collect();
+        assert!(is_packed(&packer, &large));
+        assert_eq!(kept(), 0);
+    }
+
     #[test]
     fn what_was_compressed_and_not_sent_is_forgotten() {
         let agreed = agreed();

@@ -95,6 +95,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn scheme_and_port_decide_on_tls_and_on_blocking() {
+        for (url, is_secure, is_blocked) in [
+            ("ws://h/", false, false),
+            ("wss://h/", true, false),
+            ("ws://h:25/", false, true),
+            ("wss://h:6000/", true, true),
+            ("ws://h:8080/", false, false),
+        ] {
+            let target = Target::parse(url).unwrap();
+            let seen = (target.is_secure(), target.is_blocked());
+            assert_eq!(seen, (is_secure, is_blocked), "{url}");
+        }
+    }
+
+    #[test]
     fn urls_become_targets() {
         // URL, serialized, Host header, resource, port.
         let table = [

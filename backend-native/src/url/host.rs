@@ -140,3 +140,35 @@ fn parse_number(text: &str) -> Option<u32> {
 fn hexadecimal(text: &str) -> Option<&str> {
     text.strip_prefix("0x")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The standard's forbidden domain code points.
+    #[test]
+    fn forbidden_characters_are_those_of_the_standard() {
+        let forbidden =
+            |c: &u8| matches!(c, 0..=0x20 | 0x7f) || "#%/:<>?@[\\]^|".contains(char::from(*c));
+        for c in 0..=u8::MAX {
+            assert_eq!(is_forbidden(&c), forbidden(&c), "{:?}", char::from(c));
+        }
+    }
+
+    #[test]
+    fn an_address_has_four_numbers_at_most() {
+        for (name, address) in [
+            ("1.2.3.4", Some([1, 2, 3, 4])),
+            ("1.2.3.4.", Some([1, 2, 3, 4])),
+            ("1.2.772", Some([1, 2, 3, 4])),
+            ("0x1020304", Some([1, 2, 3, 4])),
+            ("1.2.3.256", None),
+            ("1.2.65536", None),
+            ("256.1", None),
+            ("1.2.3.4.0", None),
+            ("1.2.3.4.5", None),
+        ] {
+            assert_eq!(parse_ipv4(name), address.map(Ipv4Addr::from), "{name}");
+        }
+    }
+}

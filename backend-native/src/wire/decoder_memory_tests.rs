@@ -1,4 +1,5 @@
-//! Tests of which memory messages lie in, and of how much is reserved.
+//! Tests of which memory messages lie in, of how much is reserved, and of where decoding
+//! stops.
 
 use super::*;
 
@@ -172,4 +173,78 @@ fn memory_is_reserved_for_what_was_announced_and_for_a_mebibyte_at_most() {
             .all(|pair| pair[1] <= 2 * pair[0] + DIRECT_READ)
     );
     assert!(large.len() < 7, "{large:?}");
+}
+
+/// Stops after each item.
+impl Output for Option<Item> {
+    fn message(&mut self, message: Message) -> Flow {
+        self.item(Item::Message(message))
+    }
+
+    fn item(&mut self, item: Item) -> Flow {
+        assert!(self.replace(item).is_none(), "it was to stop");
+        Flow::Stop
+    }
+}
+
+#[test]
+fn decoding_stops_behind_the_item_after_which_it_is_to_stop() {
+    let frames = [
+        frame(0x82, &[7; 10]),
+        frame(0x81, &[b'x'; 300]),
+        [frame(0x02, &[7; 20]), frame(0x80, &[7; 30])].concat(),
+        frame(0x89, &[7; MAX_CONTROL]),
+        frame(0x82, &[]),
+        frame(0x82, &[7; 70_000]),
+        frame(0x8A, &[]),
+    ];
+    let bytes = frames.concat();
+    let (mut decoder, mut arena) = (Decoder::new(1 << 20), Arena::default());
+    let mut rest = bytes.as_slice();
+    for frame in frames {
+        let mut item = None;
+        let used = decoder.decode(rest, &mut arena, &mut item);
+        assert!(matches!(used, Ok(used) if used == frame.len()), "{item:?}");
+        assert!(item.is_some());
+        rest = &rest[frame.len()..];
+    }
+    assert!(rest.is_empty());
+}
+
+/// S110: what inflates to very much is decoded in several visits.
+#[cfg(feature = "deflate")]
+#[test]
+fn each_visit_inflates_a_mebibyte_and_little_more() {
+    use crate::wire::deflate::Deflate;
+    use isosocket_core::MessageRef;
+
+    let reply = [&b"permessage-deflate"[..]];
+    let agreed = Deflate::default().agree(reply.into_iter());
+    let agreed = agreed.expect("a good reply").expect("the server chose it");
+    // About a tenth as long when compressed.
+    let words = (0..400_000u32).map(|n| format!("{:010}", n.wrapping_mul(n) % 10_000));
+    let text: String = words.collect();
+    let mut packed = Vec::new();
+    let compressor = &mut agreed.compressor();
+    assert!(compressor.compress(MessageRef::Text(&text), &mut packed));
+
+    let mut decoder = Decoder::new(1 << 30);
+    decoder.set_inflater(agreed.inflater());
+    let bytes = frame(0xC1, &packed);
+    let (mut arena, mut seen) = (Arena::default(), Seen::default());
+    let (mut rest, mut before, mut visits) = (bytes.as_slice(), 0, 0);
+    while !rest.is_empty() {
+        let used = decoder.decode(rest, &mut arena, &mut seen);
+        rest = &rest[used.unwrap_or_else(|violation| panic!("{violation}"))..];
+        let inflated = arena.inflated - before;
+        before = arena.inflated;
+        let is_last = rest.is_empty();
+        assert!(is_last || inflated >= INFLATE_BUDGET, "{inflated}");
+        assert!(inflated < INFLATE_BUDGET + 1000 * COMPRESSED_STEP);
+        visits += 1;
+    }
+    assert_eq!(seen.messages, [Message::from(text.as_str())]);
+    assert!(visits > 2);
+    assert_eq!(arena.take_inflated(), text.len());
+    assert_eq!(arena.take_inflated(), 0);
 }

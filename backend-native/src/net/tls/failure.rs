@@ -150,3 +150,107 @@ fn by_text(text: &str, table: &[(&str, TlsFailure)]) -> TlsFailure {
     let found = table.iter().find(|(words, _)| text.contains(words));
     found.map_or(TlsFailure::Other, |(_, failure)| *failure)
 }
+
+#[cfg(all(test, feature = "tls"))]
+mod tests {
+    use super::*;
+    use rustls::{
+        AlertDescription as Alert, CertificateError, Error, InvalidMessage, PeerIncompatible,
+        PeerMisbehaved,
+    };
+
+    #[test]
+    fn each_error_of_rustls_has_a_kind() {
+        let incompatible = Error::PeerIncompatible;
+        for (error, kind) in [
+            (
+                Error::InvalidCertificate(CertificateError::Expired),
+                TlsFailure::Expired,
+            ),
+            (
+                Error::InvalidCertRevocationList(rustls::CertRevocationListError::ParseError),
+                TlsFailure::UnknownRevocationStatus,
+            ),
+            (
+                incompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
+                TlsFailure::ProtocolVersion,
+            ),
+            (
+                incompatible(PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig),
+                TlsFailure::ProtocolVersion,
+            ),
+            (
+                Error::AlertReceived(Alert::ProtocolVersion),
+                TlsFailure::ProtocolVersion,
+            ),
+            (
+                incompatible(PeerIncompatible::NoCipherSuitesInCommon),
+                TlsFailure::HandshakeFailure,
+            ),
+            (
+                Error::AlertReceived(Alert::HandshakeFailure),
+                TlsFailure::HandshakeFailure,
+            ),
+            (
+                Error::AlertReceived(Alert::InsufficientSecurity),
+                TlsFailure::HandshakeFailure,
+            ),
+            (
+                Error::AlertReceived(Alert::InternalError),
+                TlsFailure::Alert,
+            ),
+            (
+                Error::PeerMisbehaved(
+                    PeerMisbehaved::AttemptedDowngradeToTls12WhenTls13IsSupported,
+                ),
+                TlsFailure::Downgrade,
+            ),
+            (
+                Error::PeerMisbehaved(PeerMisbehaved::IllegalMiddleboxChangeCipherSpec),
+                TlsFailure::IllegalParameter,
+            ),
+            (
+                Error::InvalidMessage(InvalidMessage::InvalidContentType),
+                TlsFailure::DecodeError,
+            ),
+            (Error::PeerSentOversizedRecord, TlsFailure::DecodeError),
+            (Error::DecryptError, TlsFailure::BadRecordMac),
+            (Error::EncryptError, TlsFailure::Other),
+        ] {
+            assert_eq!(of_rustls(&error), kind, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn each_error_of_a_certificate_has_a_kind() {
+        for (error, kind) in [
+            (CertificateError::NotValidYet, TlsFailure::NotYetValid),
+            (CertificateError::NotValidForName, TlsFailure::WrongName),
+            (CertificateError::UnknownIssuer, TlsFailure::UnknownIssuer),
+            (CertificateError::InvalidPurpose, TlsFailure::WrongPurpose),
+            (
+                CertificateError::UnhandledCriticalExtension,
+                TlsFailure::UnhandledCriticalExtension,
+            ),
+            (CertificateError::BadSignature, TlsFailure::BadSignature),
+            (CertificateError::Revoked, TlsFailure::Revoked),
+            (
+                CertificateError::UnknownRevocationStatus,
+                TlsFailure::UnknownRevocationStatus,
+            ),
+            (
+                CertificateError::ExpiredRevocationList,
+                TlsFailure::UnknownRevocationStatus,
+            ),
+            (CertificateError::BadEncoding, TlsFailure::BadCertificate),
+            (
+                CertificateError::ApplicationVerificationFailure,
+                TlsFailure::Other,
+            ),
+        ] {
+            let error = Error::InvalidCertificate(error);
+            assert_eq!(of_rustls(&error), kind, "{error:?}");
+            assert!(!is_of_authority(&error));
+        }
+    }
+}
