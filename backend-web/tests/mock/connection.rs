@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::host::{FAIL, Host, Socket, check, js, open_socket, settle, watch};
-use isosocket_core::{EventKind, NewError, ReadyState, SendError, SyntaxError, Transport};
+use isosocket_core::{
+    ErrorKind, EventKind, NewError, ReadyState, SendError, SyntaxError, Transport,
+};
 use isosocket_web::Web;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -129,6 +131,55 @@ fn a_close_before_open_is_a_failure() {
     js("socket.open(); socket.end(1000, '', true)");
     assert_eq!(*log.borrow(), FAIL);
     check("timers.size === 0 && socket.listeners() === 0");
+}
+
+#[wasm_bindgen_test]
+fn the_end_of_an_open_connection_is_what_the_peer_sent() {
+    let _host = Host::new();
+    for (end, expected) in [
+        ("1001, 'x', true", "close 1001 \"x\" true"),
+        // S87.
+        ("1001, '', false", "close 1001 \"\" true"),
+        ("1006, '', false", "close 1006 \"\" false"),
+        ("1015, '', false", "close 1015 \"\" false"),
+    ] {
+        let (_socket, log) = open_socket();
+        js(&format!("socket.open(); socket.end({end})"));
+        assert_eq!(*log.borrow(), ["open", expected]);
+    }
+}
+
+/// S68: the program's own `close` is known as such.
+#[wasm_bindgen_test]
+fn a_failure_says_whether_the_program_closed() {
+    let _host = Host::new();
+    for (closes, kind) in [(true, ErrorKind::Aborted), (false, ErrorKind::Unknown)] {
+        let (socket, _log) = open_socket();
+        let seen = std::rc::Rc::new(std::cell::RefCell::new(None));
+        let place = seen.clone();
+        let _binding = socket.on_error(move |_, error| *place.borrow_mut() = Some(error.kind()));
+        if closes {
+            socket.close();
+        }
+        js("socket.end(1006, '', false)");
+        assert_eq!(seen.take(), Some(kind));
+    }
+}
+
+#[wasm_bindgen_test]
+fn the_host_is_asked_for_its_amount_only_near_the_limit() {
+    let _host = Host::new();
+    let socket = Socket::builder("ws://h/").send_limit(10);
+    let socket = socket.connect().expect("a good URL");
+    js("socket.open(); globalThis.asked = 0");
+    js("Object.defineProperty(socket, 'bufferedAmount', { get: () => (asked++, 0), set() {} })");
+    for (size, asked) in [(6, 0), (4, 0), (1, 1), (9, 1), (1, 2)] {
+        socket.send(vec![0; size]).expect("nothing is buffered");
+        // The stand-in's own sum asks as well.
+        js("globalThis.sent = (globalThis.sent ?? 0) + 1");
+        check(&format!("asked - sent === {asked}"));
+    }
+    js("delete globalThis.asked; delete globalThis.sent");
 }
 
 #[wasm_bindgen_test]

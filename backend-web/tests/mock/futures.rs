@@ -21,8 +21,8 @@ async fn a_future_runs_after_the_call_and_to_its_end() {
             let mut first = true;
             poll_fn(|context| match std::mem::take(&mut first) {
                 true => {
-                    context.waker().wake_by_ref();
-                    context.waker().wake_by_ref();
+                    // As often as it has run: one poll follows.
+                    (0..seen.get()).for_each(|_| context.waker().wake_by_ref());
                     Poll::Pending
                 }
                 false => Poll::Ready(()),
@@ -35,6 +35,26 @@ async fn a_future_runs_after_the_call_and_to_its_end() {
     settle().await;
     assert_eq!(steps.get(), 3);
     assert_eq!(Rc::strong_count(&steps), 1, "a completed future is dropped");
+}
+
+#[wasm_bindgen_test]
+async fn a_completed_future_is_dropped_though_it_can_be_woken() {
+    let witness = Rc::new(());
+    let held = witness.clone();
+    let waker = Rc::new(Cell::new(None));
+    let place = waker.clone();
+    run(async move {
+        let _held = held;
+        poll_fn(|context| {
+            place.set(Some(context.waker().clone()));
+            Poll::Ready(())
+        })
+        .await;
+    });
+    settle().await;
+    assert_eq!(Rc::strong_count(&witness), 1);
+    waker.take().expect("it was polled").wake();
+    settle().await;
 }
 
 #[wasm_bindgen_test]
@@ -125,7 +145,21 @@ async fn waiting_for_a_drain_looks_ever_more_rarely_and_only_meanwhile() {
     js(
         "globalThis.looks = 0; Object.defineProperty(socket, 'bufferedAmount', { get: () => (looks++, amount) })",
     );
-    js("globalThis.amount = 2 ** 21; advance(1000)");
+    js("globalThis.amount = 2 ** 21");
+    for (time, looks) in [
+        (1, 1),
+        (1, 1),
+        (1, 2),
+        (4, 3),
+        (8, 4),
+        (15, 4),
+        (1, 5),
+        (16, 6),
+    ] {
+        js(&format!("advance({time})"));
+        check(&format!("looks === {looks} && timers.size === 1"));
+    }
+    js("advance(1000)");
     check("looks > 60 && looks < 70 && timers.size === 1");
     js("amount = 2 ** 20; advance(16)");
     settle().await;

@@ -37,6 +37,7 @@ const INSTALL: &str = r#"
             f ? this.added++ : this.removed++;
             this.on[type] = f;
         }
+        get onopen() { return this.on.open; }
         set onopen(f) { this.listen("open", f); }
         set onmessage(f) { this.listen("message", f); }
         set onerror(f) { this.listen("error", f); }
@@ -76,18 +77,26 @@ const INSTALL: &str = r#"
     };
     globalThis.clearTimeout = (id) => timers.delete(id);
     globalThis.timers = timers;
+    const date = Date.now;
+    const base = date.call(Date);
+    Date.now = () => base + now;
     globalThis.advance = (time) => {
         const until = now + time;
         for (;;) {
             const due = [...timers].filter(([, t]) => t.at <= until).sort((a, b) => a[1].at - b[1].at)[0];
             if (!due) break;
             timers.delete(due[0]);
-            now = due[1].at;
+            now = Math.max(now, due[1].at);
             due[1].f();
         }
         now = until;
     };
-    return () => Object.assign(globalThis, real);
+    // Time passes, and the host is too busy for timers.
+    globalThis.late = (time) => { now += time; };
+    return () => {
+        Date.now = date;
+        Object.assign(globalThis, real);
+    };
 "#;
 
 pub struct Host {

@@ -102,7 +102,7 @@ pub static HOSTS: &[Host] = &[
     Host::wasm(
         "mock-node20",
         "Node 20, mocks",
-        "-p isosocket -p isosocket-web --features isosocket/mock --test mock \
+        "-p isosocket -p isosocket-web --features isosocket/mock,isosocket/web-sys --test mock \
          --target wasm32-unknown-unknown",
         FOR_NODE_20,
     )
