@@ -1,6 +1,9 @@
 //! Tests of which memory messages lie in, of how much is reserved, and of where decoding
 //! stops.
 
+use super::assembly::DIRECT_READ;
+use super::header::MAX_CONTROL;
+use super::memory::SMALL;
 use super::*;
 
 /// A frame of a server.

@@ -7,7 +7,7 @@ use super::header::Frame;
 use crate::wire::utf8::{self, InvalidUtf8, Utf8};
 
 /// How many bytes are read at a time directly into a message.
-const DIRECT_READ: usize = 256 << 10;
+pub(super) const DIRECT_READ: usize = 256 << 10;
 
 /// A message in several frames or pieces.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::wire::violation::Violation;
 pub(super) const MAX_HEADER: usize = 14;
 
 /// Control frames carry at most this many bytes (RFC 6455, 5.5).
-const MAX_CONTROL: usize = 125;
+pub(super) const MAX_CONTROL: usize = 125;
 
 /// The facts of a checked header that are still needed.
 #[derive(Clone, Copy, Debug)]

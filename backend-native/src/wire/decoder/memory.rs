@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use crate::wire::deflate::Spare;
 
 /// Messages up to this size share a chunk of memory with their neighbours.
-const SMALL: usize = 512;
+pub(super) const SMALL: usize = 512;
 
 /// The size of such a chunk: the most that a small message can pin.
 const CHUNK: usize = 4096;

@@ -163,3 +163,7 @@ fn compress(stream: &mut Compress, mut payload: &[u8], out: &mut Vec<u8>) -> boo
     out.truncate(out.len().saturating_sub(TAIL.len()));
     complete && out.len() < whole
 }
+
+#[cfg(test)]
+#[path = "compressor_tests.rs"]
+mod tests;

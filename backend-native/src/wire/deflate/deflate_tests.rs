@@ -70,6 +70,16 @@ fn replies_beyond_the_offer_are_refused() {
         (&["permessage-deflate", "permessage-deflate"], Repeated),
         (&["permessage-deflate; foo"], Unknown("foo".into())),
         (&["permessage-deflate; foo=1"], Unknown("foo".into())),
+        // A backslash escapes only inside quotes.
+        (&["permessage-deflate; foo\\; bar"], Unknown("foo\\".into())),
+        (
+            &["permessage-deflate; server_max_window_bits=\"1\\\"0\""],
+            Value(server),
+        ),
+        (
+            &["permessage-deflate; foo=\"a;b,c\"; bar"],
+            Unknown("foo".into()),
+        ),
         (&["permessage-deflate;"], Malformed),
         (&["permessage-deflate; =8"], Malformed),
         (
