@@ -43,14 +43,12 @@ async fn a_completed_future_is_dropped_though_it_can_be_woken() {
     let held = witness.clone();
     let waker = Rc::new(Cell::new(None));
     let place = waker.clone();
-    run(async move {
-        let _held = held;
-        poll_fn(|context| {
-            place.set(Some(context.waker().clone()));
-            Poll::Ready(())
-        })
-        .await;
-    });
+    // Not a block, whose variables are dropped when it is complete.
+    run(poll_fn(move |context| {
+        let _held = &held;
+        place.set(Some(context.waker().clone()));
+        Poll::Ready(())
+    }));
     settle().await;
     assert_eq!(Rc::strong_count(&witness), 1);
     waker.take().expect("it was polled").wake();

@@ -29,7 +29,13 @@ const INSTALL: &str = r#"
                 list.push(Object.assign(made, { value }));
                 return made.it;
             };
-            const reader = { read: () => kept(this.reads) };
+            // Remembers what is called back.
+            const seen = (it) => {
+                const then = it.then.bind(it);
+                it.then = (...both) => { this.callback = both[0]; return then(...both); };
+                return it;
+            };
+            const reader = { read: () => seen(kept(this.reads)) };
             const writer = {
                 write: (value) => kept(this.writes, value),
                 abort: () => { this.aborts++; return Promise.resolve(); },
@@ -116,6 +122,31 @@ async fn a_connection_over_a_stream_from_open_to_close() {
     assert_eq!(*log.borrow(), expected);
     assert_eq!(socket.ready_state(), ReadyState::Closed);
     check("timers.size === 0 && stream.reads.length === 0");
+}
+
+#[wasm_bindgen_test]
+async fn callbacks_are_freed_when_no_promise_will_call_them() {
+    let _streams = Streams::new();
+    let (_socket, _log) = open_stream().await;
+    let is_freed = "(() => { try { stream.callback({ done: true }); } catch { return true; } })()";
+    run("stream.closing.yes({ closeCode: 1000, reason: '' })").await;
+    check("stream.reads.length === 1");
+    run("stream.finish()").await;
+    check(is_freed);
+}
+
+#[wasm_bindgen_test]
+async fn a_handler_that_closes_does_not_stop_reading() {
+    let _streams = Streams::new();
+    let socket = builder().connect().expect("a good URL");
+    let _unread = socket.events();
+    let _binding = socket.on_message(|socket, _| socket.close());
+    run("stream.open()").await;
+    run("stream.receive(new Uint8Array(2000))").await;
+    for _ in 0..3 {
+        check("stream.reads.length === 1 && stream.closes.length === 1");
+        run("stream.receive('late')").await;
+    }
 }
 
 #[wasm_bindgen_test]
