@@ -47,6 +47,20 @@ async fn a_blob_is_read_and_keeps_its_place() {
 }
 
 #[wasm_bindgen_test]
+async fn a_blob_that_cannot_be_read_fails_the_connection() {
+    let _host = Host::new();
+    let (_socket, log) = open_socket();
+    js(
+        "socket.open(); socket.receive({ arrayBuffer: () => Promise.reject(new Error('gone')) });
+        socket.receive('a')",
+    );
+    settle().await;
+    assert_eq!(log.borrow()[0], "open");
+    assert_eq!(log.borrow()[1..], FAIL);
+    check("socket.listeners() === 0 && timers.size === 0 && socket.closes.length === 1");
+}
+
+#[wasm_bindgen_test]
 fn views_of_any_kind_are_read() {
     let _host = Host::new();
     let (_socket, log) = open_socket();
@@ -146,4 +160,18 @@ async fn a_host_without_timers_does_not_throw_out_of_ours() {
     socket.close();
     js("socket.end(1005, '', true)");
     assert_eq!(*log.borrow(), ["open", "close 1005 \"\" true"]);
+}
+
+#[wasm_bindgen_test]
+fn what_a_stand_in_throws_goes_no_further() {
+    let _host = Host::new();
+    js("const throws = () => { throw new Error('not here') };
+        Object.defineProperty(Mock.prototype, 'onerror', { set: throws });
+        Mock.prototype.close = throws");
+    let (socket, log) = open_socket();
+    js("socket.open()");
+    socket.close();
+    js("advance(10000)");
+    assert_eq!(*log.borrow(), ["open", "close 1006 \"\" false"]);
+    check("socket.listeners() === 0 && timers.size === 0");
 }

@@ -34,6 +34,18 @@ async fn a_handler_that_throws_hears_of_later_events() {
 }
 
 #[wasm_bindgen_test]
+fn a_handler_may_throw_where_the_console_throws() {
+    let _host = Host::new();
+    let (socket, log) = open_socket();
+    let _ = socket.on_message(|_, _| {
+        js("throw new Error('on purpose')");
+    });
+    js("globalThis.shown = console.error; console.error = () => { throw new Error('no console') }");
+    js("socket.open(); socket.receive('a'); socket.receive('b'); console.error = shown");
+    assert_eq!(*log.borrow(), ["open", "message [97]", "message [98]"]);
+}
+
+#[wasm_bindgen_test]
 fn a_handler_that_panics_hears_of_later_events() {
     let _host = Host::new();
     let logged = log_lines();
