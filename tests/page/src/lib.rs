@@ -5,6 +5,7 @@
 //! serves the pages is not known here.
 
 mod cycles;
+mod hidden;
 mod languages;
 mod leaks;
 mod situations;
@@ -75,6 +76,14 @@ const CHROMIUM_CASES: &[(&str, Case)] = &[
         languages::looks,
     ),
     ("a_thousand_sockets_leave_nothing", leaks::thousand),
+    (
+        "in_a_hidden_page_answers_end_waits_for_room",
+        hidden::answers_end_waits,
+    ),
+    (
+        "in_a_hidden_page_late_timers_end_waits_for_room",
+        hidden::late_timers_end_waits,
+    ),
 ];
 
 /// Where things are during a run.
@@ -179,7 +188,11 @@ fn chromium() -> serde_json::Value {
     json!({
         "browserName": "chrome",
         "acceptInsecureCerts": true,
-        "goog:chromeOptions": { "args": arguments },
+        "goog:chromeOptions": {
+            "args": arguments,
+            // The driver's own, by which a hidden page would not differ from one that is shown.
+            "excludeSwitches": ["disable-background-timer-throttling"],
+        },
     })
 }
 

@@ -139,10 +139,27 @@ fn twice(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
         &format!(
             "const modules = [program, await load(1), await load(2)];
              const traces = await Promise.all(modules.map((it) => talk(new it.Client({ECHO}))));
-             return [...traces, left(), problems.join()];"
+             // Bytes, in turn, while each memory grows.
+             const clients = modules.map((it) => new it.Client({ECHO}));
+             const all = (fact) => until(() => clients.every(fact));
+             await all((client) => client.trace() === 'open');
+             for (let round = 1; round <= 3; round++) {{
+                 clients.forEach((client, at) => client.send_bytes(10 * at + round, 1000));
+                 await all((client) => client.payloads().split(' ').length === round);
+                 modules.forEach((it) => it.grow(4 << 20));
+             }}
+             const bytes = clients.map((client) => client.payloads());
+             clients.forEach((client) => client.close());
+             await all((client) => client.trace().includes('close('));
+             clients.forEach((client) => client.free());
+             return [...traces, ...bytes, left(), problems.join()];"
         ),
     )?;
-    let expected = json!([TALK, TALK, TALK, NOTHING, ""]);
+    let bytes = [1, 11, 21].map(|first| {
+        let values = [first, first + 1, first + 2];
+        values.map(|value| format!("{value}x1000")).join(" ")
+    });
+    let expected = json!([TALK, TALK, TALK, bytes[0], bytes[1], bytes[2], NOTHING, ""]);
     expect(seen == expected, &format!("{seen} is {expected}"))
 }
 
@@ -325,7 +342,7 @@ fn talks_by(browser: &Browser, url: &str) -> Result<(), String> {
 }
 
 /// A behaviour of the peer, as JavaScript.
-fn url(place: &Place<'_>, path: &str) -> Value {
+pub(super) fn url(place: &Place<'_>, path: &str) -> Value {
     json!(format!("ws://{}{path}", place.servers.peer))
 }
 
@@ -338,7 +355,7 @@ fn silent(place: &Place<'_>, id: &str) -> Value {
 }
 
 /// An id that no other run of a case has.
-fn fresh(name: &str) -> String {
+pub(super) fn fresh(name: &str) -> String {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     format!("{name}-{}", now.as_nanos())
 }
@@ -346,11 +363,16 @@ fn fresh(name: &str) -> String {
 /// The peer's connection has ended. Whether the client ended it, and not the peer, which
 /// was tired of waiting.
 fn ended(place: &Place<'_>, id: &str) -> Result<bool, String> {
+    Ok(record(place, id)?["connections"][0]["timeout"] == false)
+}
+
+/// What the peer saw of a connection, which has ended.
+pub(super) fn record(place: &Place<'_>, id: &str) -> Result<Value, String> {
     let record = (place.servers.record)(id);
     let record: Value = serde_json::from_str(&record).map_err(|error| error.to_string())?;
     expect(
         record["complete"] == true,
         &format!("{id} has ended: {record}"),
     )?;
-    Ok(record["connections"][0]["timeout"] == false)
+    Ok(record)
 }

@@ -5,17 +5,23 @@
   const { setTimeout: after, clearTimeout: cancel, WebSocket: Native } = globalThis;
 
   const timers = new Set();
-  globalThis.setTimeout = (task, ...rest) => {
+  let longest = 0;
+  globalThis.setTimeout = (task, delay = 0, ...rest) => {
     const timer = after((...given) => {
       timers.delete(timer);
       task(...given);
-    }, ...rest);
+    }, Math.max(delay, longest), ...rest);
     timers.add(timer);
     return timer;
   };
   globalThis.clearTimeout = (timer) => {
     timers.delete(timer);
     cancel(timer);
+  };
+
+  // No timer that begins from now on rings.
+  globalThis.stopTimers = () => {
+    longest = 2 ** 31 - 1;
   };
 
   // Listeners that a socket still has, and sockets that have not ended.

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ extern "C" {
     #[wasm_bindgen(js_name = throwOnPurpose)]
     fn throw_on_purpose();
 
-    /// Called after each event of a client. The script defines it.
+    /// Called after each event of a client, and each wait for room. The script defines it.
     #[wasm_bindgen(js_name = eventCame)]
     fn event_came();
 }
@@ -36,6 +37,7 @@ pub fn supported() -> bool {
 pub struct Client {
     socket: WebSocket,
     seen: Arc<Mutex<Vec<Event>>>,
+    sent: Arc<AtomicU32>,
 }
 
 #[wasm_bindgen]
@@ -66,7 +68,8 @@ impl Client {
                 event_came();
             });
         }
-        Ok(Client { socket, seen })
+        let sent = Arc::default();
+        Ok(Client { socket, seen, sent })
     }
 
     /// The events so far, in the words of the suite: `open text("a") error close(..)`.
@@ -120,6 +123,27 @@ impl Client {
         let sent = self.socket.send(&bytes[..]);
         bytes.fill(0xee);
         sent.err().map(|error| error.to_string())
+    }
+
+    /// Sends so many messages of so many bytes, and waits for room after each. The bytes of
+    /// each have its number as their value.
+    pub fn send_when_ready(&self, count: u8, length: usize) {
+        let (socket, sent) = (self.socket.clone(), self.sent.clone());
+        isosocket::run(async move {
+            for value in 0..count {
+                if socket.send(vec![value; length]).is_err() {
+                    return;
+                }
+                socket.send_ready().await;
+                sent.fetch_add(1, Ordering::Relaxed);
+                event_came();
+            }
+        });
+    }
+
+    /// How many of these were sent, and there was room for the next one.
+    pub fn sent(&self) -> u32 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// Closes without a code.
