@@ -42,14 +42,14 @@ const NOT_IN_TIME: ErrorEvent = ErrorEvent::of_kind(ErrorKind::TimedOut(Timeout:
 const TOO_LARGE: ErrorEvent = ErrorEvent::of_kind(ErrorKind::MessageTooLarge);
 
 pub(crate) struct Connection {
-    /// `Err`: one that the host or the Fetch standard forbids. It fails.
+    /// `Err` if the host or the Fetch standard forbids the connection, which then fails.
     socket: Result<Socket, Forbidden>,
-    /// What sends and reads in its place.
+    /// Sends and reads instead of `socket`, if there is one.
     stream: Option<Box<dyn Stream>>,
     options: Options,
     live: RefCell<Option<Box<Live>>>,
     tools: Tools,
-    /// The connection was established, and `close` not called before.
+    /// The connection was established, and `close` was not called before.
     established: Cell<bool>,
     closing: Cell<bool>,
     /// A call of the host is under way, in which no turn may be taken.
@@ -68,7 +68,7 @@ pub(crate) struct Connection {
     outbox: Outbox,
 }
 
-/// What there is until the end.
+/// What a connection has until its end.
 pub(crate) struct Live {
     link: Link<Web>,
     _listeners: [Listener; 4],
@@ -96,8 +96,7 @@ const KINDS: [(Kind, &str); 4] = [
     (Kind::Close, "onclose"),
 ];
 
-/// How often a deadline that has passed lets the host's loop go round before it is
-/// judged.
+/// How many rounds of the host's loop a deadline that has passed waits before it is judged.
 const ROUNDS: u32 = 2;
 
 impl Connection {
@@ -483,7 +482,7 @@ impl Connection {
         }
     }
 
-    /// Fails a connection that the host holds to be good.
+    /// Fails a connection that is still good for the host.
     pub(crate) fn give_up(&self, error: ErrorEvent) {
         let link = self.release();
         self.close_socket(None);

@@ -53,8 +53,8 @@ impl Drain {
     }
 }
 
-/// Looks because an event came, which hosts do not delay as they delay the timers
-/// of a hidden tab.
+/// Reads the amount because an event came. Hosts delay the timers of a hidden tab, but not
+/// its events.
 #[cold]
 pub(crate) fn glance(connection: &Rc<Connection>) {
     let mark = connection.with(|live| live.drain.as_ref().map(|drain| drain.mark));

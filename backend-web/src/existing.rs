@@ -127,7 +127,7 @@ impl Opener for Existing {
         }
         object.set(USED, &JsValue::TRUE);
         if state == web_sys::WebSocket::OPEN {
-            // The host does not say so again. The connection listens by then.
+            // The host does not fire `open` again. The connection listens before this job runs.
             let object = self.0.clone();
             microtask::push(Job::Call(Box::new(move || {
                 object.visit(|object| drop(js::call(&object.member("onopen"))));

@@ -10,12 +10,12 @@ pub(crate) use js_sys::{Array, Object, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 pub(crate) use web_sys::{TextEncoder, Url, WebSocket as Socket};
 
-/// What a listener is, and what a timer calls, which gives it no event. An event
-/// is lent to it, which costs less than to give it a place of its own.
+/// What the host calls: for an event, or when a timer rings, which gives no event. The
+/// event is borrowed, because an owned one takes a place in wasm-bindgen's table.
 pub(crate) type Listener = Closure<dyn Fn(&Object)>;
 
-/// A listener. What it calls of the program is guarded, so a panic leaves nothing
-/// half done; the plain constructor does not compile with `-Cpanic=unwind`.
+/// A listener. The program's code that it calls is guarded, so a panic leaves nothing half
+/// done. The plain constructor does not compile with `-Cpanic=unwind`.
 pub(crate) fn listener(f: impl Fn(&Object) + 'static) -> Listener {
     Closure::own_assert_unwind_safe(f)
 }
@@ -63,7 +63,7 @@ extern "C" {
     fn log_error(thrown: &JsValue) -> Result<(), JsValue>;
 }
 
-/// Calls a function without an argument; what it threw.
+/// Calls a function without an argument. `Err` is what it threw.
 pub(crate) fn call(function: &JsValue) -> Result<(), JsValue> {
     function.unchecked_ref::<Callable>().call_it()
 }

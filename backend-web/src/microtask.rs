@@ -90,8 +90,8 @@ thread_local! {
 
 impl Queue {
     fn serve(&self) {
-        // Before the jobs, not after them: should one of them never return,
-        // because it panicked, the next push still asks.
+        // Before the jobs, not after them: if a job panics and never returns, the next push
+        // still asks.
         self.asked.set(false);
         while let Some(job) = self.pop() {
             job.run();

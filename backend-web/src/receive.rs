@@ -29,7 +29,7 @@ pub(crate) enum Received {
     Later(Promise),
     /// There are more bytes than the limit allows (S62). They were not copied.
     TooLarge,
-    /// It is none of what a WebSocket can have as data.
+    /// It is nothing that a WebSocket can have as data.
     Unreadable,
 }
 
