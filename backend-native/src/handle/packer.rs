@@ -69,8 +69,8 @@ impl Packer {
             false => step(Step::Send(None)),
         };
         if sent.is_err() {
-            // The socket was closed between the two steps. So the message was compressed and
-            // not sent.
+            // Between the two steps the socket was closed, or another message filled the queue.
+            // So this one was compressed and not sent.
             compressor.forget();
         }
         if packed.capacity() <= KEPT_CAPACITY {

@@ -1,4 +1,4 @@
-//! What threads share, in every order of the threads: `cargo xtask loom` builds and runs it.
+//! What threads share, in every order of the threads: `cargo xtask races loom` builds and runs it.
 //!
 //! The code is the real one, on loom's locks and atomics. A model is a small program of two or
 //! three threads. Loom runs it once for each order of their steps, and for each value that a

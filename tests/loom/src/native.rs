@@ -1,14 +1,16 @@
 //! The whole native client: the send queue and the write token, the loop's mailbox and what
 //! wakes it, and sockets that another loop takes over.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use isosocket_core::{Event, ReadyState, WebSocket};
 use isosocket_native::{EventLoop, EventsExt, Native};
 use loom::thread::{self, JoinHandle};
 
-use crate::network::{Net, open};
-use crate::{block_on, model_with};
+use crate::network::{Net, open, open_compressed};
+use crate::{Signal, block_on, model_with};
 
 /// A loop is a hundred steps, so fewer interruptions have to do.
 const PREEMPTIONS: usize = 2;
@@ -61,6 +63,42 @@ fn what_two_threads_send_goes_out_whole_and_in_their_order() {
         assert!(is_ordered(&texts, &["1", "2"]), "{texts:?}");
         assert_eq!(socket.buffered_amount(), 0);
     });
+}
+
+#[test]
+fn what_was_compressed_and_refused_is_not_referred_to() {
+    const LONG: &str = "the same text, twice. the same text, twice. the same text, twice. ";
+    let refused = Arc::new(AtomicUsize::new(0));
+    let count = refused.clone();
+    model_with(PREEMPTIONS - 1, move || {
+        let (mut event_loop, socket, net) = open_compressed(1);
+        net.set_room(5);
+        let tried = Arc::new(Signal::default());
+        let server = thread::spawn({
+            let (socket, tried) = (socket.clone(), tried.clone());
+            move || {
+                let short = socket.send("short").is_ok();
+                tried.wait();
+                event_loop.block_on(async { drop(socket.closed().await) });
+                short
+            }
+        });
+        // It is refused if the short message comes in between.
+        let first = socket.send(LONG).is_ok();
+        tried.set();
+        block_on(socket.send_ready());
+        let second = socket.send(LONG).is_ok();
+        socket.close();
+        let short = server.join().unwrap();
+        let long = [first, second].into_iter().filter(|sent| *sent).count();
+        count.fetch_add(2 - long, Ordering::Relaxed);
+        let mut expected = vec![LONG; long];
+        expected.extend(short.then_some("short"));
+        let mut texts = texts(&net);
+        texts.sort_by_key(|text| text != LONG);
+        assert_eq!(texts, expected);
+    });
+    assert!(refused.load(Ordering::Relaxed) > 0);
 }
 
 #[test]

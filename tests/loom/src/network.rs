@@ -9,16 +9,19 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use flate2::{Decompress, FlushDecompress};
 use isosocket_core::{ReadyState, WebSocket};
 use isosocket_native::simulation::{News, System, begin_run, install};
 use isosocket_native::{EventLoop, Native};
 
 /// The answer to a key of zeros.
-const REPLY: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
-    Connection: Upgrade\r\nSec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n";
+const REPLY: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n";
 
 #[derive(Default)]
 struct Network {
+    /// The extension that the peer agrees on, as a line of its reply.
+    extension: &'static str,
     established: bool,
     /// What the client has written since the handshake, and how much of it are whole frames
     /// that the peer has answered.
@@ -52,8 +55,13 @@ impl Net {
         let network = self.0.borrow();
         let mut rest = &network.written[..];
         let mut frames = Vec::new();
+        let mut inflater = Decompress::new(false);
         while let Some((opcode, payload, length)) = first_frame(rest) {
-            frames.push((opcode, String::from_utf8(payload.to_vec()).unwrap()));
+            let payload = match rest[0] & 0x40 {
+                0 => payload.to_vec(),
+                _ => inflate(&mut inflater, payload),
+            };
+            frames.push((opcode, String::from_utf8(payload).unwrap()));
             rest = &rest[length..];
         }
         assert!(rest.is_empty(), "half a frame");
@@ -78,6 +86,16 @@ impl Network {
             self.news.read_closed = self.ended;
         }
     }
+}
+
+/// A message as it was before compression (RFC 7692, 7.2.2). It may refer to earlier ones.
+fn inflate(inflater: &mut Decompress, payload: &[u8]) -> Vec<u8> {
+    let compressed = [payload, &[0, 0, 0xff, 0xff]].concat();
+    let mut text = Vec::with_capacity(1 << 10);
+    inflater
+        .decompress_vec(&compressed, &mut text, FlushDecompress::Sync)
+        .expect("it refers only to what was sent");
+    text
 }
 
 /// The first frame of these, if it is whole: opcode, payload, and how long it is.
@@ -139,7 +157,8 @@ impl System for Net {
         } else {
             // The request is one write.
             network.established = true;
-            network.arriving.extend(REPLY);
+            let reply = [REPLY, network.extension, "\r\n"].concat();
+            network.arriving.extend(reply.as_bytes());
             network.news.readable = true;
         }
         Ok(most)
@@ -174,7 +193,23 @@ impl System for Net {
 
 /// A loop with a socket that is open.
 pub fn open(send_limit: usize) -> (EventLoop, WebSocket<Native>, Net) {
-    let net = Net(Rc::default());
+    open_with("", send_limit)
+}
+
+/// The same with a peer that agrees on compression.
+pub fn open_compressed(send_limit: usize) -> (EventLoop, WebSocket<Native>, Net) {
+    open_with(
+        "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+        send_limit,
+    )
+}
+
+fn open_with(extension: &'static str, send_limit: usize) -> (EventLoop, WebSocket<Native>, Net) {
+    let network = Network {
+        extension,
+        ..Network::default()
+    };
+    let net = Net(Rc::new(RefCell::new(network)));
     begin_run();
     install(Rc::new(RefCell::new(net.clone())));
     let mut event_loop = EventLoop::new().unwrap();
