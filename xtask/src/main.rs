@@ -26,7 +26,7 @@ Usage: cargo xtask COMMAND
         --install        install what a host needs (rustup, cargo, npm, apt-get as root)
         --allow-missing  do not fail because of a host that is not installed
         --hosts all      every host, and all else that must pass before a merge
-        --hosts more     these, and what takes long: Autobahn, fuzzing, a minute's soak
+        --hosts more     these, and what takes long: Autobahn, fuzzing, ThreadSanitizer, Miri
         --only           only these rows, by id or by family; --list prints them
         --jobs           how many rows run at a time: cores + 1 unless given
         --times          print how long each part took
@@ -99,9 +99,10 @@ Usage: cargo xtask COMMAND
         --again          only those that no test noticed last time
         --unit, --suite  only with unit tests, or with the conformance suite, too
 
-  races loom|miri [--install] [FILTER]
+  races loom|tsan|miri [--install] [FILTER]
         Look for faults between threads. loom: models of what threads share, in every
-        order of the threads. miri: the tests of core and of the engine, interpreted.
+        order of the threads. tsan: the native tests with ThreadSanitizer. miri: the
+        tests of core and of the engine, interpreted.
 
   threads node|chromium [--install] [FILTER]
         Run the cases of sockets that are used from two threads, on wasm with
@@ -159,4 +160,10 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Arguments as the shell would split them.
+#[cfg(test)]
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_owned).collect()
 }

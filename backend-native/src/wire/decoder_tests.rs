@@ -309,6 +309,7 @@ impl Random {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too much for an interpreter")]
 fn it_differs_from_tungstenite_only_where_a_rule_says_so() {
     let mut reasons = std::collections::BTreeMap::<_, u32>::new();
     for seed in 1..=30_000 {
@@ -372,6 +373,7 @@ fn decode_in_place(bytes: &[u8], size: usize) -> (Outcome, usize) {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too much for an interpreter")]
 fn large_messages_read_in_place_are_the_same() {
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
         let length = (payload.len() as u64).to_be_bytes();

@@ -87,8 +87,7 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
     let install = arguments.iter().any(|argument| argument == "--install");
     let lints = arguments.iter().any(|argument| argument == "--lints");
     let chosen = choose(arguments)?;
-    let log = workspace::output()?.join("apps.log");
-    fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
+    let log = workspace::empty_log("apps.log")?;
     let mut rows = Vec::new();
     for app in chosen {
         let start = Instant::now();

@@ -51,8 +51,7 @@ const SECTIONS: [(&str, &str); 11] = [
 /// here, or `--install`, which is what happens anyway.
 pub fn main(_: &[String]) -> Result<bool, String> {
     let python = AUTOBAHN.provide(true)?;
-    let log = workspace::output()?.join("autobahn-run.log");
-    fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
+    let log = workspace::empty_log("autobahn-run.log")?;
     let example = ["-p", "isosocket", "--example", "autobahn", "--release"];
     let build = Invocation::cargo().arg("build").args(example);
     progress::run("building the client", &build, &log, BUILD_LIMIT)?;

@@ -10,18 +10,17 @@ use crate::tools::{NODE_ANY, Tool, WASM_BINDGEN, WASM_OPT, WASM_TARGET};
 /// What the row of sizes in test-all needs.
 pub const FOR_SIZE: &[&Tool] = &[&WASM_TARGET, &WASM_BINDGEN, &WASM_OPT, &NODE_ANY];
 
-/// Builds the program, and hands the terminal and the arguments over to it.
 pub fn main(command: &str, arguments: &[String]) -> Result<bool, String> {
+    const PROGRAM: &str = "bench/Cargo.toml --target-dir target/bench -p isosocket-bench-driver";
+    run(&format!("{PROGRAM} -- {command}"), arguments)
+}
+
+/// Builds a program of another workspace, and hands the terminal and the arguments over to it.
+pub fn run(program: &str, arguments: &[String]) -> Result<bool, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["run", "-q", "--manifest-path", "bench/Cargo.toml"])
-        .args([
-            "--target-dir",
-            "target/bench",
-            "-p",
-            "isosocket-bench-driver",
-        ])
-        .args(["--", command])
+        .args(["run", "-q", "--manifest-path"])
+        .args(program.split(' '))
         .args(arguments)
         .current_dir(workspace::root())
         .status();

@@ -3,7 +3,6 @@
 //!
 //! Invariant: page and echo server are reachable from this machine only.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,8 +23,7 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
     let options = parse(arguments)?;
     tools::WASM_TARGET.provide(true)?;
     let wasm_bindgen = tools::WASM_BINDGEN.provide(true)?;
-    let log = workspace::output()?.join("demo.log");
-    fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
+    let log = workspace::empty_log("demo.log")?;
     let folder = build(&wasm_bindgen, &log).inspect_err(|_| progress::show_tail(&log))?;
     let peer = peer::start(None)?;
     let address = start(folder, &peer, options.port)?;
@@ -110,11 +108,10 @@ fn open(url: &str) {
 #[cfg(test)]
 mod tests {
     use super::{Options, parse};
+    use crate::words;
 
     #[test]
     fn arguments_are_checked() {
-        let words =
-            |line: &str| -> Vec<String> { line.split_whitespace().map(str::to_owned).collect() };
         let expected = Options {
             port: 9000,
             open: false,

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::positive;
 use crate::run::{Invocation, progress, workspace};
 
 const MANIFEST: &str = "fuzz/Cargo.toml";
@@ -35,10 +36,7 @@ fn parse(arguments: &[String]) -> Result<Task, String> {
     while let Some(argument) = rest.next() {
         match argument {
             "--minutes" => {
-                let text = rest.next().unwrap_or_default();
-                let minutes = text.parse::<u64>().ok().filter(|minutes| *minutes > 0);
-                let minutes = minutes.ok_or(format!("--minutes wants a number, not `{text}`"))?;
-                seconds = minutes.saturating_mul(60);
+                seconds = positive(argument, &mut rest)?.saturating_mul(60);
             }
             "--target" => {
                 let name = rest.next().ok_or("--target wants a name")?;
@@ -54,8 +52,7 @@ fn parse(arguments: &[String]) -> Result<Task, String> {
 
 pub fn main(arguments: &[String]) -> Result<bool, String> {
     let task = parse(arguments)?;
-    let log = workspace::output()?.join("fuzz.log");
-    fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
+    let log = workspace::empty_log("fuzz.log")?;
     let (seconds, only) = match task {
         Task::Run { seconds, only } => (seconds, only),
         Task::Coverage => return coverage(&log).map(|()| true),
@@ -104,7 +101,7 @@ fn targets() -> Result<Vec<String>, String> {
 /// Builds all targets; gives their folder.
 fn build(log: &Path) -> Result<PathBuf, String> {
     // With a target named, build scripts are not instrumented.
-    let triple = host()?;
+    let triple = workspace::native_triple()?;
     let command = Invocation::cargo()
         .args(["build", "--release", "--bins", "--manifest-path", MANIFEST])
         .args(["--target-dir", FOLDER, "--target", &triple])
@@ -210,14 +207,13 @@ fn coverage(log: &Path) -> Result<(), String> {
         .env("RUSTFLAGS", format!("{OPENED} -Cinstrument-coverage"))
         .env("FUZZ_INPUTS", &inputs)
         .env("LLVM_PROFILE_FILE", profiles.join("replay-%m.profraw"));
-    progress::run("running all inputs", &test, log, BUILD_LIMIT)
-        .inspect_err(|_| progress::show_tail(log))?;
+    progress::run_or_show("running all inputs", &test, log, BUILD_LIMIT)?;
     let tool = |name: &str| {
         let root = Invocation::new("rustc").args(["--print", "sysroot"]);
         let root = root.output(Duration::from_secs(20)).unwrap_or_default();
         let bin = Path::new(root.trim())
             .join("lib/rustlib")
-            .join(host()?)
+            .join(workspace::native_triple()?)
             .join("bin");
         let path = bin.join(name);
         let missing = "coverage needs `rustup component add llvm-tools`".to_owned();
@@ -259,26 +255,14 @@ fn replay_binary() -> Result<PathBuf, String> {
     newest.ok_or_else(|| "the test binary is missing".to_owned())
 }
 
-/// The triple of this machine.
-fn host() -> Result<String, String> {
-    let version = Invocation::new("rustc").arg("-vV");
-    let version = version.output(Duration::from_secs(20)).unwrap_or_default();
-    let mut lines = version.lines();
-    let host = lines.find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned)
-        .ok_or_else(|| "rustc does not say its host".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words;
 
     #[test]
     fn arguments_are_minutes_and_a_target() {
-        let parse = |text: &str| {
-            let arguments: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-            parse(&arguments)
-        };
+        let parse = |text: &str| parse(&words(text));
         let run = |seconds, only: Option<&str>| {
             let only = only.map(str::to_owned);
             Ok(Task::Run { seconds, only })

@@ -18,3 +18,18 @@ pub mod soak;
 pub mod standins;
 pub mod targets;
 pub mod threads;
+
+/// The number behind an option.
+fn number<'a>(option: &str, mut words: impl Iterator<Item = &'a str>) -> Result<u64, String> {
+    let text = words.next().unwrap_or_default();
+    let number = text.parse::<u64>();
+    number.map_err(|_| format!("`{option}` wants a number, not `{text}`"))
+}
+
+fn positive<'a>(option: &str, words: impl Iterator<Item = &'a str>) -> Result<u64, String> {
+    let number = number(option, words)?;
+    match number {
+        0 => Err(format!("`{option}` wants a number above 0")),
+        _ => Ok(number),
+    }
+}

@@ -1,9 +1,10 @@
 //! `cargo xtask races`: faults between threads, and undefined behaviour. `loom` runs models of
-//! what threads share, in every order of the threads. `miri` interprets the tests of core and
-//! of the engine.
+//! what threads share, in every order of the threads. `tsan` runs the native tests with
+//! ThreadSanitizer. `miri` interprets the tests of core and of the engine.
 //!
 //! Invariant: each is built with flags of its own, in a target folder of its own, so that no
-//! other build changes by it.
+//! other build changes by it. ThreadSanitizer and Miri also run a test with a race, and must
+//! report it.
 
 use std::fs;
 use std::path::Path;
@@ -11,14 +12,22 @@ use std::time::Duration;
 
 use crate::run::{Invocation, progress, workspace};
 use crate::suite::build;
-use crate::tools::MIRI;
+use crate::tools::{MIRI, NIGHTLY, Tool};
 
-/// Miri takes the longest.
+/// What the rows in test-all need.
+pub const FOR_TSAN: &[&Tool] = &[&NIGHTLY];
+pub const FOR_MIRI: &[&Tool] = &[&MIRI];
+
+/// The slowest way, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(3 * 60 * 60);
+
+/// The test with a race.
+const RACE: &str = "-p isosocket-loom --features race --test race";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Loom,
+    Tsan,
     Miri,
 }
 
@@ -26,45 +35,65 @@ impl Way {
     fn name(self) -> &'static str {
         match self {
             Way::Loom => "loom",
+            Way::Tsan => "tsan",
             Way::Miri => "miri",
         }
     }
 
-    /// The test commands, without what is for the test programs.
-    fn commands(self, install: bool) -> Result<Vec<Invocation>, String> {
+    /// Cargo's test command with the flags of this way.
+    fn cargo(self, install: bool) -> Result<Invocation, String> {
+        let command = match self {
+            // Loom's locks in place of std's, and a model in place of the system.
+            Way::Loom => Invocation::cargo()
+                .env(
+                    "RUSTFLAGS",
+                    "--cfg isosocket_loom --cfg isosocket_simulation",
+                )
+                .args(["test", "--profile", "simulation"]),
+            Way::Tsan => build::nightly(&NIGHTLY.provide(install)?, "-Zsanitizer=thread")
+                // Reports name lines, and tests keep their deadlines.
+                .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
+                .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
+                .env("TSAN_OPTIONS", "die_after_fork=0")
+                .args(["test", "-Zbuild-std", "--target"])
+                .arg(workspace::native_triple()?),
+            Way::Miri => {
+                let cargo = MIRI.provide(install)?;
+                // rustup's stand-in for `cargo miri` asks which toolchain it is to use.
+                let toolchain = cargo.ancestors().nth(2).unwrap_or(&cargo).to_owned();
+                build::nightly(&cargo, "")
+                    .env("RUSTUP_TOOLCHAIN", &toolchain)
+                    .env("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-ignore-leaks")
+                    .args(["miri", "test"])
+            }
+        };
+        Ok(command
+            .args(["--target-dir", &format!("target/{}", self.name())])
+            // A test's panic on purpose would take seconds to describe.
+            .env("RUST_BACKTRACE", "0"))
+    }
+
+    /// The tests: arguments of cargo, and of the test programs.
+    fn tests(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Way::Loom => Ok(vec![loom()]),
-            Way::Miri => miri(install),
+            Way::Loom => &[("-p isosocket-loom --lib", "")],
+            // These modules of the native backend have no threads.
+            Way::Tsan => &[(
+                "-p isosocket-core -p isosocket-native -p isosocket-tests --lib --tests \
+                 --features isosocket-core/mock,isosocket-core/json",
+                "--skip engine:: --skip wire:: --skip url::",
+            )],
+            // These modules use nothing of the system, of which Miri has little. The inflater is
+            // another project's, and takes minutes.
+            Way::Miri => &[
+                ("-p isosocket-core --features mock --lib --tests", ""),
+                (
+                    "-p isosocket-native --lib",
+                    "engine:: wire:: --skip wire::deflate",
+                ),
+            ],
         }
     }
-}
-
-/// Loom's locks in place of std's, and a model in place of the system.
-fn loom() -> Invocation {
-    Invocation::cargo()
-        .args(["test", "--profile", "simulation", "-p", "isosocket-loom"])
-        .args(["--lib", "--target-dir", "target/loom"])
-        .env(
-            "RUSTFLAGS",
-            "--cfg isosocket_loom --cfg isosocket_simulation",
-        )
-}
-
-/// Core with its mock, and the parts of the native backend that use no system.
-fn miri(install: bool) -> Result<Vec<Invocation>, String> {
-    const CORE: &str = "-p isosocket-core --features mock --lib --tests";
-    const ENGINE: &str = "-p isosocket-native --no-default-features --lib";
-    let cargo = MIRI.provide(install)?;
-    // rustup's stand-in for `cargo miri` asks which toolchain it is to use.
-    let toolchain = cargo.ancestors().nth(2).unwrap_or(&cargo).to_owned();
-    let command = |arguments: &str| {
-        build::nightly(&cargo, "")
-            .env("RUSTUP_TOOLCHAIN", &toolchain)
-            .env("MIRIFLAGS", "-Zmiri-disable-isolation")
-            .args(["miri", "test", "--target-dir", "target/miri"])
-            .args(arguments.split_whitespace())
-    };
-    Ok([CORE, ENGINE].map(command).to_vec())
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -78,10 +107,10 @@ struct Task {
 fn parse(arguments: &[String]) -> Result<Task, String> {
     let mut words = arguments.iter().map(String::as_str);
     let name = words.next().unwrap_or_default();
-    let mut ways = [Way::Loom, Way::Miri].into_iter();
+    let mut ways = [Way::Loom, Way::Tsan, Way::Miri].into_iter();
     let way = ways.find(|way| way.name() == name);
     let mut task = Task {
-        way: way.ok_or(format!("races wants loom or miri, not `{name}`"))?,
+        way: way.ok_or(format!("races wants loom, tsan or miri, not `{name}`"))?,
         build_only: false,
         install: false,
         filter: None,
@@ -102,36 +131,48 @@ fn parse(arguments: &[String]) -> Result<Task, String> {
 pub fn main(arguments: &[String]) -> Result<bool, String> {
     let task = parse(arguments)?;
     let name = task.way.name();
-    let log = workspace::output()?.join(format!("races-{name}.log"));
-    fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
+    let log = workspace::empty_log(&format!("races-{name}.log"))?;
     let said = workspace::output()?.join(format!("races-{name}.txt"));
-    let commands = task.way.commands(task.install)?;
-    for command in &commands {
-        let build = command.clone().arg("--no-run");
-        progress::run(&format!("building for {name}"), &build, &log, LIMIT)
-            .inspect_err(|_| progress::show_tail(&log))?;
+    let cargo = task.way.cargo(task.install)?.stdout_to(&said);
+    let command = |arguments: &str| cargo.clone().args(arguments.split_whitespace());
+    let race = Some(RACE).filter(|_| task.way != Way::Loom && task.filter.is_none());
+    for arguments in task.way.tests().iter().map(|(it, _)| *it).chain(race) {
+        let build = command(arguments).arg("--no-run");
+        progress::run_or_show(&format!("building for {name}"), &build, &log, LIMIT)?;
     }
     if task.build_only {
         return Ok(true);
     }
     let mut is_good = true;
-    for command in commands {
+    for (arguments, for_programs) in task.way.tests() {
         // What a test prints is for the log.
-        let run = command
-            .args(["--no-fail-fast", "--", "--nocapture"])
-            .args(task.filter.clone())
-            .stdout_to(&said);
-        let result = progress::run(&format!("running {name}"), &run, &log, LIMIT);
+        let run = command(arguments).args(["--no-fail-fast", "--", "--nocapture"]);
+        let run = match &task.filter {
+            Some(filter) => run.arg(filter),
+            None => run.args(for_programs.split_whitespace()),
+        };
+        let result = progress::run_or_show(&format!("running {name}"), &run, &log, LIMIT);
         print!("{}", fs::read_to_string(&said).unwrap_or_default());
-        if result.is_err() {
-            progress::show_tail(&log);
-        }
         is_good &= result.is_ok();
     }
     if task.way == Way::Loom {
         println!("{} orders of the threads", orders(&log));
     }
+    if let Some(race) = race {
+        is_good &= is_reported(&command(race), name)?;
+    }
     Ok(is_good)
+}
+
+/// Whether the race that is there on purpose is reported.
+fn is_reported(race: &Invocation, name: &str) -> Result<bool, String> {
+    let log = workspace::empty_log(&format!("races-{name}-race.log"))?;
+    let failed = progress::run("running a race", race, &log, LIMIT).is_err();
+    let report = fs::read_to_string(&log).unwrap_or_default().to_lowercase();
+    let is_reported = failed && report.contains("data race");
+    let word = if is_reported { "ok" } else { "FAILED" };
+    println!("test a_race_put_in_on_purpose_is_reported ... {word}");
+    Ok(is_reported)
 }
 
 /// In how many orders the models ran, by the lines `orders: N` of the log.
@@ -147,13 +188,11 @@ fn orders(log: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::{Task, Way, parse};
+    use crate::words;
 
     #[test]
     fn arguments_are_a_way_and_a_filter() {
-        let parse = |text: &str| {
-            let arguments: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-            parse(&arguments)
-        };
+        let parse = |text: &str| parse(&words(text));
         let task = |way, build_only, install, filter: Option<&str>| {
             Ok(Task {
                 way,
@@ -165,8 +204,8 @@ mod tests {
         assert_eq!(parse("loom"), task(Way::Loom, false, false, None));
         assert_eq!(parse("miri build"), task(Way::Miri, true, false, None));
         assert_eq!(
-            parse("miri --install decoder"),
-            task(Way::Miri, false, true, Some("decoder"))
+            parse("tsan --install decoder"),
+            task(Way::Tsan, false, true, Some("decoder"))
         );
         assert!(parse("").is_err() && parse("all").is_err() && parse("loom --fast").is_err());
     }

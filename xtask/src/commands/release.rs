@@ -3,7 +3,6 @@
 //! Invariant: nothing is uploaded. A check that could not be made counts as failed, and
 //! says what is missing.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use crate::run::Invocation;
@@ -66,8 +65,7 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
         [word] if word == "--install" => true,
         _ => return Err("release knows only `--install`".to_owned()),
     };
-    let log = workspace::output()?.join("release.log");
-    fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
+    let log = workspace::empty_log("release.log")?;
     let mut failed = 0;
     for check in CHECKS {
         let start = Instant::now();
@@ -108,7 +106,7 @@ fn run(check: &Check, install: bool, log: &std::path::Path) -> Result<(), String
         .args(check.arguments.split_whitespace())
         .env("PATH", path)
         .env("RUSTFLAGS", "-Dwarnings");
-    progress::run(check.name, &command, log, LIMIT).inspect_err(|_| progress::show_tail(log))
+    progress::run_or_show(check.name, &command, log, LIMIT)
 }
 
 /// The tag of the last release.

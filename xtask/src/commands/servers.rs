@@ -29,8 +29,7 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
     let node = NODE_ANY.provide(install)?;
     let ws = WS.provide(install)?;
     let python = WEBSOCKETS.provide(install)?;
-    let log = workspace::output()?.join("servers-run.log");
-    fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
+    let log = workspace::empty_log("servers-run.log")?;
     let shims = workspace::root().join("xtask/shims/servers");
     let node = Invocation::new(node).arg(shims.join("ws.js")).arg(ws);
     let python = Invocation::new(python).arg(shims.join("websockets_echo.py"));

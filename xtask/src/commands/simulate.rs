@@ -6,6 +6,7 @@
 use std::fs;
 use std::time::Duration;
 
+use super::number;
 use crate::run::{Invocation, progress, workspace};
 
 const PACKAGE: &str = "isosocket-simulation";
@@ -31,11 +32,7 @@ fn parse(arguments: &[String]) -> Result<Task, String> {
     let (mut seeds, mut from) = (SEEDS, 0);
     let mut rest = arguments.iter().map(String::as_str);
     while let Some(argument) = rest.next() {
-        let mut number = || {
-            let text = rest.next().unwrap_or_default();
-            let number = text.parse::<u64>();
-            number.map_err(|_| format!("`{argument}` wants a number, not `{text}`"))
-        };
+        let mut number = || number(argument, &mut rest);
         match argument {
             "--seeds" => seeds = number()?,
             "--from" => from = number()?,
@@ -49,14 +46,12 @@ fn parse(arguments: &[String]) -> Result<Task, String> {
 
 pub fn main(arguments: &[String]) -> Result<bool, String> {
     let task = parse(arguments)?;
-    let log = workspace::output()?.join("simulate.log");
-    fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
+    let log = workspace::empty_log("simulate.log")?;
     let build = Invocation::cargo()
         .args(["build", "--profile", PROFILE, "--package", PACKAGE])
         .args(["--target-dir", TARGET])
         .env("RUSTFLAGS", "--cfg isosocket_simulation");
-    progress::run("building the simulation", &build, &log, BUILD_LIMIT)
-        .inspect_err(|_| progress::show_tail(&log))?;
+    progress::run_or_show("building the simulation", &build, &log, BUILD_LIMIT)?;
     let binary = workspace::root().join(TARGET).join(PROFILE).join(PACKAGE);
     let numbers = match task {
         Task::Build => return Ok(true),
@@ -79,13 +74,11 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::{SEEDS, Task, parse};
+    use crate::words;
 
     #[test]
     fn arguments_are_numbers() {
-        let parse = |text: &str| {
-            let arguments: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-            parse(&arguments)
-        };
+        let parse = |text: &str| parse(&words(text));
         assert_eq!(parse(""), Ok(Task::Run(0, SEEDS)));
         assert_eq!(parse("--from 5 --seeds 7"), Ok(Task::Run(5, 7)));
         assert_eq!(parse("--replay 9"), Ok(Task::Replay(9)));

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::positive;
 use crate::run::process::{Invocation, Job};
 use crate::run::{progress, workspace};
 
@@ -60,9 +61,7 @@ fn parse(arguments: &[String]) -> Result<Option<Plan>, String> {
             "--period" => &mut plan.period,
             other => return Err(format!("soak knows no `{other}`")),
         };
-        let text = rest.next().unwrap_or_default();
-        let parsed = text.parse().ok().filter(|number| *number > 0);
-        *number = parsed.ok_or_else(|| format!("`{argument}` wants a number, not `{text}`"))?;
+        *number = positive(argument, &mut rest)?;
     }
     Ok(Some(plan))
 }
@@ -71,13 +70,12 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
     let plan = parse(arguments)?;
     let folder = workspace::folder("target/xtask/soak")?;
     let log = folder.join("soak.log");
-    fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
+    workspace::empty(&log)?;
     let packages = PACKAGES.iter().flat_map(|package| ["--package", package]);
     let build = Invocation::cargo()
         .args(["build", "--release"])
         .args(packages);
-    progress::run("building for the soak", &build, &log, BUILD_LIMIT)
-        .inspect_err(|_| progress::show_tail(&log))?;
+    progress::run_or_show("building for the soak", &build, &log, BUILD_LIMIT)?;
     let Some(plan) = plan else { return Ok(true) };
     let (_peer, ports) = start_peer(&folder, &log)?;
     let said = folder.join("soak.txt");
@@ -143,13 +141,11 @@ fn with_descriptors(program: &str) -> Invocation {
 #[cfg(test)]
 mod tests {
     use super::{Plan, SHORT, WHOLE, parse, ports};
+    use crate::words;
 
     #[test]
     fn arguments_change_a_plan() {
-        let parse = |text: &str| {
-            let arguments: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-            parse(&arguments)
-        };
+        let parse = |text: &str| parse(&words(text));
         assert_eq!(parse(""), Ok(Some(WHOLE)));
         assert_eq!(parse("--short"), Ok(Some(SHORT)));
         let plan = Plan {

@@ -23,8 +23,7 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
     let install = arguments.iter().any(|argument| argument == "--install");
     let mut words = arguments.iter().filter(|word| !word.starts_with("--"));
     let filter = words.next().map_or("", String::as_str);
-    let log = workspace::output()?.join("standins-run.log");
-    fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
+    let log = workspace::empty_log("standins-run.log")?;
     WASM_TARGET.provide(install)?;
     let wasm_bindgen = WASM_BINDGEN.provide(install)?;
     let node = NODE.provide(install)?;

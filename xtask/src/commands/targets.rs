@@ -3,7 +3,6 @@
 //!
 //! Invariant: each is checked with every feature that it can have, and a warning fails it.
 
-use std::fs;
 use std::time::Duration;
 
 use crate::run::{Invocation, progress, workspace};
@@ -42,8 +41,7 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 pub fn main(arguments: &[String]) -> Result<bool, String> {
     let install = arguments.iter().any(|argument| argument == "--install");
     let filter = arguments.iter().find(|word| !word.starts_with("--"));
-    let log = workspace::output()?.join("targets-run.log");
-    fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
+    let log = workspace::empty_log("targets-run.log")?;
     let (mut passed, mut failed) = (0, 0);
     for (tool, triple, features) in TARGETS {
         if filter.is_some_and(|filter| !triple.contains(filter.as_str())) {

@@ -49,8 +49,7 @@ pub fn main(arguments: &[String]) -> Result<bool, String> {
     if !["build", "node", "chromium"].contains(&name) {
         return Err("threads needs a host: node or chromium (or `build` alone)".to_owned());
     }
-    let log = workspace::output()?.join(format!("threads-{name}-run.log"));
-    fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
+    let log = workspace::empty_log(&format!("threads-{name}-run.log"))?;
     // The one of test-all, whose address is baked into the module.
     let (address, _own) = match std::env::var("ISOSOCKET_PEER") {
         Ok(address) => (address, None),

@@ -223,8 +223,7 @@ mod tests {
     use isosocket_parity::Case;
 
     fn options(line: &str) -> Result<Options, String> {
-        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-        parse(&words, Set::Quick)
+        parse(&crate::words(line), Set::Quick)
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use super::host::{Env, Host, Kind, Set};
 use super::machines;
-use crate::commands::{autobahn, bench, day, servers, standins, targets, threads};
+use crate::commands::{autobahn, bench, day, races, servers, standins, targets, threads};
 use crate::tools::{
     AXE, BUN, CHROMIUM, DENO, FIREFOX, NIGHTLY, NODE, NODE_20, ON_DISPLAY, OPENSSL, Tool,
     WASM_BINDGEN, WASM_TARGET, WASMTIME, WEBKIT,
@@ -20,6 +20,30 @@ pub const SUITE: &str = "-p isosocket-tests --target wasm32-unknown-unknown";
 /// The same and the web backend's mocks, with a standard library that unwinds.
 const UNWIND: &str = "-p isosocket-tests -p isosocket-web --tests \
     --target wasm32-unknown-unknown -Zbuild-std=std,panic_unwind --target-dir target/unwind";
+
+/// The suite in a page or a worker of a browser.
+macro_rules! browser {
+    ($family:literal $id:literal, $title:literal $name:literal, $tools:expr, $($env:expr),+) => {
+        Host::wasm(concat!($family, $id), concat!($title, $name), SUITE, $tools)
+            .environment(&[$($env),+])
+            .suite(true)
+    };
+}
+macro_rules! chromium {
+    ($id:literal, $name:literal, $($kind:expr),+) => {
+        browser!("chromium-" $id, "Chromium " $name, FOR_CHROMIUM, CHROMEDRIVER, $($kind),+)
+    };
+}
+macro_rules! firefox {
+    ($id:literal, $name:literal, $kind:expr) => {
+        browser!("firefox-" $id, "Firefox " $name, FOR_FIREFOX, GECKO, PREFERENCES, $kind)
+    };
+}
+macro_rules! webkit {
+    ($id:literal, $name:literal, $kind:expr) => {
+        browser!("webkit-" $id, "WebKit " $name, FOR_WEBKIT, WEBDRIVER, $kind).wrapper(ON_DISPLAY)
+    };
+}
 
 pub static HOSTS: &[Host] = &[
     Host::native("native", "native", NATIVE)
@@ -40,40 +64,13 @@ pub static HOSTS: &[Host] = &[
         .set(Set::Quick)
         .environment(&[Env::PathOf(&NODE)])
         .suite(true),
-    chromium(
-        "chromium-window",
-        "Chromium window",
-        &[CHROMEDRIVER, WINDOW],
-    )
-    .set(Set::Quick),
-    chromium(
-        "chromium-dedicated",
-        "Chromium dedicated worker",
-        &[CHROMEDRIVER, DEDICATED],
-    )
-    .set(Set::Quick),
-    chromium(
-        "chromium-shared",
-        "Chromium shared worker",
-        &[CHROMEDRIVER, SHARED],
-    ),
-    chromium(
-        "chromium-service",
-        "Chromium service worker",
-        &[CHROMEDRIVER, SERVICE],
-    ),
+    chromium!("window", "window", WINDOW).set(Set::Quick),
+    chromium!("dedicated", "dedicated worker", DEDICATED).set(Set::Quick),
+    chromium!("shared", "shared worker", SHARED),
+    chromium!("service", "service worker", SERVICE),
     // The same suite, each socket with a receive limit.
-    chromium(
-        "chromium-stream",
-        "Chromium window, by stream",
-        &[CHROMEDRIVER, OVER_STREAM, WINDOW],
-    ),
-    firefox(
-        "firefox-window",
-        "Firefox window",
-        &[GECKO, PREFERENCES, WINDOW],
-    )
-    .set(Set::Quick),
+    chromium!("stream", "window, by stream", OVER_STREAM, WINDOW),
+    firefox!("window", "window", WINDOW).set(Set::Quick),
     // Core's tests and the programs, which have the mock compiled in: apart from the
     // suite, which is to run on what programs get.
     Host::native(
@@ -107,37 +104,13 @@ pub static HOSTS: &[Host] = &[
         FOR_NODE_20,
     )
     .environment(&[Env::PathOf(&NODE_20)]),
-    firefox(
-        "firefox-dedicated",
-        "Firefox dedicated worker",
-        &[GECKO, PREFERENCES, DEDICATED],
-    ),
-    firefox(
-        "firefox-shared",
-        "Firefox shared worker",
-        &[GECKO, PREFERENCES, SHARED],
-    ),
-    firefox(
-        "firefox-service",
-        "Firefox service worker",
-        &[GECKO, PREFERENCES, SERVICE],
-    ),
-    webkit("webkit-window", "WebKit window", &[WEBDRIVER, WINDOW]),
-    webkit(
-        "webkit-dedicated",
-        "WebKit dedicated worker",
-        &[WEBDRIVER, DEDICATED],
-    ),
-    webkit(
-        "webkit-shared",
-        "WebKit shared worker",
-        &[WEBDRIVER, SHARED],
-    ),
-    webkit(
-        "webkit-service",
-        "WebKit service worker",
-        &[WEBDRIVER, SERVICE],
-    ),
+    firefox!("dedicated", "dedicated worker", DEDICATED),
+    firefox!("shared", "shared worker", SHARED),
+    firefox!("service", "service worker", SERVICE),
+    webkit!("window", "window", WINDOW),
+    webkit!("dedicated", "dedicated worker", DEDICATED),
+    webkit!("shared", "shared worker", SHARED),
+    webkit!("service", "service worker", SERVICE),
     // The suite and the web backend once more, built so that a panic unwinds.
     Host::wasm(
         "unwind-node",
@@ -266,6 +239,14 @@ pub static HOSTS: &[Host] = &[
     Host::command("fuzz", "native, fuzz targets", "fuzz")
         .set(Set::More)
         .builds(&["xtask fuzz build"]),
+    Host::command("tsan", "native, ThreadSanitizer", "races tsan")
+        .set(Set::More)
+        .needs(races::FOR_TSAN)
+        .builds(&["xtask races tsan build"]),
+    Host::command("miri", "core and the engine, by Miri", "races miri")
+        .set(Set::More)
+        .needs(races::FOR_MIRI)
+        .builds(&["xtask races miri build"]),
     Host::command("soak", "native, 500 busy sockets", "soak --short")
         .set(Set::More)
         .builds(&["xtask soak build"]),
@@ -311,25 +292,6 @@ const PREFERENCES: Env = Env::File(
     "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
     "xtask/shims/firefox/webdriver.json",
 );
-
-const fn chromium(id: &'static str, name: &'static str, environment: &'static [Env]) -> Host {
-    Host::wasm(id, name, SUITE, FOR_CHROMIUM)
-        .environment(environment)
-        .suite(true)
-}
-
-const fn firefox(id: &'static str, name: &'static str, environment: &'static [Env]) -> Host {
-    Host::wasm(id, name, SUITE, FOR_FIREFOX)
-        .environment(environment)
-        .suite(true)
-}
-
-const fn webkit(id: &'static str, name: &'static str, environment: &'static [Env]) -> Host {
-    Host::wasm(id, name, SUITE, FOR_WEBKIT)
-        .environment(environment)
-        .wrapper(ON_DISPLAY)
-        .suite(true)
-}
 
 /// Another processor, emulated: by the wrapper, which is the last tool.
 const fn emulated(

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -64,7 +63,7 @@ impl Session {
         Ok(Self {
             install,
             filter,
-            native: native_triple()?,
+            native: workspace::native_triple()?,
             peer: peer::start(Some(&workspace::output()?.join("reports.log")))?,
             output: workspace::output()?,
             tools: Once::default(),
@@ -101,7 +100,7 @@ impl Session {
     pub fn build(&self, host: &'static Host) -> Result<Vec<Binary>, String> {
         let log = self.log(host);
         // What an earlier run wrote must not be counted again.
-        fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
+        workspace::empty(&log)?;
         // The tools that run wasm may still be on their way. Without them there is no row,
         // which the row itself says.
         let needed = match host.is_wasm() && self.install {
@@ -315,16 +314,6 @@ fn first_on_path(folder: &Path) -> Result<OsString, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
     std::env::join_paths(folders).map_err(|error| error.to_string())
-}
-
-fn native_triple() -> Result<String, String> {
-    let version = Invocation::new("rustc")
-        .arg("-vV")
-        .output(Duration::from_secs(20))
-        .ok_or("cannot run rustc")?;
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned)
-        .ok_or_else(|| "rustc does not name its host".to_owned())
 }
 
 #[cfg(test)]

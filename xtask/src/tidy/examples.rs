@@ -97,13 +97,10 @@ fn item(line: &str, in_trait: bool) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Source, check};
+    use super::check;
 
     fn about(path: &str, text: &str) -> Vec<String> {
-        let mut complaints = Vec::new();
-        let (path, text) = (path.to_owned(), text.to_owned());
-        check(&Source { path, text }, &mut complaints);
-        complaints
+        super::super::about(check, path, text)
     }
 
     #[test]

@@ -265,6 +265,15 @@ fn code_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
+/// What a check says about a file.
+#[cfg(test)]
+fn about(check: fn(&Source, &mut Vec<String>), path: &str, text: &str) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let (path, text) = (path.to_owned(), text.to_owned());
+    check(&Source { path, text }, &mut complaints);
+    complaints
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Source, complaints, forgets, machine_path};

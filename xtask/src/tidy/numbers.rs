@@ -97,13 +97,10 @@ fn bare_number(line: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Source, bare_number, check};
+    use super::{bare_number, check};
 
     fn about(path: &str, text: &str) -> Vec<String> {
-        let mut complaints = Vec::new();
-        let (path, text) = (path.to_owned(), text.to_owned());
-        check(&Source { path, text }, &mut complaints);
-        complaints
+        super::super::about(check, path, text)
     }
 
     #[test]

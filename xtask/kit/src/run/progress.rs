@@ -28,6 +28,19 @@ static ANNOUNCED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// When the line on a terminal was drawn last.
 static DRAWN: Mutex<Option<Instant>> = Mutex::new(None);
 
+/// As [`run`]. If the command fails, shows the end of the log.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_or_show(
+    title: &str,
+    command: &Invocation,
+    log: &Path,
+    limit: Duration,
+) -> Result<(), String> {
+    run(title, command, log, limit).inspect_err(|_| show_tail(log))
+}
+
 /// Runs a command to its end, showing what it is at and how long it may take; its output
 /// is added to the log. Several may run at a time.
 ///

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Invocation;
 
@@ -22,6 +23,27 @@ pub fn root() -> PathBuf {
 /// Logs, results, screenshots: `target/xtask`, created if need be.
 pub fn output() -> Result<PathBuf, String> {
     folder("target/xtask")
+}
+
+/// A log in [`output`], without what an earlier run wrote.
+pub fn empty_log(name: &str) -> Result<PathBuf, String> {
+    let log = output()?.join(name);
+    empty(&log)?;
+    Ok(log)
+}
+
+/// Makes an empty file.
+pub fn empty(log: &Path) -> Result<(), String> {
+    fs::write(log, "").map_err(|error| format!("cannot write the log: {error}"))
+}
+
+/// The triple of this machine.
+pub fn native_triple() -> Result<String, String> {
+    let version = Invocation::new("rustc").arg("-vV");
+    let version = version.output(Duration::from_secs(20)).unwrap_or_default();
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned)
+        .ok_or_else(|| "rustc does not name its host".to_owned())
 }
 
 /// Programs that xtask installed: `target/tools`, created if need be.

@@ -148,15 +148,12 @@ fn day<'a>(
 }
 
 fn log(host: &str) -> Result<std::path::PathBuf, String> {
-    let log = workspace::output()?.join(format!("day-{host}-run.log"));
-    fs::write(&log, "").map_err(|error| format!("cannot write the log: {error}"))?;
-    Ok(log)
+    workspace::empty_log(&format!("day-{host}-run.log"))
 }
 
 fn build_native(log: &Path) -> Result<(), String> {
     let build = Invocation::cargo().args(["build", "-p", "isosocket-chat"]);
-    progress::run("building the chat", &build, log, BUILD_LIMIT)
-        .inspect_err(|_| progress::show_tail(log))
+    progress::run_or_show("building the chat", &build, log, BUILD_LIMIT)
 }
 
 /// Builds the page, and serves it. Gives its address.
@@ -166,8 +163,7 @@ fn build_page(install: bool, echo: SocketAddr, log: &Path) -> Result<String, Str
     let build = Invocation::cargo()
         .args(["build", "-p", "isosocket-chat", "--target", WASM_TRIPLE])
         .env("CARGO_PROFILE_DEV_DEBUG", "0");
-    progress::run("building the chat's page", &build, log, BUILD_LIMIT)
-        .inspect_err(|_| progress::show_tail(log))?;
+    progress::run_or_show("building the chat's page", &build, log, BUILD_LIMIT)?;
     let root = workspace::root();
     let folder = workspace::folder("target/xtask/day")?;
     let bind = Invocation::new(&wasm_bindgen)
