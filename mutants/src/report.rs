@@ -1,7 +1,8 @@
 //! What became of each mutant: kept between runs, compared with the list of those that may
 //! be missed, and shown as a table.
 //!
-//! Invariant: a mutant may be missed only if `accepted.txt` gives a reason.
+//! Invariant: a mutant may be missed only if `accepted.txt` gives a reason. It counts as
+//! missed all the same, unless the reason shows that it changes nothing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
@@ -14,6 +15,8 @@ use crate::trial::Verdict;
 
 /// Lines of `name -- reason`, and of comments.
 const ACCEPTED: &str = "mutants/accepted.txt";
+/// A reason that begins so says why no program could notice the mutant.
+const EQUIVALENT: &str = "equivalent: ";
 
 pub struct Outcome {
     pub name: String,
@@ -131,39 +134,43 @@ impl Known {
 
     /// Prints a table; says whether each mutant of the asked files is caught or accepted.
     pub fn print(&self, is_asked: &dyn Fn(&str) -> bool) -> bool {
-        let mut files: BTreeMap<&str, [usize; 4]> = BTreeMap::new();
+        let mut files: BTreeMap<&str, [usize; 5]> = BTreeMap::new();
         for (name, (caught, how)) in &self.outcomes {
             let file = name.split(": ").next().unwrap_or_default();
             let row = files.entry(file).or_default();
             row[0] += 1;
-            match (caught, self.accepted.contains_key(name)) {
-                (true, _) => row[1] += 1,
-                (false, true) => row[2] += 1,
-                (false, false) => {
-                    row[3] += 1;
+            match (caught, self.accepted.get(name)) {
+                (true, reason) => {
+                    row[1] += 1;
+                    if reason.is_some() && is_asked(file) {
+                        println!("caught, so it need not be listed: {name}");
+                    }
+                }
+                (false, Some(reason)) if reason.starts_with(EQUIVALENT) => row[2] += 1,
+                (false, Some(_)) => row[3] += 1,
+                (false, None) => {
+                    row[4] += 1;
                     if is_asked(file) {
                         println!("test mutant {name} ({how}) ... FAILED");
                     }
                 }
             }
         }
-        println!(
-            "| file | viable | caught | listed | missed |\n| --- | ---: | ---: | ---: | ---: |"
-        );
-        let mut sum = [0; 4];
+        println!("| file | viable | caught | equivalent | listed | missed |");
+        println!("| --- | ---: | ---: | ---: | ---: | ---: |");
+        let line = |name: &str, row: &[usize; 5]| {
+            let cells = row.map(|number| number.to_string()).join(" | ");
+            println!("| {name} | {cells} |");
+        };
+        let mut sum = [0; 5];
         for (file, row) in files.iter().filter(|(file, _)| is_asked(file)) {
-            println!(
-                "| {file} | {} | {} | {} | {} |",
-                row[0], row[1], row[2], row[3]
-            );
+            line(file, row);
             sum.iter_mut().zip(row).for_each(|(sum, one)| *sum += one);
         }
-        let percent = 100.0 * sum[1] as f64 / (sum[0].max(1)) as f64;
-        println!(
-            "| sum | {} | {} | {} | {} |",
-            sum[0], sum[1], sum[2], sum[3]
-        );
-        println!("{percent:.1} % caught");
-        sum[3] == 0
+        line("sum", &sum);
+        let [viable, caught, equivalent, _, missed] = sum;
+        let percent = 100.0 * caught as f64 / (viable - equivalent).max(1) as f64;
+        println!("{percent:.1} % caught of those that are not equivalent");
+        missed == 0
     }
 }

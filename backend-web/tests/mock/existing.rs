@@ -1,8 +1,8 @@
 //! The host's object behind a handle, and a handle for an object of the host.
 
 use crate::host::{Host, Socket, check, js, open_socket, settle, watch};
-use isosocket_core::NewError;
-use isosocket_web::{WebSocketExt, from_web_sys};
+use isosocket_core::{NewError, Reconnect, WebSocket};
+use isosocket_web::{BuilderExt, Web, WebSocketExt, from_web_sys};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -37,6 +37,30 @@ fn an_object_that_is_closing_or_closed_is_refused() {
         let error = from_web_sys(object(state)).connect().expect_err("too late");
         assert!(matches!(error, NewError::Option(_)), "{error}");
     }
+}
+
+#[wasm_bindgen_test]
+fn an_object_serves_one_socket_and_cannot_stop_reading() {
+    let _host = Host::new();
+    let given = object(1);
+    let _socket = from_web_sys(given.clone()).connect().expect("open");
+    let error = from_web_sys(given).connect().expect_err("it is used");
+    assert!(matches!(error, NewError::Option(_)), "{error}");
+
+    let limited = || from_web_sys(object(1)).receive_limit(1000);
+    let error = limited().connect().expect_err("it reads on");
+    assert_eq!(error, NewError::OptionNotSupported("receive_limit"));
+    assert!(limited().allow_unlimited_memory().connect().is_ok());
+}
+
+#[wasm_bindgen_test]
+async fn a_socket_that_connects_again_gives_the_object_of_its_connection() {
+    let _host = Host::new();
+    let builder = WebSocket::<Reconnect<Web>>::builder("ws://h/");
+    let socket = builder.connect().expect("a good URL");
+    settle().await;
+    let object = socket.web_sys().expect("an attempt is under way");
+    assert!(js_sys::Object::is(&object, &js("return socket")));
 }
 
 #[wasm_bindgen_test]

@@ -2,9 +2,11 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+
+use futures_sink::Sink;
 
 use crate::host::{Host, Socket, check, js, settle};
 use isosocket_core::{Event, Reconnect, Transport, WebSocket};
@@ -177,6 +179,33 @@ async fn waiting_for_a_drain_looks_ever_more_rarely_and_only_meanwhile() {
     js("socket.end(1006, '', false)");
     settle().await;
     assert_eq!(woken.get(), 4);
+    check("timers.size === 0");
+}
+
+#[wasm_bindgen_test]
+async fn who_waits_for_room_is_not_kept_by_who_waits_until_all_is_sent() {
+    let _host = Host::new();
+    let socket = Socket::new("ws://h/").expect("a good URL");
+    js("socket.open(); socket.bufferedAmount = 2 ** 21");
+    let (flushed, ready) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+    let (seen, mut sender) = (flushed.clone(), socket.sender());
+    run(async move {
+        let sent = poll_fn(|context| Pin::new(&mut sender).poll_flush(context)).await;
+        seen.set(sent.is_ok());
+    });
+    settle().await;
+    let (seen, waiting) = (ready.clone(), socket.clone());
+    run(async move {
+        waiting.send_ready().await;
+        seen.set(true);
+    });
+    settle().await;
+    js("socket.bufferedAmount = 2 ** 20; advance(1)");
+    settle().await;
+    assert_eq!((ready.get(), flushed.get()), (true, false));
+    js("socket.bufferedAmount = 0; advance(16)");
+    settle().await;
+    assert!(flushed.get());
     check("timers.size === 0");
 }
 
