@@ -8,15 +8,24 @@ use std::time::Duration;
 
 /// How often a program is looked at.
 pub const TICK: Duration = Duration::from_millis(250);
-/// A test computes less than it waits, so for computing the limit is a part of the other one.
-const PART: u32 = 3;
 /// What the kernel counts a program's time in.
 const CLOCK: Duration = Duration::from_millis(10);
 
-/// How long a process group may go on without a sign of life. Its first process is `group`.
+/// How long a program may go on without a sign of life.
+#[derive(Clone, Copy)]
+pub struct Limit {
+    /// How long it may wait.
+    pub wait: Duration,
+    /// How long it may compute.
+    pub compute: Duration,
+}
+
+/// Watches a process group. Its first process is `group`.
 pub struct Patience {
     group: u32,
-    limit: Duration,
+    limit: Limit,
+    /// What it had computed when it was last looked at.
+    latest: Duration,
     /// What it had computed at the last sign of life.
     computed: Duration,
     /// For how many ticks since then none of its threads wanted a processor.
@@ -24,10 +33,11 @@ pub struct Patience {
 }
 
 impl Patience {
-    pub fn new(group: u32, limit: Duration) -> Self {
+    pub fn new(group: u32, limit: Limit) -> Self {
         Patience {
             group,
             limit,
+            latest: Duration::ZERO,
             computed: Duration::ZERO,
             idle: Duration::ZERO,
         }
@@ -35,17 +45,25 @@ impl Patience {
 
     /// A test has ended.
     pub fn renew(&mut self) {
-        self.computed = look(self.group).0;
+        self.latest = look(self.group).0;
+        self.computed = self.latest;
         self.idle = Duration::ZERO;
     }
 
     /// A tick has passed without a test that ended: whether that has been too many.
     pub fn is_over(&mut self) -> bool {
-        let (computed, is_busy) = look(self.group);
+        let (latest, is_busy) = look(self.group);
+        self.latest = latest;
         if !is_busy {
             self.idle += TICK;
         }
-        self.idle > self.limit || computed.saturating_sub(self.computed) > self.limit / PART
+        let computed = self.latest.saturating_sub(self.computed);
+        self.idle > self.limit.wait || computed > self.limit.compute
+    }
+
+    /// How long it computed, as far as was seen.
+    pub fn computed(&self) -> Duration {
+        self.latest
     }
 }
 
@@ -111,7 +129,8 @@ mod tests {
         let mut command = Command::new("sh");
         let child = command.args(["-c", script]).process_group(0).spawn();
         let child = Group(child.expect("there is a shell"));
-        let patience = Patience::new(child.0.id(), TICK);
+        let (wait, compute) = (TICK, TICK);
+        let patience = Patience::new(child.0.id(), Limit { wait, compute });
         (child, patience)
     }
 

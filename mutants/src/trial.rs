@@ -12,13 +12,16 @@ use std::time::{Duration, Instant};
 
 use crate::build::Program;
 use crate::node;
-use crate::patience::{Patience, TICK};
+use crate::patience::{Limit, Patience, TICK};
 
 /// A test that takes longer is not one of the quick ones.
 const SLOW: Duration = Duration::from_secs(25);
 /// How much longer a test may take with a mutant, and how long at least.
 const FACTOR: u32 = 3;
-const LEAST: Duration = Duration::from_secs(6);
+const LEAST: Limit = Limit {
+    wait: Duration::from_secs(6),
+    compute: Duration::from_secs(2),
+};
 /// How many places a test of one part comes to at most.
 const FEW: usize = 150;
 /// How long most tests of wasm take at most, with the start of Node.
@@ -30,6 +33,7 @@ pub struct Test<'a> {
     program: &'a Program,
     name: String,
     time: Duration,
+    computed: Duration,
     sites: HashSet<u32>,
 }
 
@@ -125,7 +129,8 @@ pub fn survey(programs: &[Program], workers: usize) -> Vec<Test<'_>> {
         choose(&mut run, program, std::iter::once(name));
         run.env("ISOSOCKET_MUTANT_TRACE", &trace);
         let begun = Instant::now();
-        let verdict = watch(run, SLOW * 4);
+        let (wait, compute) = (SLOW * 4, SLOW * 4);
+        let (verdict, computed) = watch(run, Limit { wait, compute });
         let time = begun.elapsed();
         let text = std::fs::read_to_string(&trace).unwrap_or_default();
         if verdict != Verdict::Missed {
@@ -142,6 +147,7 @@ pub fn survey(programs: &[Program], workers: usize) -> Vec<Test<'_>> {
             program,
             name,
             time,
+            computed,
             sites,
         })
     });
@@ -162,12 +168,16 @@ pub fn judge(number: u32, site: u32, tests: &[Test]) -> Verdict {
     reaching.sort_by_key(|test| (rank(test), test.time));
     for tests in reaching.chunk_by(|one, other| rank(one) == rank(other)) {
         let program = tests[0].program;
-        let time = tests.iter().map(|test| test.time).max().unwrap_or_default();
+        let most = |of: fn(&Test) -> Duration| tests.iter().map(|test| of(test)).max();
+        let limit = Limit {
+            wait: LEAST.wait + most(|test| test.time).unwrap_or_default() * FACTOR,
+            compute: LEAST.compute + most(|test| test.computed).unwrap_or_default() * FACTOR,
+        };
         for tests in tests.chunks(200) {
             let mut run = command(program);
             choose(&mut run, program, tests.iter().map(|test| &test.name));
             run.env("ISOSOCKET_MUTANT", number.to_string());
-            let verdict = watch(run, LEAST + time * FACTOR);
+            let (verdict, _) = watch(run, limit);
             if verdict != Verdict::Missed {
                 return verdict;
             }
@@ -176,13 +186,21 @@ pub fn judge(number: u32, site: u32, tests: &[Test]) -> Verdict {
     Verdict::Missed
 }
 
-/// Runs a test program until a test fails, or all have passed, or one takes longer than `limit`.
-fn watch(mut run: Command, limit: Duration) -> Verdict {
+/// Runs a test program until a test fails, or all have passed, or one takes longer than
+/// `limit`. Also says how long the program computed.
+fn watch(mut run: Command, limit: Limit) -> (Verdict, Duration) {
     let Ok(child) = run.spawn() else {
-        return Verdict::Caught("the program does not start".to_owned());
+        let verdict = Verdict::Caught("the program does not start".to_owned());
+        return (verdict, Duration::ZERO);
     };
     let mut child = Guarded(child);
-    let Some(output) = child.0.stdout.take() else {
+    let mut patience = Patience::new(child.0.id(), limit);
+    let verdict = follow(&mut child.0, &mut patience);
+    (verdict, patience.computed())
+}
+
+fn follow(child: &mut Child, patience: &mut Patience) -> Verdict {
+    let Some(output) = child.stdout.take() else {
         return Verdict::Missed;
     };
     let (sender, receiver) = mpsc::channel();
@@ -191,7 +209,6 @@ fn watch(mut run: Command, limit: Duration) -> Verdict {
             let _ = sender.send(line);
         }
     });
-    let mut patience = Patience::new(child.0.id(), limit);
     let mut last = String::new();
     loop {
         match receiver.recv_timeout(TICK) {
