@@ -302,14 +302,17 @@ impl Handle {
         self.amounts.visible() <= mark
     }
 
-    /// Whether to wake now those who wait for the amount to fall.
-    pub(crate) fn take_drained(&self) -> bool {
+    /// Whether somebody waits for the amount to fall, and it has fallen.
+    pub(crate) fn is_drained(&self) -> bool {
         // See `watch_drain`.
         fence(Ordering::SeqCst);
         let mark = self.drain_mark.load(Ordering::SeqCst);
-        mark != NO_MARK
-            && self.amounts.visible() <= mark
-            && self.drain_mark.swap(NO_MARK, Ordering::SeqCst) != NO_MARK
+        mark != NO_MARK && self.amounts.visible() <= mark
+    }
+
+    /// Whether to wake now those who wait for the amount to fall.
+    pub(crate) fn take_drained(&self) -> bool {
+        self.is_drained() && self.drain_mark.swap(NO_MARK, Ordering::SeqCst) != NO_MARK
     }
 
     fn lock_queue(&self) -> MutexGuard<'_, Queue> {

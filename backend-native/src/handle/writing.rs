@@ -179,7 +179,8 @@ impl Handle {
         if self.key.load(Ordering::SeqCst) == ENDED {
             self.stop_writing();
         }
-        match self.take_wanted() {
+        // Only the loop wakes those who wait until little is buffered.
+        match self.take_wanted() || self.is_drained() {
             true => Follow::Flush,
             false => Follow::Nothing,
         }

@@ -1,10 +1,13 @@
 //! The whole native client: the send queue and the write token, the loop's mailbox and what
 //! wakes it, and sockets that another loop takes over.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_sink::Sink;
 use isosocket_core::{Event, ReadyState, WebSocket};
 use isosocket_native::{EventLoop, EventsExt, Native};
 use loom::thread::{self, JoinHandle};
@@ -114,6 +117,24 @@ fn who_waits_for_room_to_send_is_woken() {
         socket.close();
         server.join().unwrap();
         assert_eq!(texts(&net), ["first", "second"]);
+    });
+}
+
+#[test]
+fn who_waits_until_all_is_written_is_woken() {
+    model_with(PREEMPTIONS, || {
+        let (event_loop, socket, net) = open(1 << 20);
+        let server = serve(event_loop, &socket);
+        let sender = thread::spawn({
+            let socket = socket.clone();
+            move || socket.send("text").unwrap()
+        });
+        let mut all = socket.sender();
+        block_on(poll_fn(|context| Pin::new(&mut all).poll_flush(context))).unwrap();
+        sender.join().unwrap();
+        socket.close();
+        server.join().unwrap();
+        assert_eq!(texts(&net), ["text"]);
     });
 }
 
