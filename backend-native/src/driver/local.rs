@@ -33,6 +33,8 @@ pub(super) struct Local {
     claimed: AtomicBool,
     /// The threads to unpark when the reactor is given back.
     followers: Mutex<Vec<Thread>>,
+    /// Whether there may be any.
+    followed: AtomicBool,
     /// The program has dropped the loop. Another thread may still be in a turn.
     dropped: AtomicBool,
     /// A task of tokio serves the loop. If another thread drives the loop meanwhile, it must
@@ -54,6 +56,7 @@ impl Local {
             reactor,
             claimed: AtomicBool::new(false),
             followers: Mutex::new(Vec::new()),
+            followed: AtomicBool::new(false),
             dropped: AtomicBool::new(false),
             served: AtomicBool::new(false),
         }))
@@ -80,8 +83,13 @@ impl Local {
         self.call_followers();
     }
 
+    /// Called after [`finish`](Self::finish), which has a fence.
     fn call_followers(&self) {
         // Whoever is not in the list yet tries once more when it is, and gets the reactor.
+        if !self.followed.load(Ordering::SeqCst) {
+            return;
+        }
+        self.followed.store(false, Ordering::SeqCst);
         for follower in std::mem::take(&mut *self.followers()) {
             follower.unpark();
         }
@@ -232,6 +240,10 @@ impl Local {
             }
             if !is_listed {
                 self.followers().push(thread::current());
+                self.followed.store(true, Ordering::SeqCst);
+                // As in `finish`: either the next try gets the reactor, or the thread that
+                // has it sees that it is followed.
+                fence(Ordering::SeqCst);
                 is_listed = true;
                 self.rouse_for_mail();
                 continue;

@@ -133,9 +133,11 @@ impl Open {
             self.reading = Reading::ToTheEnd;
         }
         let reads = event.is_readable() || ended;
+        // The system reports room with nearly every event.
         match event.is_writable() {
-            true => self.flush_and(context, reads),
-            false => self.read(context),
+            true if self.seat.handle.may_need_room() => self.flush_and(context, reads),
+            true if !reads => Next::Wait(Connection::Open(self)),
+            _ => self.read(context),
         }
     }
 

@@ -296,7 +296,7 @@ impl Reactor {
         // Shows the program what the network has taken since the last turn (S49).
         while let Some(handle) = self.held.pop() {
             handle.release_held();
-            if let Some(key) = handle.key() {
+            if let Some(key) = handle.key().filter(|_| handle.is_drained()) {
                 self.visit(key, |connection, _| connection.notify_drained());
             }
         }

@@ -80,7 +80,10 @@ impl Handle {
             recycle(chunk);
         }
         match stream.flush_tls() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Flushed::Full),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.full.store(true, Ordering::Relaxed);
+                Ok(Flushed::Full)
+            }
             Err(error) => Err(error),
             Ok(()) => Ok(Flushed::Done),
         }
@@ -141,6 +144,13 @@ impl Handle {
     /// Whether another thread tried to get the token in vain. Called after it was given back.
     fn take_wanted(&self) -> bool {
         self.wanted.load(Ordering::SeqCst) && self.wanted.swap(false, Ordering::SeqCst)
+    }
+
+    /// Whether the stream was full, so that the news of room in it matters. While another thread
+    /// writes, nobody knows.
+    pub(crate) fn may_need_room(&self) -> bool {
+        self.try_token()
+            .is_none_or(|writer| writer.outgoing.is_some() || self.full.load(Ordering::Relaxed))
     }
 
     /// Whether anything waits to be written.
