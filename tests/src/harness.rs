@@ -80,10 +80,10 @@ mod native {
         std::env::var_os("ISOSOCKET_PEER").is_some()
     }
 
-    /// Whether this processor is emulated by another.
+    /// Whether this processor, or this system, is emulated by another.
     pub fn is_emulated() -> bool {
         let wrapper = std::env::var_os("ISOSOCKET_WRAPPER");
-        cfg!(unix) && wrapper.is_some_and(|wrapper| !wrapper.is_empty())
+        cfg!(any(unix, windows)) && wrapper.is_some_and(|wrapper| !wrapper.is_empty())
     }
 
     /// Shows a line to whoever runs the suite.

@@ -4,7 +4,7 @@
 //! the same arguments are built once. The order is that of the builds.
 
 use super::host::{Env, Host, Kind, Set};
-use super::machines;
+use super::machines::{self, Emulated};
 use crate::commands::{autobahn, bench, day, races, servers, standins, targets, threads};
 use crate::tools::{
     AXE, BUN, CHROMIUM, DENO, FIREFOX, NIGHTLY, NODE, NODE_20, ON_DISPLAY, OPENSSL, Tool,
@@ -140,13 +140,7 @@ pub static HOSTS: &[Host] = &[
     Host::native("linux-i686", "Linux i686", machines::I686)
         .needs(machines::FOR_I686)
         .suite(true),
-    emulated(
-        "linux-s390x",
-        "Linux s390x, big-endian",
-        machines::S390X,
-        machines::FOR_S390X,
-        &["qemu-s390x", "-L", "/usr/s390x-linux-gnu"],
-    ),
+    emulated("linux-s390x", "Linux s390x, big-endian", machines::S390X),
     // One thread, and TCP. The one before it had no TCP.
     Host::native("wasip2", "WASI 0.2, in Wasmtime", machines::WASIP2)
         .needs(machines::FOR_WASIP2)
@@ -160,30 +154,16 @@ pub static HOSTS: &[Host] = &[
         .wrapper(machines::WASMTIME)
         .environment(&[Env::PathOf(&WASMTIME)])
         .suite(false),
-    emulated(
-        "linux-aarch64",
-        "Linux aarch64",
-        machines::AARCH64,
-        machines::FOR_AARCH64,
-        &["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
-    )
-    .set(Set::More),
-    emulated(
-        "linux-armv7",
-        "Linux armv7",
-        machines::ARMV7,
-        machines::FOR_ARMV7,
-        &["qemu-arm", "-L", "/usr/arm-linux-gnueabihf"],
-    )
-    .set(Set::More),
-    emulated(
-        "linux-riscv64",
-        "Linux riscv64",
-        machines::RISCV64,
-        machines::FOR_RISCV64,
-        &["qemu-riscv64", "-L", "/usr/riscv64-linux-gnu"],
-    )
-    .set(Set::More),
+    emulated("linux-aarch64", "Linux aarch64", machines::AARCH64).set(Set::More),
+    emulated("linux-armv7", "Linux armv7", machines::ARMV7).set(Set::More),
+    emulated("linux-riscv64", "Linux riscv64", machines::RISCV64).set(Set::More),
+    Host::native("windows-gnu", "Windows x86_64, in Wine", machines::WINDOWS)
+        .needs(machines::FOR_WINDOWS)
+        .engine(machines::FOR_WINDOWS)
+        .wrapper(&["run-in-wine"])
+        .environment(&[Env::PathTo("xtask/shims/wine")])
+        .set(Set::More)
+        .suite(true),
     Host::command("targets", "systems that are only compiled for", "targets").needs(targets::NEEDS),
     page("page-chromium", "Chromium, pages", PAGE_CHROMIUM),
     page("page-firefox", "Firefox, pages", PAGE_FIREFOX),
@@ -293,14 +273,9 @@ const PREFERENCES: Env = Env::File(
     "xtask/shims/firefox/webdriver.json",
 );
 
-/// Another processor, emulated: by the wrapper, which is the last tool.
-const fn emulated(
-    id: &'static str,
-    name: &'static str,
-    arguments: &'static str,
-    needs: &'static [&'static Tool],
-    wrapper: &'static [&'static str],
-) -> Host {
+/// Another processor, emulated.
+const fn emulated(id: &'static str, name: &'static str, machine: &'static Emulated) -> Host {
+    let Emulated(arguments, needs, wrapper) = machine;
     Host::native(id, name, arguments)
         .needs(needs)
         .engine(needs)

@@ -27,6 +27,7 @@ targets! {
     S390X_TARGET = "s390x-unknown-linux-gnu";
     WASIP1_TARGET = "wasm32-wasip1";
     WASIP2_TARGET = "wasm32-wasip2";
+    WINDOWS_TARGET = "x86_64-pc-windows-gnu";
     // No machine here runs these.
     MACOS_TARGET = "aarch64-apple-darwin";
     IOS_TARGET = "aarch64-apple-ios";
@@ -88,6 +89,18 @@ emulated! {
     S390X = "qemu-s390x", "s390x-linux-gnu",
         &["qemu-user", "gcc-s390x-linux-gnu", "libc6-dev-s390x-cross"];
 }
+
+/// Wine runs programs for Windows. The compiler also makes the library that it lacks.
+pub static WINE: Tool = Tool {
+    name: "Wine and a compiler for Windows",
+    source: Source::Debian(&["wine64", "gcc-mingw-w64-x86-64"]),
+    locate: || {
+        on_path("x86_64-w64-mingw32-gcc")?;
+        let wine = Path::new("/usr/lib/wine/wine64");
+        wine.is_file().then(|| wine.to_owned())
+    },
+    ask: itself,
+};
 
 /// A host of WebAssembly with TCP.
 pub static WASMTIME: Tool = Tool {
