@@ -214,8 +214,8 @@ extern "C" {
     pub(crate) fn written(this: &Progress) -> u32;
 
     // web-sys has timers and `performance` only of windows and workers: other hosts have
-    // neither. A timer is a number in browsers, and an object in Node. Both functions
-    // throw in an iframe that was removed, in Firefox.
+    // neither. A timer is a number in browsers, and an object in Node. In Firefox
+    // `setTimeout` throws in an iframe that was removed. A test's timers may throw, too.
     #[wasm_bindgen(js_name = setTimeout, catch)]
     pub(crate) fn set_timeout(f: &JsValue, milliseconds: f64) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_name = clearTimeout, catch)]

@@ -251,7 +251,8 @@ fn removed_frame(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     talks(browser)
 }
 
-/// An exception and a panic that aborts: later events come, and the socket closes (S100).
+/// An exception and a panic that aborts: later events come, and the socket closes (S100). The
+/// same for a future, on a page that has no socket yet.
 fn throwing(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     load(browser, &format!("{}index.html", place.servers.pages))?;
     let seen = run(
@@ -277,6 +278,16 @@ fn throwing(browser: &Browser, place: &Place<'_>) -> Result<(), String> {
     let expected = json!([trace, 3, NOTHING, "", "thrown on purpose", 2]);
     expect(seen == expected, &format!("{seen} is {expected}"))?;
     // What aborted was one call, not the program.
+    talks(browser)?;
+    load(browser, &format!("{}index.html", place.servers.pages))?;
+    let seen = run(
+        browser,
+        "program.run_two();
+         await until(() => ran === 2);
+         return [problems.join(), shown.join()];",
+    )?;
+    let expected = json!(["", "thrown on purpose"]);
+    expect(seen == expected, &format!("{seen} is {expected}"))?;
     talks(browser)
 }
 

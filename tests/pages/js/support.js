@@ -63,6 +63,11 @@
     throw new Error("thrown on purpose");
   };
 
+  globalThis.ran = 0;
+  globalThis.futureRan = () => {
+    ran += 1;
+  };
+
   // Waits for a fact. Whoever calls has the deadline. The program calls `eventCame` for
   // each event of a client: where a page is hidden, a timer may take a second.
   const waiting = new Set();

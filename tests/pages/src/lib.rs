@@ -20,6 +20,10 @@ extern "C" {
     #[wasm_bindgen(js_name = throwOnPurpose)]
     fn throw_on_purpose();
 
+    /// Called by each future of `run_two`. The script defines it.
+    #[wasm_bindgen(js_name = futureRan)]
+    fn future_ran();
+
     /// Called after each event of a client, and each wait for room. The script defines it.
     #[wasm_bindgen(js_name = eventCame)]
     fn event_came();
@@ -164,6 +168,19 @@ impl Client {
     pub fn panic_at(&self, text: String) {
         self.socket.on_message(move |_, message| {
             assert!(*message != *text, "on purpose");
+        });
+    }
+}
+
+/// Runs two futures, of which the first throws.
+#[wasm_bindgen]
+pub fn run_two() {
+    for throws in [true, false] {
+        isosocket::run(async move {
+            future_ran();
+            if throws {
+                throw_on_purpose();
+            }
         });
     }
 }
