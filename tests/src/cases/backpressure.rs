@@ -10,9 +10,16 @@ use crate::probe::{fresh_id, url, with_id};
 use crate::record::{Record, record, records_now};
 use crate::suite::{Seen, ensure, ensure_eq};
 
-/// Messages of 64 KiB, each after its number.
-const COUNT: usize = 2048;
+/// The length of messages, each of which comes after its number.
 const LENGTH: usize = 64 << 10;
+
+/// How many there are: 128 MiB, and 1 GiB where a page's socket has a limit.
+fn count() -> usize {
+    match harness::over_stream() {
+        true => 16 << 10,
+        false => 2 << 10,
+    }
+}
 
 /// What may be on its way between a peer that waits and a program that does not read:
 /// the socket's limit, and the buffers of two kernels and a browser.
@@ -29,7 +36,8 @@ const LOOK: u32 = 100;
 
 pub async fn a_peer_waits_for_a_stream_that_is_not_read() -> Seen {
     let id = fresh_id();
-    let script = format!("limit:240000;repeat:{COUNT};text:@n;binary:*{LENGTH};next;wait:close");
+    let count = count();
+    let script = format!("limit:240000;repeat:{count};text:@n;binary:*{LENGTH};next;wait:close");
     let address = url(&with_id(&format!("/script?do={script}"), &id));
     let socket = harness::limited(WebSocket::builder(address), LIMIT)
         .close_timeout(Duration::from_secs(5))
@@ -44,7 +52,7 @@ pub async fn a_peer_waits_for_a_stream_that_is_not_read() -> Seen {
     ensure!(sent < ON_ITS_WAY, "the peer sent {sent} bytes");
     ensure!(grown <= GROWTH, "the memory grew by {grown} bytes");
     let payload = payload();
-    for number in 0..COUNT {
+    for number in 0..count {
         for expected in [&Message::from(number.to_string()), &payload] {
             match events.next().await {
                 Some(Event::Message(message)) if message == *expected => {}
