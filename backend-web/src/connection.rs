@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use isosocket_core::{
     Binary, CloseEvent, Data, ErrorEvent, ErrorKind, Event, Link, Message, MessageRef, Options,
-    Refusal, Report, Timeout, Turn, logging,
+    Rare, Refusal, Report, Timeout, Turn, is_used, logging,
 };
 use wasm_bindgen::prelude::*;
 use web_sys::{BinaryType, MessageEvent};
@@ -45,7 +45,7 @@ pub(crate) struct Connection {
     /// `Err` if the host or the Fetch standard forbids the connection, which then fails.
     socket: Result<Socket, Forbidden>,
     /// Sends and reads instead of `socket`, if there is one.
-    stream: Option<Box<dyn Stream>>,
+    stream: Rare<Box<dyn Stream>>,
     options: Options,
     live: RefCell<Option<Box<Live>>>,
     tools: Tools,
@@ -76,7 +76,7 @@ pub(crate) struct Live {
     blob: Option<Listener>,
     /// The connect timeout's timer, later the close timeout's.
     deadline: Option<Timer>,
-    pub(crate) drain: Option<Drain>,
+    pub(crate) drain: Rare<Drain>,
 }
 
 /// The kinds of events, in the order of a connection's listeners. Each listener
@@ -102,7 +102,7 @@ const ROUNDS: u32 = 2;
 impl Connection {
     pub(crate) fn new(
         socket: Result<Socket, Forbidden>,
-        stream: Option<Box<dyn Stream>>,
+        stream: Rare<Box<dyn Stream>>,
         options: Options,
         outbox: Outbox,
     ) -> Self {
@@ -152,12 +152,12 @@ impl Connection {
             _listeners: listeners,
             blob: None,
             deadline: None,
-            drain: None,
+            drain: Rare::NONE,
         });
         if let Ok(mut place) = self.live.try_borrow_mut() {
             *place = Some(live);
         }
-        if let Some(stream) = &self.stream {
+        if let Some(stream) = self.stream.as_ref() {
             stream.start(self);
         }
         if let Some(delay) = milliseconds(self.options.connect_timeout) {
@@ -195,7 +195,7 @@ impl Connection {
     }
 
     fn transmit(&self, socket: &Socket, message: MessageRef<'_>) -> Result<(), Refusal> {
-        if let Some(stream) = &self.stream {
+        if let Some(stream) = self.stream.as_ref() {
             let mut sent = Ok(());
             stream.send(message, &mut sent);
             return sent;
@@ -245,7 +245,7 @@ impl Connection {
 
     /// The program has read what a full stream held.
     pub(crate) fn resume(&self) {
-        if let Some(stream) = &self.stream {
+        if let Some(stream) = self.stream.as_ref() {
             stream.resume();
         }
     }
@@ -253,7 +253,7 @@ impl Connection {
     /// The host's object, if there is one.
     #[cfg(feature = "web-sys")]
     pub(crate) fn host_socket(&self) -> Option<&Socket> {
-        match &self.stream {
+        match self.stream.as_ref() {
             Some(_) => None,
             None => self.socket.as_ref().ok(),
         }
@@ -261,7 +261,7 @@ impl Connection {
 
     /// Whether nothing says when less is buffered (S49).
     pub(crate) fn polls(&self) -> bool {
-        self.stream.is_none()
+        self.stream.as_ref().is_none()
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -274,24 +274,21 @@ impl Connection {
 
     pub(crate) fn buffered_amount(&self) -> usize {
         let socket = self.socket.as_ref();
-        let amount = socket.map_or(0, |socket| socket.buffered_amount() as usize);
+        // By name, because hardly any page needs it on its own: 50 bytes.
+        let amount = socket.map_or(0, |socket| socket.number("bufferedAmount") as usize);
         self.outbox.add(amount)
     }
 
     pub(crate) fn watch_drain(self: &Rc<Self>, link: Link<Web>, mark: usize) {
         let is_low = self.buffered_amount() <= mark;
-        let waits = self.with(|live| match &mut live.drain {
-            _ if is_low => false,
-            Some(drain) => {
-                drain.join(mark);
-                true
-            }
-            none => {
-                *none = Some(Drain::begin(self, mark));
-                true
-            }
-        });
-        if waits != Some(true) {
+        let waits = !is_low
+            && self
+                .with(|live| match live.drain.as_mut() {
+                    Some(drain) => drain.join(mark),
+                    None => live.drain = Rare::new(Drain::begin(self, mark)),
+                })
+                .is_some();
+        if !waits {
             microtask::push(Job::drained(link));
         }
     }
@@ -309,7 +306,7 @@ impl Connection {
         }
         self.outbox.discard();
         self.late.take();
-        if live.drain.is_some() {
+        if live.drain.as_ref().is_some() {
             link.drained();
         }
         Some(link)
@@ -329,7 +326,7 @@ impl Connection {
     /// An event of the host.
     fn on(self: &Rc<Self>, kind: Kind, event: &Object) {
         let Some(link) = self.link() else { return };
-        if self.draining.get() {
+        if is_used::<Drain>() && self.draining.get() {
             drain::glance(self);
         }
         // S98: not inside a call, nor inside the turn of another event. What
@@ -502,7 +499,7 @@ impl Connection {
     }
 
     fn close_socket(&self, frame: Option<(u16, &str)>) {
-        if let Some(stream) = &self.stream {
+        if let Some(stream) = self.stream.as_ref() {
             return stream.close(frame);
         }
         if let Ok(socket) = &self.socket {

@@ -10,6 +10,8 @@
 
 use std::rc::Rc;
 
+use isosocket_core::{Feature, Flag, Rare};
+
 use crate::connection::Connection;
 use crate::timer::Timer;
 
@@ -25,6 +27,13 @@ pub(crate) struct Drain {
     delay: f64,
     /// `None` where the connection itself says when less is buffered.
     _timer: Option<Timer>,
+}
+
+impl Feature for Drain {
+    fn flag() -> &'static Flag {
+        static FLAG: Flag = Flag::new();
+        &FLAG
+    }
 }
 
 impl Drain {
@@ -83,7 +92,7 @@ fn look(connection: &Rc<Connection>) {
     if connection.buffered_amount() > drain.mark {
         let delay = LONGEST.min(drain.delay * 2.0);
         let next = Drain::wait(connection, drain.mark, delay);
-        connection.with(|live| live.drain = Some(next));
+        connection.with(|live| live.drain = Rare::new(next));
     } else if let Some(link) = connection.link() {
         link.drained();
     }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: only pages that use one of the two contain this code.
 
-use isosocket_core::{Builder, Configure, NewError, Reconnect, Request, WebSocket};
+use isosocket_core::{Builder, Configure, NewError, Rare, Reconnect, Request, WebSocket};
 use wasm_bindgen::JsValue;
 
 use crate::Web;
@@ -97,7 +97,8 @@ fn object_of(web: &Web) -> Option<web_sys::WebSocket> {
 /// reading, unless the program allows unlimited memory.
 pub fn from_web_sys(object: web_sys::WebSocket) -> Builder<Web> {
     let mut builder = WebSocket::<Web>::builder(object.get("url").unwrap_or_default());
-    builder.native_mut().opener = Some(Box::new(Existing(Local::new(object))));
+    let existing = Box::new(Existing(Local::new(object)));
+    builder.native_mut().opener = Rare::new(existing);
     builder
 }
 
@@ -108,7 +109,7 @@ impl Opener for Existing {
     fn open(
         &self,
         request: &Request<WebOptions>,
-        _: &mut Option<Box<dyn Stream>>,
+        _: &mut Rare<Box<dyn Stream>>,
     ) -> Result<Opened, NewError> {
         let refused = |why: &str| Err(NewError::Option(format!("a WebSocket object {why}")));
         if request.native.receive_limit > 0 && !request.native.allow_unlimited {

@@ -154,7 +154,10 @@ pub(crate) fn close(socket: &Socket, frame: Option<(u16, &str)>) {
 
 /// Opens a socket of the host. Called only where there is one.
 pub(crate) fn open(url: &str, subprotocols: &[String]) -> Result<Socket, JsValue> {
-    Socket::new_with_str_sequence(url, &list(subprotocols))
+    match asks_for_subprotocols() {
+        true => Socket::new_with_str_sequence(url, &list(subprotocols)),
+        false => Socket::new(url),
+    }
 }
 
 /// An array of these subprotocols.
@@ -182,20 +185,13 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub(crate) fn length(this: &Payload) -> f64;
 
-    /// A string from this UTF-16 unit on.
+    /// A part of a string, in UTF-16 units, or of an array, in bytes.
     #[wasm_bindgen(method)]
-    pub(crate) fn slice(this: &Payload, start: u32) -> Payload;
+    pub(crate) fn slice(this: &Payload, start: u32, end: u32) -> Payload;
 
     /// The bytes of a `Blob`, later. It throws where it is none.
     #[wasm_bindgen(method, catch, js_name = arrayBuffer)]
     pub(crate) fn array_buffer(this: &Payload) -> Result<Promise, JsValue>;
-
-    // That of js-sys lets through what it throws.
-    #[wasm_bindgen(js_name = Uint8Array)]
-    type Part;
-
-    #[wasm_bindgen(constructor, js_class = "Uint8Array", catch)]
-    fn new(buffer: &JsValue, from: f64, length: f64) -> Result<Part, JsValue>;
 
     // web-sys encodes strings of Rust only.
     #[wasm_bindgen(js_name = TextEncoder)]
@@ -210,8 +206,6 @@ extern "C" {
 
     #[wasm_bindgen(method, getter)]
     pub(crate) fn read(this: &Progress) -> u32;
-    #[wasm_bindgen(method, getter)]
-    pub(crate) fn written(this: &Progress) -> u32;
 
     // web-sys has timers and `performance` only of windows and workers: other hosts have
     // neither. A timer is a number in browsers, and an object in Node. In Firefox
@@ -237,13 +231,6 @@ extern "C" {
 #[inline]
 pub(crate) fn length(array: &Uint8Array) -> f64 {
     array.unchecked_ref::<Payload>().length()
-}
-
-/// A part of a buffer, from and for so many bytes; `None` where that is none.
-pub(crate) fn part(buffer: &JsValue, from: f64, length: f64) -> Option<Uint8Array> {
-    Part::new(buffer, from, length)
-        .ok()
-        .map(JsCast::unchecked_into)
 }
 
 /// Encodes a text of the host's into memory that need not be cleared.

@@ -74,13 +74,19 @@ pub(crate) fn encode_into(
     bytes: &mut Vec<u8>,
     room: usize,
 ) -> usize {
-    bytes.reserve_exact(room);
+    bytes.reserve(room);
     let free = bytes.spare_capacity_mut();
     let progress = js::encode_into(encoder, text, free);
-    let written = free.len().min(progress.written() as usize);
+    let read = progress.read() as usize;
+    // A unit is one byte or more, and `units` of them fill the room: then the host need not
+    // be asked, by a name that takes longer than a getter.
+    let written = match read == room {
+        true => room,
+        false => room.min(progress.number("written") as usize),
+    };
     // SAFETY: the host has written so many bytes to what is free.
     unsafe { bytes.set_len(bytes.len() + written) };
-    progress.read() as usize
+    read
 }
 
 /// What a host's encoder wrote, as a string.

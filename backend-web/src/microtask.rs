@@ -5,12 +5,11 @@
 //! and a closure that lives as long as its thread costs nothing per use.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use wasm_bindgen::JsValue;
 
-use isosocket_core::{Link, MaybeSend, Report};
+use isosocket_core::{Feature, Flag, Link, MaybeSend, Rare, Report};
 
 use crate::Web;
 use crate::js::{self, Listener, Promise};
@@ -18,7 +17,7 @@ use crate::js::{self, Listener, Promise};
 /// Trait objects, so that a page has the code of what it uses.
 pub(crate) enum Job {
     /// A future was woken.
-    Poll(Arc<dyn Poll>),
+    Poll(Rare<Woken>),
     /// Something is to be called.
     Call(Box<dyn Call>),
 }
@@ -26,6 +25,16 @@ pub(crate) enum Job {
 /// What is polled as often as it is woken.
 pub(crate) trait Poll: Send + Sync {
     fn poll(self: Arc<Self>);
+}
+
+/// A future that was woken.
+pub(crate) struct Woken(Arc<dyn Poll>);
+
+impl Feature for Woken {
+    fn flag() -> &'static Flag {
+        static FLAG: Flag = Flag::new();
+        &FLAG
+    }
 }
 
 /// What is called once, later.
@@ -40,6 +49,10 @@ impl<F: FnOnce() + MaybeSend> Call for F {
 }
 
 impl Job {
+    pub(crate) fn poll(task: Arc<dyn Poll>) -> Self {
+        Job::Poll(Rare::new(Woken(task)))
+    }
+
     /// A turn, and in it a report that could not be made at once.
     pub(crate) fn turn(link: Link<Web>, report: Option<Report>) -> Self {
         Job::Call(Box::new(move || {
@@ -65,14 +78,26 @@ impl Job {
 
     pub(crate) fn run(self) {
         match self {
-            Job::Poll(task) => task.poll(),
+            Job::Poll(mut task) => {
+                if let Some(Woken(task)) = task.take() {
+                    task.poll();
+                }
+            }
             Job::Call(call) => call.call(),
         }
     }
 }
 
+// Not a `VecDeque`, whose code is larger.
+struct Jobs {
+    /// The oldest is the first.
+    pushed: Vec<Job>,
+    /// Older ones. The oldest is the last.
+    due: Vec<Job>,
+}
+
 struct Queue {
-    jobs: RefCell<VecDeque<Job>>,
+    jobs: RefCell<Jobs>,
     asked: Cell<bool>,
     /// What asks for a microtask, and what is called in it.
     caller: OnceCell<(Promise, Listener)>,
@@ -81,7 +106,10 @@ struct Queue {
 thread_local! {
     static QUEUE: Queue = const {
         Queue {
-            jobs: RefCell::new(VecDeque::new()),
+            jobs: RefCell::new(Jobs {
+                pushed: Vec::new(),
+                due: Vec::new(),
+            }),
             asked: Cell::new(false),
             caller: OnceCell::new(),
         }
@@ -99,14 +127,22 @@ impl Queue {
     }
 
     fn pop(&self) -> Option<Job> {
-        self.jobs.try_borrow_mut().ok()?.pop_front()
+        let mut jobs = self.jobs.try_borrow_mut().ok()?;
+        let Jobs { pushed, due } = &mut *jobs;
+        if due.is_empty() {
+            // Not by `reverse`, whose panic brings the machinery of formatting.
+            while let Some(job) = pushed.pop() {
+                due.push(job);
+            }
+        }
+        due.pop()
     }
 
     fn push(&self, job: Job) {
         // Nothing else is called while it is borrowed, so it never fails; the
         // panic of `borrow_mut` would bring the machinery of formatting.
         if let Ok(mut jobs) = self.jobs.try_borrow_mut() {
-            jobs.push_back(job);
+            jobs.pushed.push(job);
         }
         if self.asked.replace(true) {
             return;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use isosocket_core::{Configure, NewError, Request};
+use isosocket_core::{Configure, Feature, Flag, NewError, Rare, Request};
 
 use wasm_bindgen::JsValue;
 
@@ -22,27 +22,38 @@ pub(crate) trait Opener: Send + Sync {
     fn open(
         &self,
         request: &Request<WebOptions>,
-        stream: &mut Option<Box<dyn Stream>>,
+        stream: &mut Rare<Box<dyn Stream>>,
     ) -> Result<Opened, NewError>;
 
     /// The same once more, for options that are cloned.
     fn another(&self) -> Box<dyn Opener>;
 }
 
-impl Clone for Box<dyn Opener> {
-    fn clone(&self) -> Self {
-        self.another()
+impl Feature for Box<dyn Opener> {
+    fn flag() -> &'static Flag {
+        static FLAG: Flag = Flag::new();
+        &FLAG
     }
 }
 
 /// The options of [`BuilderExt`], as its builder keeps them.
 #[doc(hidden)]
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct WebOptions {
-    pub(crate) opener: Option<Box<dyn Opener>>,
+    pub(crate) opener: Rare<Box<dyn Opener>>,
     /// 0 is none.
     pub(crate) receive_limit: usize,
     pub(crate) allow_unlimited: bool,
+}
+
+impl Clone for WebOptions {
+    fn clone(&self) -> Self {
+        let opener = self.opener.as_ref();
+        WebOptions {
+            opener: opener.map_or_else(Rare::default, |opener| Rare::new(opener.another())),
+            ..*self
+        }
+    }
 }
 
 impl fmt::Debug for WebOptions {

@@ -2,6 +2,8 @@
 
 use std::cell::OnceCell;
 
+use wasm_bindgen::JsCast;
+
 use isosocket_core::{Event, Message};
 
 use crate::js::{self, MembersExt, Payload, Promise, TextEncoder, Uint8Array};
@@ -62,7 +64,12 @@ pub(crate) fn message(data: &Payload, limit: usize, tools: &Tools, event: &mut E
 #[cold]
 fn part(view: &Payload, length: f64) -> Option<Uint8Array> {
     let from = view.number("byteOffset");
-    js::part(&view.member("buffer"), from, length)
+    let whole = Uint8Array::new(&view.member("buffer"));
+    let whole: &Payload = whole.unchecked_ref();
+    let bytes: Uint8Array = whole
+        .slice(from as u32, (from + length) as u32)
+        .unchecked_into();
+    (js::length(&bytes) == length).then_some(bytes)
 }
 
 fn text(data: &Payload, limit: usize, tools: &Tools, event: &mut Event) -> Received {

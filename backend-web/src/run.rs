@@ -32,7 +32,7 @@ use crate::threads::Local;
 pub fn run(future: impl Future<Output = ()> + 'static) {
     catch::install();
     let future: Pin<Box<dyn Work>> = Box::pin(future);
-    microtask::push(Job::Poll(Arc::new(Task {
+    microtask::push(Job::poll(Arc::new(Task {
         future: Local::new(Slot(Cell::new(Some(future)))),
         queued: AtomicBool::new(true),
     })));
@@ -95,13 +95,13 @@ impl Polled for Task {
 impl Wake for Task {
     fn wake(self: Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
-            self.future.thread().clone().push(Job::Poll(self));
+            self.future.thread().clone().push(Job::poll(self));
         }
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
-            self.future.thread().push(Job::Poll(self.clone()));
+            self.future.thread().push(Job::poll(self.clone()));
         }
     }
 }

@@ -19,7 +19,8 @@ use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use isosocket_core::{
-    CloseEvent, ErrorEvent, Link, MessageRef, NewError, Refusal, Report, Request,
+    CloseEvent, ErrorEvent, Feature, Flag, Link, MessageRef, NewError, Rare, Refusal, Report,
+    Request,
 };
 use wasm_bindgen::prelude::*;
 
@@ -49,6 +50,13 @@ pub(crate) trait Stream {
     fn resume(&self);
 }
 
+impl Feature for Box<dyn Stream> {
+    fn flag() -> &'static Flag {
+        static FLAG: Flag = Flag::new();
+        &FLAG
+    }
+}
+
 /// Opens a [`Streaming`].
 pub(crate) struct OverStream;
 
@@ -56,7 +64,7 @@ impl Opener for OverStream {
     fn open(
         &self,
         request: &Request<WebOptions>,
-        stream: &mut Option<Box<dyn Stream>>,
+        stream: &mut Rare<Box<dyn Stream>>,
     ) -> Result<Opened, NewError> {
         if !is_there() {
             return match request.native.allow_unlimited {
@@ -86,7 +94,7 @@ impl Opener for OverStream {
                 read_all: Cell::new(false),
                 end: RefCell::default(),
             };
-            *stream = Some(Box::new(Rc::new(streaming)));
+            *stream = Rare::new(Box::new(Rc::new(streaming)));
             face
         }))
     }

@@ -9,7 +9,8 @@ use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
 use isosocket_core::{
-    Link, MessageRef, NewError, Refusal, Request, SyntaxError, Transport, asks_for_subprotocols,
+    Link, MessageRef, NewError, Rare, Refusal, Request, SyntaxError, Transport,
+    asks_for_subprotocols,
 };
 
 use crate::catch;
@@ -68,12 +69,12 @@ impl Transport for Web {
         // Not the object's own `url`: Deno's lacks the user info (S12), and a
         // connection that is not allowed has no object.
         let url = Url::new(&request.url).map_err(|_| malformed())?;
-        let mut stream = None;
+        let mut stream = Rare::NONE;
         // By names: each getter of web-sys takes 30 bytes more.
         let socket = if url.get("port").is_some_and(|port| ports::is_blocked(&port)) {
             Err(Forbidden::Port)
         } else {
-            let opened = match &request.native.opener {
+            let opened = match request.native.opener.as_ref() {
                 Some(opener) => opener.open(&request, &mut stream)?,
                 None => js::open(&request.url, &request.subprotocols),
             };

@@ -43,7 +43,11 @@ mod wake;
 pub use base::catch::{Catch, catch_with};
 #[doc(hidden)]
 pub use base::guard::{drop_each, drop_guarded, guard, logging};
+#[doc(hidden)]
+pub use base::maybe_send::Flag;
 pub use base::maybe_send::{MaybeSend, SharedCell};
+#[doc(hidden)]
+pub use base::rare::{Feature, Rare, is_used};
 #[cfg(isosocket_loom)]
 #[doc(hidden)]
 pub use base::sync;

@@ -139,12 +139,12 @@ impl Outbox {
 /// Encodes into a buffer that is right if the text is ASCII. Otherwise the
 /// rest of it follows, into as much as that can need.
 pub(crate) fn encode(encoder: &TextEncoder, _: &Memory, data: &Payload, units: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(units);
     let read = memory::encode_into(encoder, data, &mut bytes, units);
     // Each unit takes a byte or more: if all were read, all bytes are written.
     if read < units {
         // A UTF-16 unit becomes at most three bytes.
-        let rest = data.slice(read as u32);
+        let rest = data.slice(read as u32, units as u32);
         memory::encode_into(encoder, &rest, &mut bytes, 3 * (units - read));
         bytes.shrink_to_fit();
     }

@@ -1,8 +1,8 @@
 //! `cargo xtask size`: a page must not take more than its budget, and neither must a
 //! native program.
 //!
-//! Invariant: a page's budget is what was measured last, and 2 % more, in steps of 50
-//! bytes. Whoever makes a page smaller lowers its budget.
+//! Invariant: a page's budget is what was measured last, and some 100 bytes more, in steps
+//! of 50. Whoever makes a page smaller lowers its budget.
 
 use std::fs;
 
@@ -24,25 +24,25 @@ const BUDGETS: &[Budget] = &[
     Budget {
         id: "isosocket",
         name: "handlers",
-        most: 19_300,
+        most: 17_700,
         goal: 14_500,
     },
     Budget {
         id: "isosocket-close",
         name: "handlers_close_and_errors",
-        most: 21_400,
+        most: 19_800,
         goal: 16_500,
     },
     Budget {
         id: "isosocket-stream",
         name: "stream",
-        most: 23_050,
+        most: 21_900,
         goal: 19_000,
     },
     Budget {
         id: "isosocket-reconnecting",
         name: "reconnecting_with_a_heartbeat",
-        most: 32_300,
+        most: 30_000,
         goal: 25_000,
     },
 ];

@@ -74,7 +74,11 @@ impl<T> Drop for Owned<T> {
 #[doc(hidden)]
 #[inline(always)]
 pub fn logging(f: impl FnOnce()) {
-    attempt(f);
+    // A page without a logger never sets the level. So the optimizer removes all of this, and
+    // the names for the log with it.
+    if log::max_level() != log::LevelFilter::Off {
+        attempt(f);
+    }
 }
 
 #[cold]

@@ -24,8 +24,8 @@ cfg_if::cfg_if! {
     }
 }
 
-pub(crate) use target::Alignment;
-pub use target::SharedCell;
+pub(crate) use target::{Alignment, DELIVERS_INLINE};
+pub use target::{Flag, SharedCell};
 
 /// What a handler must be: `Send` where there are threads that share memory,
 /// natively and in a wasm build with `atomics`; nothing on a page without,

@@ -4,5 +4,6 @@
 pub(crate) mod catch;
 pub(crate) mod guard;
 pub(crate) mod maybe_send;
+pub(crate) mod rare;
 pub mod sync;
 pub(crate) mod thin_vec;

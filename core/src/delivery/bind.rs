@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use crate::base::maybe_send::Flag;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend, Message};
 
@@ -191,6 +192,14 @@ pub struct Binding {
     pub(crate) socket: Weak<dyn ListenerOwner>,
 }
 
+static UNBINDS: Flag = Flag::new();
+
+/// Whether the program may unbind handlers: see [`rare`](crate::base::rare).
+#[inline(always)]
+pub(crate) fn unbinds() -> bool {
+    UNBINDS.get()
+}
+
 impl Binding {
     /// Removes the handler: it is not called again, even if you call this inside another handler
     /// for the same event. The handler itself is dropped shortly after.
@@ -224,6 +233,7 @@ impl Binding {
     /// - **Native:** called on another thread than the event loop's, it does
     ///   not wait for a handler that is running at this moment.
     pub fn unbind(self) {
+        UNBINDS.set();
         self.live.store(false, Ordering::Release);
         if let Some(socket) = self.socket.upgrade() {
             socket.drop_unbound();

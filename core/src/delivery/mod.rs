@@ -8,14 +8,16 @@ pub(crate) mod bind;
 pub(crate) mod relay;
 pub(crate) mod streams;
 
-use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool as StaticBool;
 
 use crate::base::guard::{drop_guarded, guard, logging};
+use crate::base::maybe_send::DELIVERS_INLINE;
+use crate::base::rare::Rare;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::base::thin_vec::ThinVec;
+use crate::delivery::bind::unbinds;
 use crate::delivery::relay::Relay;
 use crate::delivery::streams::{Join, Streams};
 use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend};
@@ -120,7 +122,7 @@ impl<S> Slot<S> {
     #[inline]
     fn is_live(&self) -> bool {
         let live = self.live.as_ref();
-        live.is_none_or(|live| live.load(Ordering::Acquire))
+        !unbinds() || live.is_none_or(|live| live.load(Ordering::Acquire))
     }
 }
 
@@ -136,7 +138,7 @@ pub(crate) enum Letter<S> {
     /// A handler was bound.
     Handler(Slot<S>),
     /// Something concerns the streams.
-    Streams(Box<dyn Join>),
+    Streams(Rare<Box<dyn Join>>),
 }
 
 /// The letters since the delivering thread last looked.
@@ -148,7 +150,7 @@ pub(crate) type Mailbox<S> = ThinVec<Letter<S>>;
 pub(crate) struct Delivery<S> {
     /// In the order in which they were bound.
     handlers: Vec<Slot<S>>,
-    streams: Option<Box<dyn Streams>>,
+    streams: Rare<Box<dyn Streams>>,
     /// `None` unless events wait for a listener.
     backlog: Option<Box<Backlog>>,
     pause_was_reported: bool,
@@ -161,17 +163,44 @@ pub(crate) struct Delivery<S> {
 /// Events that wait for a first listener.
 #[derive(Default)]
 struct Backlog {
-    events: VecDeque<Event>,
+    events: Vec<Event>,
+    /// So many of these were taken out.
+    taken: usize,
     bytes: usize,
     /// How many messages came after these and were dropped.
     dropped: usize,
+}
+
+// Not a `VecDeque`, whose code is larger.
+impl Backlog {
+    /// Takes out the oldest event.
+    fn take(&mut self) -> Option<Event> {
+        let event = self.events.get_mut(self.taken)?;
+        self.taken += 1;
+        Some(mem::replace(event, Event::Open))
+    }
+
+    /// Puts back those that nobody wanted of the ones that were taken out last.
+    fn put_back(&mut self, mut passed: Vec<Event>) {
+        if self.taken == self.events.len() {
+            self.taken = 0;
+            self.events = passed;
+            return;
+        }
+        while let Some(event) = passed.pop() {
+            self.taken -= 1;
+            if let Some(place) = self.events.get_mut(self.taken) {
+                *place = event;
+            }
+        }
+    }
 }
 
 impl<S> Default for Delivery<S> {
     fn default() -> Self {
         Delivery {
             handlers: Vec::new(),
-            streams: None,
+            streams: Rare::NONE,
             backlog: None,
             pause_was_reported: false,
             relay: None,
@@ -183,21 +212,25 @@ impl<S> Default for Delivery<S> {
 impl<S: Keeps> Delivery<S> {
     /// Adds new listeners, and drops those that left.
     pub(crate) fn absorb(&mut self, mail: Mail<S>) {
+        // The first handlers take no more memory than they need.
+        if self.handlers.is_empty() {
+            self.handlers = Vec::with_capacity(mail.len());
+        }
         for letter in mail {
             match letter {
-                Letter::Handler(slot) => {
-                    // A short list takes no more memory than it needs.
-                    if self.handlers.len() < 8 {
-                        self.handlers.reserve_exact(1);
+                Letter::Handler(slot) => self.handlers.push(slot),
+                Letter::Streams(mut join) => {
+                    if let Some(join) = join.take() {
+                        join.join(&mut self.streams);
                     }
-                    self.handlers.push(slot);
                 }
-                Letter::Streams(join) => join.join(&mut self.streams),
             }
         }
-        self.sweep_handlers(false);
+        if unbinds() {
+            self.sweep_handlers(false);
+        }
         if !self.streams.as_mut().is_some_and(|streams| streams.sweep()) {
-            self.streams = None;
+            drop(self.streams.take());
         }
     }
 
@@ -210,10 +243,14 @@ impl<S: Keeps> Delivery<S> {
             .retain(|slot| slot.is_live() && (!only_end || is_for_end(slot)));
     }
 
+    fn has_streams(&self) -> bool {
+        self.streams.as_ref().is_some()
+    }
+
     /// Whether somebody wants events of this kind.
     fn want(&self, kind: EventKind) -> bool {
         let kind = kind.into();
-        self.streams.is_some() || self.handlers.iter().any(|slot| slot.kind == kind)
+        self.has_streams() || self.handlers.iter().any(|slot| slot.kind == kind)
     }
 
     /// Shows an event that was just reported to the handlers that come first. Returns
@@ -238,8 +275,16 @@ impl<S: Keeps> Delivery<S> {
     /// a stream wants the value.
     #[inline(always)]
     pub(crate) fn deliver(&mut self, socket: &S, event: &mut Event) {
+        match DELIVERS_INLINE {
+            true => self.deliver_inline(socket, event),
+            false => self.deliver_rare(socket, event),
+        }
+    }
+
+    #[inline(always)]
+    fn deliver_inline(&mut self, socket: &S, event: &mut Event) {
         let kind = event.kind();
-        let mut wanted = self.streams.is_some();
+        let mut wanted = self.has_streams();
         for slot in &mut self.handlers {
             if slot.kind != kind.into() {
                 continue;
@@ -252,7 +297,7 @@ impl<S: Keeps> Delivery<S> {
                 }
             }
         }
-        match &mut self.streams {
+        match self.streams.as_mut() {
             Some(streams) => streams.push(event),
             None if wanted => {}
             None => return self.keep(socket, mem::replace(event, Event::Open)),
@@ -262,8 +307,8 @@ impl<S: Keeps> Delivery<S> {
 
     /// The same, not inlined, for events that are rare.
     #[inline(never)]
-    pub(crate) fn deliver_rare(&mut self, socket: &S, mut event: Event) {
-        self.deliver(socket, &mut event);
+    pub(crate) fn deliver_rare(&mut self, socket: &S, event: &mut Event) {
+        self.deliver_inline(socket, event);
     }
 
     /// Delivers the kept events that have a listener now, the oldest first. Stops when
@@ -271,22 +316,20 @@ impl<S: Keeps> Delivery<S> {
     pub(crate) fn deliver_kept(&mut self, socket: &S, mail: &AtomicBool) {
         let mut passed = Vec::new();
         while let (false, Some(backlog)) = (mail.load(Ordering::SeqCst), &mut self.backlog) {
-            let Some(event) = backlog.events.pop_front() else {
+            let Some(mut event) = backlog.take() else {
                 break;
             };
             if self.want(event.kind()) {
                 if let Some(backlog) = &mut self.backlog {
                     backlog.bytes -= event.weight();
                 }
-                self.deliver_rare(socket, event);
+                self.deliver_rare(socket, &mut event);
             } else {
                 passed.push(event);
             }
         }
         if let Some(backlog) = &mut self.backlog {
-            while let Some(event) = passed.pop() {
-                backlog.events.push_front(event);
-            }
+            backlog.put_back(passed);
             if backlog.events.is_empty() && backlog.dropped == 0 {
                 self.backlog = None;
             }
@@ -295,11 +338,11 @@ impl<S: Keeps> Delivery<S> {
 
     /// Hands the events of this turn to the streams, and wakes each of them once.
     pub(crate) fn flush(&mut self) {
-        if let Some(streams) = &mut self.streams {
+        if let Some(streams) = self.streams.as_mut() {
             streams.flush();
             if self.ended {
                 streams.end();
-                self.streams = None;
+                drop(self.streams.take());
             }
         }
     }
@@ -331,10 +374,9 @@ impl<S: Keeps> Delivery<S> {
     /// The last handle was dropped: there are no more `Open` and `Message` events (S60,
     /// S102). Returns whether somebody still listens for the end.
     pub(crate) fn abandon(&mut self) -> bool {
-        self.drop_relay();
         self.sweep_handlers(true);
         self.backlog = None;
-        !self.handlers.is_empty() || self.streams.is_some()
+        !self.handlers.is_empty() || self.has_streams()
     }
 
     /// Drops the relay. Nothing is relayed after this.
@@ -360,15 +402,15 @@ impl<S: Keeps> Delivery<S> {
         }
         // A socket that connects again has an `Open` for each connection: without a limit,
         // if all were kept.
-        if let (Event::Open, Some(Event::Open)) = (&event, backlog.events.back()) {
+        if let (Event::Open, Some(Event::Open)) = (&event, backlog.events.last()) {
             return;
         }
         backlog.bytes = bytes;
         if backlog.events.is_empty() {
             // Often it stays the only one: `Open`.
-            backlog.events.reserve_exact(1);
+            backlog.events = Vec::with_capacity(1);
         }
-        backlog.events.push_back(event);
+        backlog.events.push(event);
     }
 
     /// How many messages were dropped. `None` until somebody listens for messages; then
@@ -386,13 +428,13 @@ impl<S: Keeps> Delivery<S> {
     pub(crate) fn fail_after_kept(&mut self, error: ErrorEvent) {
         let ended = self.ended;
         let events = &mut self.backlog.get_or_insert_default().events;
-        while let Some(Event::Error(_) | Event::Close(_)) = events.back() {
-            events.pop_back();
+        while let Some(Event::Error(_) | Event::Close(_)) = events.last() {
+            events.pop();
         }
-        events.push_back(Event::Error(error));
+        events.push(Event::Error(error));
         // If `Close` was delivered, there is no second one (S97).
         if !ended {
-            events.push_back(Event::Close(CloseEvent::abnormal()));
+            events.push(Event::Close(CloseEvent::abnormal()));
         }
     }
 }

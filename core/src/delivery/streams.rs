@@ -7,14 +7,29 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
-use crate::base::maybe_send::Lock;
+use crate::base::maybe_send::{Flag, Lock};
+use crate::base::rare::{Feature, Rare};
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::wake::{StoredWaker, WakeHook};
 use crate::{Event, MaybeSend};
 
 /// What a letter does with the streams of a socket: one joins them, for instance.
 pub(crate) trait Join: MaybeSend {
-    fn join(self: Box<Self>, streams: &mut Option<Box<dyn Streams>>);
+    fn join(self: Box<Self>, streams: &mut Rare<Box<dyn Streams>>);
+}
+
+static FLAG: Flag = Flag::new();
+
+impl Feature for Box<dyn Join> {
+    fn flag() -> &'static Flag {
+        &FLAG
+    }
+}
+
+impl Feature for Box<dyn Streams> {
+    fn flag() -> &'static Flag {
+        &FLAG
+    }
 }
 
 /// All streams of a socket: at least one.
@@ -96,7 +111,7 @@ impl Tap {
 }
 
 impl Join for Tap {
-    fn join(self: Box<Self>, streams: &mut Option<Box<dyn Streams>>) {
+    fn join(self: Box<Self>, streams: &mut Rare<Box<dyn Streams>>) {
         let new = || Box::new(Vec::<Tap>::with_capacity(1)) as Box<dyn Streams>;
         streams.get_or_insert_with(new).add(*self);
     }
@@ -106,7 +121,7 @@ impl Join for Tap {
 pub(crate) struct Announce(pub(crate) Arc<Queue>);
 
 impl Join for Announce {
-    fn join(self: Box<Self>, _: &mut Option<Box<dyn Streams>>) {
+    fn join(self: Box<Self>, _: &mut Rare<Box<dyn Streams>>) {
         self.0.hook.call();
     }
 }

@@ -2,12 +2,13 @@
 
 use std::error::Error;
 use std::fmt;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ErrorKind;
 use crate::base::guard::drop_guarded;
+use crate::base::maybe_send::Flag;
 use crate::event::error::write_causes;
 use crate::event::kind::Code;
 
@@ -37,14 +38,15 @@ use crate::event::kind::Code;
 /// - **Native:** the source is the failure: a refused connection, a bad
 ///   certificate, a violation of the protocol. A refused handshake also has the server's
 ///   reply: see `isosocket::native::ErrorEventExt`.
-#[derive(Clone)]
 pub struct ErrorEvent {
-    what: What,
+    what: ManuallyDrop<What>,
 }
+
+/// Whether the program may make causes: see [`rare`](crate::base::rare).
+static CAUSES: Flag = Flag::new();
 
 /// What is known of a failure. The kind stands where the second word of a fat pointer
 /// would.
-#[derive(Clone)]
 enum What {
     /// Its kind, and nothing else.
     Kind(Code),
@@ -86,9 +88,7 @@ impl ErrorEvent {
     /// ```
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let cause: Box<dyn Error + Send + Sync> = cause.into();
-        ErrorEvent {
-            what: What::Caused(cause.into()),
-        }
+        ErrorEvent::caused(cause.into())
     }
 
     /// An error event whose kind and cause are known.
@@ -139,8 +139,19 @@ impl ErrorEvent {
     }
 
     fn known(known: Known) -> Self {
+        ErrorEvent::caused(Arc::new(known))
+    }
+
+    fn caused(cause: Arc<dyn Error + Send + Sync>) -> Self {
+        CAUSES.set();
         ErrorEvent {
-            what: What::Caused(Arc::new(known)),
+            what: ManuallyDrop::new(What::Caused(cause)),
+        }
+    }
+
+    const fn of_code(code: Code) -> Self {
+        ErrorEvent {
+            what: ManuallyDrop::new(What::Kind(code)),
         }
     }
 
@@ -153,9 +164,7 @@ impl ErrorEvent {
     /// assert!(ErrorEvent::unknown().source().is_none());
     /// ```
     pub const fn unknown() -> Self {
-        ErrorEvent {
-            what: What::Kind(Code::UNKNOWN),
-        }
+        ErrorEvent::of_code(Code::UNKNOWN)
     }
 
     /// An error event of which only the kind is known.
@@ -169,9 +178,7 @@ impl ErrorEvent {
     /// assert!(BLOCKED.source().is_none());
     /// ```
     pub const fn of_kind(kind: ErrorKind) -> Self {
-        ErrorEvent {
-            what: What::Kind(Code::of(kind)),
-        }
+        ErrorEvent::of_code(Code::of(kind))
     }
 
     /// Why the connection failed, as far as this target knows: see [`ErrorKind`].
@@ -192,7 +199,7 @@ impl ErrorEvent {
     /// # Ok::<(), isosocket::NewError>(())
     /// ```
     pub fn kind(&self) -> ErrorKind {
-        match &self.what {
+        match &*self.what {
             What::Kind(code) => code.kind(),
             What::Caused(cause) => {
                 let known = cause.downcast_ref::<Known>();
@@ -221,7 +228,7 @@ impl ErrorEvent {
     /// # Ok::<(), isosocket::NewError>(())
     /// ```
     pub fn retry_after(&self) -> Option<Duration> {
-        match &self.what {
+        match &*self.what {
             What::Kind(_) => None,
             What::Caused(cause) => cause.downcast_ref::<Known>()?.retry_after,
         }
@@ -229,30 +236,41 @@ impl ErrorEvent {
 
     /// So many messages came while nobody listened, and were not kept.
     pub(crate) const fn dropped(count: usize) -> Self {
-        ErrorEvent {
-            what: What::Kind(Code::dropped(count)),
-        }
+        ErrorEvent::of_code(Code::dropped(count))
     }
 
     /// The peer did not answer the heartbeat within this time.
     pub(crate) fn unanswered(time: Duration) -> Self {
-        ErrorEvent {
-            what: What::Kind(Code::unanswered(time)),
-        }
+        ErrorEvent::of_code(Code::unanswered(time))
     }
 
     /// The peer was silent for this time.
     pub(crate) fn silent(time: Duration) -> Self {
-        ErrorEvent {
-            what: What::Kind(Code::silent(time)),
+        ErrorEvent::of_code(Code::silent(time))
+    }
+
+    fn drop_cause(&mut self) {
+        let nothing = What::Kind(Code::UNKNOWN);
+        if let What::Caused(cause) = mem::replace(&mut *self.what, nothing) {
+            drop_guarded("an error", cause);
         }
     }
 
     /// Its cause, to be shown.
     pub(crate) fn cause(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.what {
+        match &*self.what {
             What::Kind(code) => code.cause(),
             What::Caused(cause) => Some(&**cause),
+        }
+    }
+}
+
+impl Clone for ErrorEvent {
+    fn clone(&self) -> Self {
+        match &*self.what {
+            What::Caused(cause) if CAUSES.get() => ErrorEvent::caused(cause.clone()),
+            What::Caused(_) => ErrorEvent::unknown(),
+            What::Kind(code) => ErrorEvent::of_code(*code),
         }
     }
 }
@@ -279,10 +297,10 @@ impl From<&str> for ErrorEvent {
 
 /// A cause may be an error of the program, whose destructor may panic.
 impl Drop for ErrorEvent {
+    #[inline(always)]
     fn drop(&mut self) {
-        let nothing = What::Kind(Code::UNKNOWN);
-        if let What::Caused(cause) = mem::replace(&mut self.what, nothing) {
-            drop_guarded("an error", cause);
+        if CAUSES.get() {
+            self.drop_cause();
         }
     }
 }
@@ -328,7 +346,7 @@ impl fmt::Display for ErrorEvent {
 
 impl Error for ErrorEvent {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.what {
+        match &*self.what {
             What::Kind(code) => code.cause(),
             What::Caused(cause) => Some(match cause.downcast_ref::<Known>() {
                 Some(known) => &*known.cause,

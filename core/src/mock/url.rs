@@ -6,7 +6,8 @@ use crate::{NewError, SyntaxError};
 /// The part of URL serialization that programs meet (S6–S8); the backends have
 /// the whole of it.
 pub(crate) fn normalize(url: &str) -> Result<String, NewError> {
-    let url = check_url(url)?;
+    let mut url = check_url(url.trim_end_matches(|c| c <= ' '))?;
+    url.retain(|c| !matches!(c, '\t' | '\n' | '\r'));
     let (scheme, rest) = url.split_once(':').unwrap_or_default();
     let rest = rest.trim_start_matches(['/', '\\']);
     let end = rest.find(['/', '\\', '?']).unwrap_or(rest.len());

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use futures_core::{FusedFuture, FusedStream, Stream};
 
+use crate::base::rare::Rare;
 use crate::delivery::Letter;
 use crate::delivery::bind::ListenerOwner;
 use crate::delivery::streams::{Announce, Queue, Tap};
@@ -84,7 +85,7 @@ impl<T: Transport> Events<T> {
     pub(crate) fn new(shared: Arc<Shared<T>>) -> Self {
         let queue = Arc::new(Queue::new());
         let tap = Tap::new(queue.clone());
-        shared.post(Letter::Streams(Box::new(tap)));
+        shared.post(Letter::Streams(Rare::new(Box::new(tap))));
         Events {
             shared,
             queue,
@@ -178,7 +179,7 @@ impl<T: Transport> Events<T> {
         if self.queue.filled.load(Ordering::Acquire) || !self.front.is_empty() {
             let queue = self.queue.clone();
             let announce = Box::new(Announce(queue));
-            self.shared.post(Letter::Streams(announce));
+            self.shared.post(Letter::Streams(Rare::new(announce)));
             self.shared.clone().drop_unbound();
         }
     }

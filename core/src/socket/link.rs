@@ -293,7 +293,7 @@ impl<T: Transport> Turn<T> {
             if has_first() && delivery.show_first(&self.socket, &mut event) {
                 return;
             }
-            delivery.deliver_rare(&self.socket, event);
+            delivery.deliver_rare(&self.socket, &mut event);
         }
     }
 
@@ -324,7 +324,7 @@ impl<T: Transport> Turn<T> {
         while shared.dirty.swap(false, Ordering::SeqCst) {
             if !is_plain::<T>() {
                 // Nobody binds anything to it.
-                if shared.abandoned.load(Ordering::Acquire) {
+                if is_inner::<T>() && shared.abandoned.load(Ordering::Acquire) {
                     delivery.drop_relay();
                     shared.carrier.detach();
                 }
@@ -342,8 +342,13 @@ impl<T: Transport> Turn<T> {
                 delivery.fail_after_kept(error);
             }
             delivery.deliver_kept(&self.socket, &shared.dirty);
-            if shared.abandoned.load(Ordering::Acquire) && !delivery.abandon() {
-                shared.carrier.detach();
+            if shared.abandoned.load(Ordering::Acquire) {
+                if is_inner::<T>() {
+                    delivery.drop_relay();
+                }
+                if !delivery.abandon() {
+                    shared.carrier.detach();
+                }
             }
         }
     }

@@ -45,7 +45,8 @@ impl Default for Options {
 #[non_exhaustive]
 pub struct Request<O> {
     /// The URL: absolute, of scheme `ws:` or `wss:`, without a fragment, else as the
-    /// program wrote it. The backend parses it by the WHATWG rules.
+    /// program wrote it. The backend parses it by the WHATWG rules, which strip white space
+    /// at its end.
     pub url: String,
     /// Valid tokens without a duplicate, in the program's order.
     pub subprotocols: Vec<String>,
@@ -92,27 +93,45 @@ impl<O> Request<O> {
 ///
 /// It looks at bytes and not at characters, because every page loads it.
 pub(crate) fn check_url(url: &str) -> Result<String, SyntaxError> {
-    let url = stripped(url);
-    let has_fragment = url.bytes().any(|byte| byte == b'#');
-    let colon = url.bytes().position(|byte| byte == b':');
-    let colon = colon.ok_or(SyntaxError::RelativeUrl)?;
-    let (name, rest) = url.split_at_checked(colon).unwrap_or_default();
-    let scheme = name.as_bytes();
-    let is_scheme = scheme.first().is_some_and(u8::is_ascii_alphabetic)
-        && scheme
-            .iter()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'));
-    if !is_scheme {
-        return Err(SyntaxError::RelativeUrl);
+    let (mut begin, mut scheme) = (0, 0);
+    for (at, byte) in url.bytes().enumerate() {
+        match byte {
+            b':' if scheme != 0 => return with_scheme(scheme, begin, at, url),
+            // S9: what the URL parser strips and removes before it begins.
+            b'\t' | b'\n' | b'\r' => {}
+            ..=b' ' if scheme == 0 => {}
+            b'0'..=b'9' | b'+' | b'-' | b'.' | b'A'..=b'Z' | b'a'..=b'z'
+                if scheme != 0 || byte.is_ascii_alphabetic() =>
+            {
+                if scheme == 0 {
+                    begin = at;
+                }
+                scheme = next(scheme, byte);
+            }
+            _ => break,
+        }
     }
-    let name = name.to_ascii_lowercase();
+    Err(SyntaxError::RelativeUrl)
+}
+
+/// The rest of the check, for a URL whose scheme stands from `begin` to `end`.
+fn with_scheme(scheme: u64, begin: usize, end: usize, url: &str) -> Result<String, SyntaxError> {
+    const WS: u64 = word(b"ws");
+    const WSS: u64 = word(b"wss");
+    const HTTP: u64 = word(b"http");
+    const HTTPS: u64 = word(b"https");
+
     // S2: mapped here, because a browser resolves `http:host` against its page.
-    let mapped = match &*name {
-        "ws" | "http" => "ws",
-        "wss" | "https" => "wss",
-        _ => return Err(SyntaxError::Scheme(name)),
+    let mapped = match scheme {
+        WS | HTTP => "ws",
+        WSS | HTTPS => "wss",
+        _ => {
+            let scheme = url.get(begin..end).unwrap_or_default();
+            return Err(SyntaxError::Scheme(scheme.to_ascii_lowercase()));
+        }
     };
-    if has_fragment {
+    let rest = url.get(end..).unwrap_or_default();
+    if rest.bytes().any(|byte| byte == b'#') {
         return Err(SyntaxError::Fragment);
     }
     // Not by `concat`, which has a panic, and with it a text and a path.
@@ -121,20 +140,18 @@ pub(crate) fn check_url(url: &str) -> Result<String, SyntaxError> {
     Ok(url)
 }
 
-/// A URL without what the URL parser strips and removes before it begins (S9).
-fn stripped(url: &str) -> String {
-    let is_kept = |byte: u8| byte > b' ';
-    let begin = url.bytes().position(is_kept).unwrap_or_default();
-    let end = url.bytes().rposition(is_kept).map_or(0, |last| last + 1);
-    let mut rest = url.get(begin..end).unwrap_or_default();
-    let mut stripped = String::new();
-    let is_removed = |byte| matches!(byte, b'\t' | b'\n' | b'\r');
-    while let Some(at) = rest.bytes().position(is_removed) {
-        stripped.push_str(rest.get(..at).unwrap_or_default());
-        rest = rest.get(at + 1..).unwrap_or_default();
+/// The last eight bytes of a scheme in lower case, as a number.
+const fn word(scheme: &[u8]) -> u64 {
+    let (mut word, mut at) = (0, 0);
+    while at < scheme.len() {
+        word = next(word, scheme[at]);
+        at += 1;
     }
-    stripped.push_str(rest);
-    stripped
+    word
+}
+
+const fn next(word: u64, byte: u8) -> u64 {
+    word << 8 | byte.to_ascii_lowercase() as u64
 }
 
 /// A URL as `Debug` shows it, whoever reads the log: without what may be a secret, which
@@ -220,7 +237,7 @@ mod tests {
             ("WSS://h", "wss://h"),
             ("http://h/x", "ws://h/x"),
             ("Https:h", "wss:h"),
-            (" \u{1}ws:\n//h\t/ ", "ws://h/"),
+            (" \u{1}w\ts:\n//h\t/ ", "ws:\n//h\t/ "),
         ];
         for (given, expected) in ok {
             assert_eq!(check_url(given).as_deref(), Ok(expected), "{given:?}");

@@ -11,7 +11,7 @@ use crate::delivery::bind::ListenerOwner;
 use crate::delivery::{Delivery, Letter, Mail, Mailbox};
 use crate::socket::accepted::Accepted;
 use crate::socket::carrier::Carrier;
-use crate::socket::machine::{Decision, Input, step};
+use crate::socket::machine::{Decision, Input, look_up};
 use crate::socket::request::Shown;
 use crate::socket::stats::Counts;
 use crate::wake::Waiters;
@@ -52,7 +52,7 @@ impl Limits {
 pub(crate) struct Shared<T: Transport> {
     state: AtomicU8,
     pub(crate) carrier: Carrier<T>,
-    pub(crate) url: Box<str>,
+    pub(crate) url: String,
     pub(crate) accepted: Accepted,
     end: OnceBox<End>,
     /// `None` for the default limits, which most sockets have.
@@ -94,7 +94,7 @@ impl<T: Transport> Shared<T> {
         Shared {
             state: AtomicU8::new(ReadyState::Connecting as u8),
             carrier,
-            url: url.into(),
+            url,
             accepted: Accepted::default(),
             end: OnceBox::new(),
             limits,
@@ -177,7 +177,7 @@ impl<T: Transport> Shared<T> {
     pub(crate) fn step_from(&self, input: Input) -> (ReadyState, Decision) {
         let mut current = self.state.load(Ordering::Acquire);
         loop {
-            let (next, decision) = step(ReadyState::from_u8(current), input);
+            let (next, decision) = look_up(ReadyState::from_u8(current), input);
             let swapped = self.state.compare_exchange_weak(
                 current,
                 next as u8,

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
 use super::StoredWaker;
-use crate::base::maybe_send::Lock;
+use crate::base::maybe_send::{Flag, Lock};
+use crate::base::rare::{Feature, Rare, is_used};
 
 /// A future's place among the waiters. Whoever has one gives it back, by
 /// [`leave`](Waiters::leave), when it is ready or dropped.
@@ -18,7 +19,17 @@ pub(crate) struct Place(Option<usize>);
 
 /// The waiters of one socket. `None` while nobody waits.
 #[derive(Default)]
-pub(crate) struct Waiters(Lock<Option<Box<dyn List>>>);
+pub(crate) struct Waiters(Lock<Rare<Waiting>>);
+
+/// The list while somebody waits.
+type Waiting = Box<dyn List>;
+
+impl Feature for Waiting {
+    fn flag() -> &'static Flag {
+        static FLAG: Flag = Flag::new();
+        &FLAG
+    }
+}
 
 /// What is done with a list that somebody else has made.
 trait List: Send + Sync {
@@ -94,7 +105,7 @@ impl Waiters {
             |waiter: &Waiter| matches!(waiter, Waiter::Future(known, _) if *known == number);
         // What the waker owns is dropped outside the lock.
         let mut place = self.0.lock();
-        let Some(list) = &mut *place else { return };
+        let Some(list) = place.as_mut() else { return };
         let waiters = list.waiters();
         let at = waiters.iter().position(is_it);
         let left = at.map(|at| waiters.swap_remove(at));
@@ -122,7 +133,11 @@ impl Waiters {
         let outer = {
             let mut list = self.0.lock();
             let mut outer = None;
-            for waiter in list.iter_mut().flat_map(|list| list.waiters().iter()) {
+            for waiter in list
+                .as_mut()
+                .into_iter()
+                .flat_map(|list| list.waiters().iter())
+            {
                 match waiter {
                     Waiter::Future(..) => return true,
                     Waiter::Outer(it) => outer = Some(it.clone()),
@@ -134,7 +149,14 @@ impl Waiters {
     }
 
     /// Wakes all of them, once.
+    #[inline]
     pub(crate) fn wake(&self) {
+        if is_used::<Waiting>() {
+            self.wake_all();
+        }
+    }
+
+    fn wake_all(&self) {
         let list = self.0.lock().take();
         if let Some(list) = list {
             list.wake();

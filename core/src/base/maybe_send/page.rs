@@ -2,11 +2,38 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fragile::Fragile;
 
 /// How short data is aligned: words would take a tenth longer here.
 pub(crate) type Alignment = u8;
+
+/// Whether the delivery of a message is inlined into the backend: on a page the call costs one
+/// part in a hundred of a message, and the copy 0.1 kB.
+pub(crate) const DELIVERS_INLINE: bool = false;
+
+/// Whether the program has used a feature of [`rare`](crate::base::rare).
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Flag(AtomicBool);
+
+impl Flag {
+    #[allow(clippy::new_without_default, reason = "flags are statics")]
+    pub const fn new() -> Self {
+        Flag(AtomicBool::new(false))
+    }
+
+    #[inline(always)]
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    pub fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// What [`MaybeSend`](super::MaybeSend) demands: nothing.
 pub trait Bound {}
@@ -26,10 +53,11 @@ impl<T: 'static> SharedCell<T> {
     /// Calls `f` with the value. `f` must be short, and must not call the program's code.
     #[inline]
     pub fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
-        // The text is fixed, because formatting would make every page larger.
         match self.0.try_get().map(RefCell::try_borrow_mut) {
             Ok(Ok(mut value)) => f(&mut value),
-            _ => panic!("a cell is used once at a time, on its thread"),
+            // A cell is used once at a time, on its thread. Not a panic, because its text and
+            // the path of this file would make every page larger.
+            _ => std::process::abort(),
         }
     }
 }

@@ -5,6 +5,30 @@ use super::{Lock, MaybeSend};
 /// How short data is aligned: as words, which registers move at once.
 pub(crate) type Alignment = u64;
 
+/// Whether the delivery of a message is inlined into the backend.
+pub(crate) const DELIVERS_INLINE: bool = true;
+
+/// Whether a program uses a feature of [`rare`](crate::base::rare): it may. So nothing is
+/// loaded, and no thread can miss that another one uses it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Flag(());
+
+impl Flag {
+    #[allow(clippy::new_without_default, reason = "flags are statics")]
+    pub const fn new() -> Self {
+        Flag(())
+    }
+
+    #[inline(always)]
+    pub fn set(&self) {}
+
+    #[inline(always)]
+    pub fn get(&self) -> bool {
+        true
+    }
+}
+
 /// What [`MaybeSend`] demands.
 pub trait Bound: Send {}
 
