@@ -479,3 +479,7 @@ where
         self
     }
 }
+
+#[cfg(test)]
+#[path = "options_tests.rs"]
+mod tests;
