@@ -6,10 +6,13 @@
 )]
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 use futures::{FutureExt, SinkExt, StreamExt, stream};
 use isosocket::mock::Network;
 use isosocket::{CloseError, Message, ReadyState, Reconnecting, SendError, WebSocket};
+use isosocket_core::Host;
 
 #[test]
 fn handles_are_equal_when_they_are_of_one_socket() {
@@ -21,6 +24,9 @@ fn handles_are_equal_when_they_are_of_one_socket() {
     let other = WebSocket::new("ws://peer/").unwrap();
     assert_eq!(one, one.clone());
     assert_ne!(one, other);
+    let state = RandomState::new();
+    assert_eq!(state.hash_one(&one), state.hash_one(one.clone()));
+    assert_ne!(state.hash_one(&one), state.hash_one(&other));
     let players = HashMap::from([(one.clone(), "Ann"), (other.clone(), "Bob")]);
     assert_eq!(players[&one.clone()], "Ann");
     assert_eq!(players[&other], "Bob");
@@ -115,4 +121,10 @@ fn a_sink_refuses_the_codes_that_the_socket_refuses() {
     let refused = socket.sender().closing_with(1000, &long).unwrap_err();
     assert_eq!(refused, CloseError::ReasonTooLong(124));
     assert_eq!(socket.ready_state(), ReadyState::Open);
+}
+
+#[test]
+fn a_target_without_a_transport_has_no_timers() {
+    assert!(().after(Duration::ZERO, || ()).is_err());
+    assert_eq!(<() as Host>::time_left(&()), None);
 }
