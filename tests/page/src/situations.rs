@@ -332,9 +332,12 @@ fn ready(browser: &Browser) -> Result<(), String> {
     })
 }
 
-/// Runs the body of an async function in the page.
+/// Runs the body of an async function in a task of the page. What DevTools runs may use
+/// `eval`, whatever the page's policy says.
 pub(super) fn run(browser: &Browser, body: &str) -> Result<Value, String> {
-    browser.script(&format!("return (async () => {{ {body} }})()"))
+    browser.script(&format!(
+        "return (async () => {{ await pageTask(); {body} }})()"
+    ))
 }
 
 /// A new socket of the page works, and nothing is left of it.

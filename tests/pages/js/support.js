@@ -94,6 +94,17 @@
       look();
     });
 
+  // Goes on in a task of the page's own.
+  globalThis.pageTask = () =>
+    new Promise((resolve) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = () => {
+        port1.close();
+        resolve();
+      };
+      port2.postMessage("go on");
+    });
+
   // Opens, gets one echo and closes; frees the client. What it saw.
   globalThis.talk = async (client) => {
     await until(() => client.trace() !== "");
