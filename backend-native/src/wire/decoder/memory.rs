@@ -82,6 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "too much for an interpreter")]
     fn a_small_message_pins_no_more_than_a_chunk() {
         let mut arena = Arena::default();
         let kept: Vec<_> = (0..1000u32)
