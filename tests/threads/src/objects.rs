@@ -17,7 +17,8 @@ pub async fn an_object_is_taken_over_on_its_own_thread_only() -> Seen {
         let builder = from_web_sys(object.clone());
         elsewhere(move || async move {
             if !connects {
-                return Ok(drop(builder));
+                drop(builder);
+                return Ok(());
             }
             let refused = builder.connect();
             let is_refused = matches!(refused, Err(NewError::Option(_)));
