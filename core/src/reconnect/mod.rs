@@ -9,22 +9,19 @@
 //! for a URL, or the end. Each has a serial number, so that a late answer to an earlier
 //! one is recognised and ignored.
 
-mod asking;
 mod attempt;
-mod course;
-mod display;
+mod hooks;
 #[cfg(all(test, feature = "mock"))]
 mod leaks;
-mod listeners;
 mod next;
 mod options;
 mod policy;
 mod queue;
 mod retry_after;
 mod socket;
+mod state;
 mod status;
 mod transport;
-mod waking;
 
 pub use next::NextAttempt;
 pub use options::ReconnectOptions;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Loss;
-use super::options::BoxError;
+use super::hooks::BoxError;
 use crate::socket::request::{Subprotocols, ask_for};
 use crate::{Configure, IntoUrl, Transport};
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::attempt;
-use super::course::StatusQueue;
-use super::listeners::boxed;
-use super::transport::Phase;
+use super::state::Phase;
+use super::status::course::StatusQueue;
+use super::status::listeners::boxed;
 use super::{Reconnect, Status, Statuses};
 use crate::{Binding, Host, MaybeSend, Transport, WebSocket};
 

@@ -9,26 +9,21 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool as StaticBool;
 use std::time::Duration;
 
-use super::asking::Asking;
-use super::attempt;
-use super::course::Course;
-use super::next::NextAttempt;
-use super::options::{Hooks, Opening, ReconnectOptions};
-use super::policy::{Loss, Policy};
+use super::attempt::{self, Asking, Attempt};
+use super::hooks::Hooks;
+use super::options::{Opening, ReconnectOptions};
+use super::policy::Policy;
 use super::queue::Queue;
-use super::status::Status;
-use super::waking;
+use super::state::{Phase, State, Wait};
+use super::status::course::Course;
 use crate::base::maybe_send::Lock;
-use crate::base::sync::MutexGuard;
-use crate::base::sync::atomic::{AtomicU64, Ordering};
+use crate::base::sync::atomic::AtomicU64;
 use crate::socket::carrier::{HostOf, host, supported};
 use crate::socket::inner::InnerConnection;
 use crate::{
-    CloseEvent, ErrorEvent, Host, Link, MessageRef, NewError, Options, Refusal, Report, Request,
-    SharedCell, Subscription, Traffic, Transport, Turn, WebSocket,
+    ErrorEvent, Host, Link, MessageRef, NewError, Options, Refusal, Request, SharedCell,
+    Subscription, Traffic, Transport, Turn, WebSocket,
 };
-
-type Timer<T> = <HostOf<T> as Host>::Timer;
 
 /// A transport whose connections are those of `T`, one after another:
 /// `isosocket::Reconnecting` is a socket of it.
@@ -59,93 +54,16 @@ pub struct Reconnect<T: Transport> {
     opening: Option<Opening<T>>,
     pub(crate) hooks: Arc<Hooks<T>>,
     /// The subprotocols that each connection offers.
-    subprotocols: Vec<String>,
+    pub(super) subprotocols: Vec<String>,
     pub(crate) options: Options,
-    native: Lock<T::Options>,
+    pub(super) native: Lock<T::Options>,
     /// The URL of each attempt, unless it is asked for.
     pub(crate) url: Option<String>,
     /// The number of the current attempt or wait. What has another number is over.
-    serial: AtomicU64,
-    state: Lock<State<T>>,
+    pub(super) serial: AtomicU64,
+    pub(super) state: Lock<State<T>>,
     /// The URL that is asked for.
     pub(crate) asking: SharedCell<Option<Asking<T>>>,
-}
-
-#[derive(Debug)]
-pub(crate) struct State<T: Transport> {
-    pub(crate) phase: Phase<T>,
-    /// Dropped at the end, so that nothing leaks.
-    link: Option<Link<Reconnect<T>>>,
-    /// Which attempt in a row this is. 0 if the connection was open for the minimum uptime.
-    pub(crate) attempt: u32,
-    /// How many of them were not the first.
-    pub(crate) retries: u32,
-    pub(crate) queue: Queue,
-    pub(crate) course: Course,
-    /// How the last connection ended, for the program's function.
-    pub(crate) loss: Option<Loss>,
-    /// Until there was a first connection, the time that it may take.
-    pub(crate) opening: Option<Wait<T>>,
-    /// Dropped at the end.
-    waking: Subscription,
-}
-
-#[derive(Debug)]
-pub(crate) enum Phase<T: Transport> {
-    /// There is a connection, which is not established. After waking up there is a timer, when
-    /// the attempt starts again.
-    Connecting(InnerConnection<T>, Option<Wait<T>>),
-    /// There is an established connection. Until the minimum uptime has passed there is a timer.
-    Open(InnerConnection<T>, Option<Wait<T>>),
-    /// There is no connection. The program is asked for the URL. The timer ends that.
-    Asking(Option<Wait<T>>),
-    /// There is no connection. The hook is asked what to do. `closed` is whether the program has
-    /// closed the socket meanwhile.
-    Deciding { closed: bool },
-    /// There is no connection. The timer begins the next attempt.
-    Waiting(Wait<T>),
-    /// The program has closed the socket, and the connection ends.
-    Closing(InnerConnection<T>),
-    /// There will be no connection any more. The last one still knows its buffered amount.
-    Ended(Option<InnerConnection<T>>),
-}
-
-impl<T: Transport> State<T> {
-    /// The socket, until its end.
-    pub(crate) fn link(&self) -> Option<Link<Reconnect<T>>> {
-        self.link.clone()
-    }
-}
-
-/// A timer. Dropping it cancels what was to happen.
-pub(crate) struct Wait<T: Transport>(Timer<T>);
-
-impl<T: Transport> fmt::Debug for Wait<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Wait")
-    }
-}
-
-impl<T: Transport> Wait<T> {
-    pub(crate) fn new(timer: Timer<T>) -> Self {
-        Wait(timer)
-    }
-
-    pub(crate) fn time_left(&self) -> Option<Duration> {
-        HostOf::<T>::time_left(&self.0)
-    }
-}
-
-impl<T: Transport> Phase<T> {
-    pub(crate) fn connection(&self) -> Option<&InnerConnection<T>> {
-        match self {
-            Phase::Connecting(connection, _)
-            | Phase::Open(connection, _)
-            | Phase::Closing(connection) => Some(connection),
-            Phase::Ended(connection) => connection.as_ref(),
-            Phase::Asking(_) | Phase::Deciding { .. } | Phase::Waiting(_) => None,
-        }
-    }
 }
 
 /// URL, subprotocols and options may be secret.
@@ -154,128 +72,6 @@ impl<T: Transport> fmt::Debug for Reconnect<T> {
         f.debug_struct("Reconnect")
             .field("policy", &self.policy)
             .finish_non_exhaustive()
-    }
-}
-
-impl<T: Transport> Reconnect<T> {
-    pub(crate) fn state(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock()
-    }
-
-    /// Whether the attempt or wait with this number is still the current one.
-    pub(crate) fn is_current(&self, serial: u64) -> bool {
-        self.serial.load(Ordering::Acquire) == serial
-    }
-
-    pub(crate) fn serial(&self) -> u64 {
-        self.serial.load(Ordering::Acquire)
-    }
-
-    /// Begins another attempt or wait: returns its number. Called with the state locked.
-    pub(crate) fn next_serial(&self) -> u64 {
-        self.serial.fetch_add(1, Ordering::AcqRel) + 1
-    }
-
-    /// Calls `f` with the present connection, if there is one. Only backends call this,
-    /// for what only their sockets have.
-    #[doc(hidden)]
-    pub fn with_connection<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
-        let connection = self.state().phase.connection().cloned()?;
-        connection.carrier().real().map(f)
-    }
-
-    /// Makes a connection to this URL, without starting it.
-    pub(crate) fn connection_to(&self, url: &str) -> Result<InnerConnection<T>, NewError> {
-        self.connection_for(self.next_attempt(url.to_owned()))
-    }
-
-    /// The same for an attempt that the program has prepared.
-    pub(crate) fn connection_for(
-        &self,
-        next: NextAttempt<T>,
-    ) -> Result<InnerConnection<T>, NewError> {
-        let NextAttempt {
-            url,
-            subprotocols,
-            native,
-            ..
-        } = next;
-        let request = Request::new(&url, subprotocols, self.options.clone(), native)?;
-        Ok(InnerConnection::new(request)?.0)
-    }
-
-    /// An attempt as the builder describes it.
-    pub(crate) fn next_attempt(&self, url: String) -> NextAttempt<T> {
-        NextAttempt {
-            number: 0,
-            loss: None,
-            url,
-            subprotocols: Ok(self.subprotocols.clone()),
-            native: self.native.lock().clone(),
-            failure: None,
-        }
-    }
-
-    /// The program closes a socket that has no connection, or none that core knows of. It ends
-    /// at once.
-    fn give_up(&self) {
-        let (before, link) = {
-            let mut state = self.state();
-            let ended = match &mut state.phase {
-                Phase::Deciding { closed } => {
-                    *closed = true;
-                    return;
-                }
-                Phase::Closing(_) | Phase::Ended(_) => return,
-                Phase::Connecting(connection, _) | Phase::Open(connection, _) => {
-                    Some(connection.clone())
-                }
-                Phase::Asking(_) | Phase::Waiting(_) => None,
-            };
-            self.next_serial();
-            state.queue.discard();
-            state.course.set(Status::Closed);
-            let before = mem::replace(&mut state.phase, Phase::Ended(ended));
-            (before, state.link.clone())
-        };
-        if let Phase::Connecting(connection, _) | Phase::Open(connection, _) = &before {
-            connection.carrier().abort();
-        }
-        // Timers and futures are dropped here, outside the lock.
-        drop(before);
-        self.stop_asking();
-        if let Some(link) = link {
-            self.host.soon(move || {
-                if let Some(mut turn) = link.turn() {
-                    attempt::end(&mut turn, Report::Closed(CloseEvent::abnormal()));
-                }
-            });
-        }
-    }
-
-    /// Drops the future that was asked, outside the lock of the state.
-    pub(super) fn stop_asking(&self) {
-        drop(self.asking.with(Option::take));
-    }
-
-    /// The same, if it was asked for the attempt with this number.
-    pub(super) fn stop_asking_for(&self, serial: u64) {
-        let asking = self
-            .asking
-            .with(|slot| slot.take_if(|asking| asking.0 == serial));
-        drop(asking);
-    }
-
-    /// Drops the link and the program's functions, at the end.
-    pub(crate) fn release(&self) {
-        let parts = {
-            let mut state = self.state();
-            let waking = mem::take(&mut state.waking);
-            (state.link.take(), state.opening.take(), waking)
-        };
-        drop(parts);
-        drop(self.hooks.decide.with(Option::take));
-        drop(self.hooks.provide.with(Option::take));
     }
 }
 
@@ -346,7 +142,7 @@ impl<T: Transport> Transport for Reconnect<T> {
     }
 
     fn start(&self, link: Link<Self>) {
-        let waking = waking::listen(&link);
+        let waking = attempt::listen(&link);
         let first = {
             let mut state = self.state();
             state.link = Some(link.clone());
@@ -366,7 +162,7 @@ impl<T: Transport> Transport for Reconnect<T> {
         let begun = link.clone();
         self.host.soon(move || attempt::begin(&begun, serial));
         if let Some(connection) = first {
-            connection.start(attempt::Attempt::new(link, serial));
+            connection.start(Attempt::new(link, serial));
         }
     }
 
@@ -400,7 +196,7 @@ impl<T: Transport> Transport for Reconnect<T> {
     }
 
     fn abort(&self) {
-        self.give_up();
+        self.close_unconnected();
     }
 
     fn close(&self, frame: Option<(u16, &str)>) {
@@ -422,7 +218,7 @@ impl<T: Transport> Transport for Reconnect<T> {
                 connection.carrier().close(frame);
             }
             // The connection is lost already, and core does not know that yet.
-            None => self.give_up(),
+            None => self.close_unconnected(),
         }
     }
 

@@ -1,4 +1,13 @@
 //! What a reconnecting socket is doing, for programs that show or log it.
+//!
+//! In this folder: the status and its stream (`mod.rs`), those that are still to be reported
+//! (`course.rs`), their handlers (`listeners.rs`), reporting (`reporting.rs`), and texts
+//! (`display.rs`).
+
+pub(super) mod course;
+mod display;
+pub(super) mod listeners;
+pub(super) mod reporting;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -10,8 +19,8 @@ use std::time::Duration;
 
 use futures_core::{FusedStream, Stream};
 
+use self::course::StatusQueue;
 use super::Loss;
-use super::course::StatusQueue;
 use crate::MaybeSend;
 use crate::delivery::bind::ListenerOwner;
 use crate::wake::StoredWaker;

@@ -9,17 +9,19 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::attempt::{connect, end_by, fail, fail_as};
-use super::options::NextFuture;
-use super::transport::{Phase, Reconnect, Wait};
+use super::loss::end_by;
+use super::{connect, fail, fail_as};
 use crate::base::guard::Owned;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
+use crate::reconnect::Reconnect;
+use crate::reconnect::hooks::NextFuture;
+use crate::reconnect::state::{Phase, Wait};
 use crate::socket::shared::Shared;
 use crate::{ErrorEvent, ErrorKind, Host, Link, Timeout, Transport};
 
 /// The number of the attempt for which the program's function was called, and the function's
 /// future. While the future is polled, it is taken out of here.
-pub(crate) struct Asking<T: Transport>(pub(super) u64, Owned<Pin<Box<dyn NextFuture<T>>>>);
+pub(crate) struct Asking<T: Transport>(pub(crate) u64, Owned<Pin<Box<dyn NextFuture<T>>>>);
 
 impl<T: Transport> fmt::Debug for Asking<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -28,7 +30,7 @@ impl<T: Transport> fmt::Debug for Asking<T> {
 }
 
 /// Asks what the attempt with this number uses.
-pub(super) fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
+pub(crate) fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     let reconnect = link.transport();
     let hooks = &reconnect.hooks;
     let Some(mut provide) = hooks.provide.with(Option::take) else {

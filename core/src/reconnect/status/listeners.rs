@@ -24,7 +24,7 @@ impl<S, F: FnMut(&S, &Status) + MaybeSend> StatusHandler<S> for F {
     }
 }
 
-pub(super) fn boxed<S, F>(handler: F) -> Box<dyn StatusHandler<S>>
+pub(crate) fn boxed<S, F>(handler: F) -> Box<dyn StatusHandler<S>>
 where
     F: FnMut(&S, &Status) + MaybeSend + 'static,
 {

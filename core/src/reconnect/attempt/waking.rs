@@ -7,9 +7,9 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::attempt::{self, reports_refusals};
-use super::transport::{Phase, Reconnect, State, Wait};
-use super::{Loss, Status};
+use super::{begin, reports_refusals, retry};
+use crate::reconnect::state::{Phase, State, Wait};
+use crate::reconnect::{Loss, Reconnect, Status};
 use crate::{Host, HostEvent, Link, Subscription, Transport};
 
 /// How long an attempt may still take that was under way when the host woke up. It may
@@ -42,7 +42,7 @@ fn wake_up<T: Transport>(link: &Link<Reconnect<T>>) {
         }
     };
     if is_waiting {
-        return attempt::retry(link, serial);
+        return retry(link, serial);
     }
     let later = link.clone();
     let timer = reconnect
@@ -81,5 +81,5 @@ fn begin_again<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
         connection.carrier().abort();
     }
     drop(before);
-    attempt::begin(link, serial);
+    begin(link, serial);
 }

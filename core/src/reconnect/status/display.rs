@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Loss, Status};
+use super::Status;
+use crate::reconnect::Loss;
 
 /// The error, or else the close. `{:#}` also shows what caused the error.
 impl fmt::Display for Loss {
