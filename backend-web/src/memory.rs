@@ -78,8 +78,8 @@ pub(crate) fn encode_into(
     let free = bytes.spare_capacity_mut();
     let progress = js::encode_into(encoder, text, free);
     let read = progress.read() as usize;
-    // A unit is one byte or more, and `units` of them fill the room: then the host need not
-    // be asked, by a name that takes longer than a getter.
+    // Each unit takes at least one byte. So if as many were read as there are bytes of room, the
+    // room is full. Then `written` is not read: by its name that takes longer than by a getter.
     let written = match read == room {
         true => room,
         false => room.min(progress.number("written") as usize),

@@ -137,7 +137,7 @@ where
 {
     fn receive_limit(mut self, bytes: usize) -> Self {
         let options = self.native_mut().as_mut();
-        // As good as 0: each message counts for more.
+        // A limit of 1 acts like 0, because each message counts for more. 0 stands for none.
         options.receive_limit = bytes.max(1);
         // An object that is taken over stays the socket's.
         options.opener.get_or_insert_with(|| Box::new(OverStream));

@@ -113,7 +113,7 @@ impl Local {
         assert!(!current::is_turn(), "{IN_HANDLER}");
         self.claimed.store(true, Ordering::SeqCst);
         let mut reactor = self.try_reactor().unwrap_or_else(|| {
-            self.mailbox.rouse();
+            self.mailbox.wake_other();
             self.reactor.lock().unwrap_or_else(PoisonError::into_inner)
         });
         self.claimed.store(false, Ordering::SeqCst);
@@ -145,7 +145,7 @@ impl Local {
     /// thread knows.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let Some(mut reactor) = self.try_reactor() else {
-            self.rouse_for_mail();
+            self.wake_other_for_mail();
             return None;
         };
         let deadline = reactor.next_deadline();
@@ -245,7 +245,7 @@ impl Local {
                 // has it sees that it is followed.
                 fence(Ordering::SeqCst);
                 is_listed = true;
-                self.rouse_for_mail();
+                self.wake_other_for_mail();
                 continue;
             }
             if flag.is_set() || !park_until(deadline) {
@@ -257,9 +257,9 @@ impl Local {
 
     /// Another thread has the reactor, and may sleep. This thread did not wake it for its
     /// commands, because it drives the loop as well.
-    fn rouse_for_mail(&self) {
+    fn wake_other_for_mail(&self) {
         if self.mailbox.has_mail() {
-            self.mailbox.rouse();
+            self.mailbox.wake_other();
         }
     }
 

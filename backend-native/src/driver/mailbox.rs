@@ -335,8 +335,9 @@ impl Mailbox {
         wake(waker);
     }
 
-    /// Wakes the thread that is in a turn of the loop, although this thread drives the loop.
-    pub(super) fn rouse(&self) {
+    /// Wakes another thread that is in a turn of the loop. [`wake`](Self::wake) would not do it,
+    /// because this thread drives the loop as well.
+    pub(super) fn wake_other(&self) {
         let waker = self.with_served(|_, state| Mailbox::waker(state));
         wake(waker);
     }

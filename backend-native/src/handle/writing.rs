@@ -146,8 +146,8 @@ impl Handle {
         self.wanted.load(Ordering::SeqCst) && self.wanted.swap(false, Ordering::SeqCst)
     }
 
-    /// Whether the stream was full, so that the news of room in it matters. While another thread
-    /// writes, nobody knows.
+    /// Whether the stream was full, so that an event about room in it matters. Also true while
+    /// another thread writes, because it is not known then.
     pub(crate) fn may_need_room(&self) -> bool {
         self.try_token()
             .is_none_or(|writer| writer.outgoing.is_some() || self.full.load(Ordering::Relaxed))

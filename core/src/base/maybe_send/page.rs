@@ -9,8 +9,8 @@ use fragile::Fragile;
 /// How short data is aligned: words would take a tenth longer here.
 pub(crate) type Alignment = u8;
 
-/// Whether the delivery of a message is inlined into the backend: on a page the call costs one
-/// part in a hundred of a message, and the copy 0.1 kB.
+/// Whether the delivery of a message is inlined into the backend. On a page the call takes no
+/// time that could be measured, and an inlined copy would take 0.1 kB.
 pub(crate) const DELIVERS_INLINE: bool = false;
 
 /// Whether the program has used a feature of [`rare`](crate::base::rare).
