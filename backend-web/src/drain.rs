@@ -10,7 +10,7 @@
 
 use std::rc::Rc;
 
-use isosocket_core::{Feature, Flag, Rare};
+use isosocket_core::Rare;
 
 use crate::connection::Connection;
 use crate::timer::Timer;
@@ -29,12 +29,7 @@ pub(crate) struct Drain {
     _timer: Option<Timer>,
 }
 
-impl Feature for Drain {
-    fn flag() -> &'static Flag {
-        static FLAG: Flag = Flag::new();
-        &FLAG
-    }
-}
+isosocket_core::feature!(Drain);
 
 impl Drain {
     pub(crate) fn begin(connection: &Rc<Connection>, mark: usize) -> Self {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use wasm_bindgen::JsValue;
 
-use isosocket_core::{Feature, Flag, Link, MaybeSend, Rare, Report};
+use isosocket_core::{Link, MaybeSend, Rare, Report};
 
 use crate::Web;
 use crate::js::{self, Listener, Promise};
@@ -30,12 +30,7 @@ pub(crate) trait Poll: Send + Sync {
 /// A future that was woken.
 pub(crate) struct Woken(Arc<dyn Poll>);
 
-impl Feature for Woken {
-    fn flag() -> &'static Flag {
-        static FLAG: Flag = Flag::new();
-        &FLAG
-    }
-}
+isosocket_core::feature!(Woken);
 
 /// What is called once, later.
 pub(crate) trait Call: MaybeSend {

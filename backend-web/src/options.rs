@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use isosocket_core::{Configure, Feature, Flag, NewError, Rare, Request};
+use isosocket_core::{Configure, NewError, Rare, Request};
 
 use wasm_bindgen::JsValue;
 
@@ -29,12 +29,7 @@ pub(crate) trait Opener: Send + Sync {
     fn another(&self) -> Box<dyn Opener>;
 }
 
-impl Feature for Box<dyn Opener> {
-    fn flag() -> &'static Flag {
-        static FLAG: Flag = Flag::new();
-        &FLAG
-    }
-}
+isosocket_core::feature!(Box<dyn Opener>);
 
 /// The options of [`BuilderExt`], as its builder keeps them.
 #[doc(hidden)]

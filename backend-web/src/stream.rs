@@ -19,8 +19,7 @@ use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use isosocket_core::{
-    CloseEvent, ErrorEvent, Feature, Flag, Link, MessageRef, NewError, Rare, Refusal, Report,
-    Request,
+    CloseEvent, ErrorEvent, Link, MessageRef, NewError, Rare, Refusal, Report, Request,
 };
 use wasm_bindgen::prelude::*;
 
@@ -50,12 +49,7 @@ pub(crate) trait Stream {
     fn resume(&self);
 }
 
-impl Feature for Box<dyn Stream> {
-    fn flag() -> &'static Flag {
-        static FLAG: Flag = Flag::new();
-        &FLAG
-    }
-}
+isosocket_core::feature!(Box<dyn Stream>);
 
 /// Opens a [`Streaming`].
 pub(crate) struct OverStream;

@@ -18,6 +18,22 @@ pub trait Feature {
     fn flag() -> &'static Flag;
 }
 
+/// Declares the types of one feature, which share its flag.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! feature {
+    ($($value:ty),+) => {
+        const _: () = {
+            static FLAG: $crate::Flag = $crate::Flag::new();
+            $(impl $crate::Feature for $value {
+                fn flag() -> &'static $crate::Flag {
+                    &FLAG
+                }
+            })+
+        };
+    };
+}
+
 /// Whether there may be values of a feature's type.
 #[doc(hidden)]
 #[inline(always)]

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
-use crate::base::maybe_send::{Flag, Lock};
-use crate::base::rare::{Feature, Rare};
+use crate::base::maybe_send::Lock;
+use crate::base::rare::Rare;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::wake::{StoredWaker, WakeHook};
 use crate::{Event, MaybeSend};
@@ -18,19 +18,7 @@ pub(crate) trait Join: MaybeSend {
     fn join(self: Box<Self>, streams: &mut Rare<Box<dyn Streams>>);
 }
 
-static FLAG: Flag = Flag::new();
-
-impl Feature for Box<dyn Join> {
-    fn flag() -> &'static Flag {
-        &FLAG
-    }
-}
-
-impl Feature for Box<dyn Streams> {
-    fn flag() -> &'static Flag {
-        &FLAG
-    }
-}
+crate::feature!(Box<dyn Join>, Box<dyn Streams>);
 
 /// All streams of a socket: at least one.
 pub(crate) trait Streams: MaybeSend {

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
 use super::StoredWaker;
-use crate::base::maybe_send::{Flag, Lock};
-use crate::base::rare::{Feature, Rare, is_used};
+use crate::base::maybe_send::Lock;
+use crate::base::rare::{Rare, is_used};
 
 /// A future's place among the waiters. Whoever has one gives it back, by
 /// [`leave`](Waiters::leave), when it is ready or dropped.
@@ -24,12 +24,7 @@ pub(crate) struct Waiters(Lock<Rare<Waiting>>);
 /// The list while somebody waits.
 type Waiting = Box<dyn List>;
 
-impl Feature for Waiting {
-    fn flag() -> &'static Flag {
-        static FLAG: Flag = Flag::new();
-        &FLAG
-    }
-}
+crate::feature!(Waiting);
 
 /// What is done with a list that somebody else has made.
 trait List: Send + Sync {
