@@ -21,10 +21,9 @@ use crate::js::{self, MembersExt, Payload, TextEncoder, Uint8Array};
 pub(crate) struct Memory(Cell<Option<Uint8Array>>);
 
 impl Memory {
-    /// The array's bytes, copied once: few of them into the value itself.
+    /// The bytes of an array of this length, copied once: few of them into the value itself.
     #[inline]
-    pub(crate) fn binary(&self, array: &Uint8Array, binary: &mut Binary) {
-        let length = js::length(array) as usize;
+    pub(crate) fn binary(&self, array: &Uint8Array, length: usize, binary: &mut Binary) {
         match binary.short(length) {
             Some(room) => self.copy(array, length, room.as_mut_ptr()),
             None => *binary = self.vec(array, length).into(),

@@ -55,7 +55,7 @@ pub(crate) fn message(data: &Payload, limit: usize, tools: &Tools, event: &mut E
         }
     }
     if let Event::Message(Message::Binary(binary)) = event {
-        tools.memory.binary(&array, binary);
+        tools.memory.binary(&array, length as usize, binary);
     }
     Received::Message
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 
-use isosocket_core::{drop_guarded, guard};
+use isosocket_core::{drop_guarded, guard, trust_wakers_like};
 
 use crate::catch;
 use crate::microtask::{self, Job, Poll as Polled};
@@ -74,7 +74,10 @@ impl Polled for Task {
         let mut future = ManuallyDrop::new(future);
         // Before the poll: a wake-up inside it asks for another.
         self.queued.store(false, Ordering::Release);
-        let waker = Waker::from(self.clone());
+        // A clone: it has the same table of functions as all clones of it, which the first
+        // one may not have.
+        let waker = Waker::from(self.clone()).clone();
+        trust_wakers_like(&waker);
         let mut context = Context::from_waker(&waker);
         let mut done = false;
         match guard("a future", || future.as_mut().poll(&mut context, &mut done)) {

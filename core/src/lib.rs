@@ -97,3 +97,4 @@ pub use socket::stats::Stats;
 pub use socket::stats::Traffic;
 pub use socket::transport::Transport;
 pub use socket::unsupported::{Unsupported, run_unsupported};
+pub use wake::trust_wakers_like;
