@@ -144,14 +144,16 @@ impl ErrorEvent {
 
     fn caused(cause: Arc<dyn Error + Send + Sync>) -> Self {
         CAUSES.set();
-        ErrorEvent {
-            what: ManuallyDrop::new(What::Caused(cause)),
-        }
+        ErrorEvent::of(What::Caused(cause))
     }
 
     const fn of_code(code: Code) -> Self {
+        ErrorEvent::of(What::Kind(code))
+    }
+
+    const fn of(what: What) -> Self {
         ErrorEvent {
-            what: ManuallyDrop::new(What::Kind(code)),
+            what: ManuallyDrop::new(what),
         }
     }
 
@@ -267,8 +269,9 @@ impl ErrorEvent {
 
 impl Clone for ErrorEvent {
     fn clone(&self) -> Self {
+        // Not by `caused`: where nothing else sets the flag, nothing may set it.
         match &*self.what {
-            What::Caused(cause) if CAUSES.get() => ErrorEvent::caused(cause.clone()),
+            What::Caused(cause) if CAUSES.get() => ErrorEvent::of(What::Caused(cause.clone())),
             What::Caused(_) => ErrorEvent::unknown(),
             What::Kind(code) => ErrorEvent::of_code(*code),
         }
