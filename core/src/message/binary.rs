@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::base::maybe_send::Alignment;
+use crate::base::maybe_send::{Alignment, SharedBytes};
 
 /// Up to this many bytes are kept in the value itself.
 ///
@@ -29,7 +29,7 @@ pub struct Binary(Repr);
 enum Repr {
     /// So many of these bytes; what follows them is anything.
     Inline(u8, Words),
-    Shared(Bytes),
+    Shared(SharedBytes),
 }
 
 /// Aligned as what a target moves fastest.
@@ -50,7 +50,7 @@ impl Binary {
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
             Repr::Inline(..) => Bytes::copy_from_slice(&self),
-            Repr::Shared(data) => data,
+            Repr::Shared(data) => data.into(),
         }
     }
 
@@ -60,7 +60,7 @@ impl Binary {
     #[inline]
     pub fn prefix(input: &[u8], length: usize, share: impl FnOnce(&[u8]) -> Bytes) -> Self {
         if length > INLINE {
-            return Binary(Repr::Shared(share(&input[..length])));
+            return share(&input[..length]).into();
         }
         // Of a fixed size the copy is made in registers, wherever it ends up.
         let data = match input.first_chunk() {
@@ -116,19 +116,19 @@ impl Default for Binary {
 
 impl From<Bytes> for Binary {
     fn from(data: Bytes) -> Self {
-        Binary(Repr::Shared(data))
+        Binary(Repr::Shared(data.into()))
     }
 }
 
 impl From<Vec<u8>> for Binary {
     fn from(data: Vec<u8>) -> Self {
-        Bytes::from(data).into()
+        Binary(Repr::Shared(data.into()))
     }
 }
 
 impl From<Box<[u8]>> for Binary {
     fn from(data: Box<[u8]>) -> Self {
-        Bytes::from(data).into()
+        Vec::from(data).into()
     }
 }
 
@@ -140,7 +140,10 @@ impl From<BytesMut> for Binary {
 
 impl From<&[u8]> for Binary {
     fn from(data: &[u8]) -> Self {
-        Binary::prefix(data, data.len(), Bytes::copy_from_slice)
+        match data.len() > INLINE {
+            true => data.to_vec().into(),
+            false => Binary::prefix(data, data.len(), Bytes::copy_from_slice),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use arrayvec::ArrayString;
 use bytes::Bytes;
 use bytestring::ByteString;
 
+use crate::base::maybe_send::SharedText;
 use crate::message::binary::{INLINE, by_content};
 
 /// Text that is known to be UTF-8 and cheap to clone; derefs to [`str`].
@@ -25,7 +26,7 @@ pub struct Text(Repr);
 #[derive(Clone)]
 enum Repr {
     Inline(ArrayString<INLINE>),
-    Shared(ByteString),
+    Shared(SharedText),
 }
 
 impl Text {
@@ -64,7 +65,7 @@ impl Text {
     pub fn copied(text: &str, share: impl FnOnce(&str) -> ByteString) -> Self {
         Text(match ArrayString::from(text) {
             Ok(short) => Repr::Inline(short),
-            Err(_) => Repr::Shared(share(text)),
+            Err(_) => Repr::Shared(share(text).into()),
         })
     }
 }
@@ -92,13 +93,19 @@ impl fmt::Display for Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Text::copied(text, |text| text.into())
+        Text(match ArrayString::from(text) {
+            Ok(short) => Repr::Inline(short),
+            Err(_) => Repr::Shared(text.to_owned().into()),
+        })
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        ByteString::from(text).into()
+        Text(match ArrayString::from(&text) {
+            Ok(short) => Repr::Inline(short),
+            Err(_) => Repr::Shared(text.into()),
+        })
     }
 }
 
@@ -111,7 +118,7 @@ impl From<Box<str>> for Text {
 #[doc(hidden)]
 impl From<ByteString> for Text {
     fn from(text: ByteString) -> Self {
-        Text(Repr::Shared(text))
+        Text(Repr::Shared(text.into()))
     }
 }
 

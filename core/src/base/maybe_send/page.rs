@@ -1,10 +1,14 @@
 //! Where there is one thread: a page, and wasm without atomics in general.
 
+mod payload;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fragile::Fragile;
+
+pub(crate) use payload::{SharedBytes, SharedText};
 
 /// How short data is aligned: words would take a tenth longer here.
 pub(crate) type Alignment = u8;

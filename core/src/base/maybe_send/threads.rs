@@ -1,9 +1,18 @@
 //! Where there are threads that share memory: natively, and on wasm with atomics.
 
+use bytes::Bytes;
+use bytestring::ByteString;
+
 use super::{Lock, MaybeSend};
 
 /// How short data is aligned: as words, which registers move at once.
 pub(crate) type Alignment = u64;
+
+/// Bytes that clones share.
+pub(crate) type SharedBytes = Bytes;
+
+/// Text that clones share.
+pub(crate) type SharedText = ByteString;
 
 /// Whether the delivery of a message is inlined into the backend.
 pub(crate) const DELIVERS_INLINE: bool = true;
