@@ -24,25 +24,25 @@ const BUDGETS: &[Budget] = &[
     Budget {
         id: "isosocket",
         name: "handlers",
-        most: 17_700,
+        most: 17_200,
         goal: 14_500,
     },
     Budget {
         id: "isosocket-close",
         name: "handlers_close_and_errors",
-        most: 19_800,
+        most: 19_400,
         goal: 16_500,
     },
     Budget {
         id: "isosocket-stream",
         name: "stream",
-        most: 21_900,
+        most: 20_900,
         goal: 19_000,
     },
     Budget {
         id: "isosocket-reconnecting",
         name: "reconnecting_with_a_heartbeat",
-        most: 30_000,
+        most: 29_150,
         goal: 25_000,
     },
 ];
