@@ -126,6 +126,10 @@ impl Batch {
     #[inline]
     fn push(&mut self, event: Event) {
         self.bytes += event.weight();
+        // Most turns have one event, and a stream that waits keeps the memory for it.
+        if self.events.capacity() == 0 {
+            self.events.reserve_exact(1);
+        }
         self.events.push_back(event);
     }
 

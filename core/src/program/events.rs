@@ -19,9 +19,6 @@ use crate::socket::shared::Shared;
 use crate::wake::StoredWaker;
 use crate::{CloseEvent, Event, MaybeSend, Transport, WebSocket};
 
-/// A buffer for at most so many events is kept while nothing comes.
-const FEW: usize = 4;
-
 impl<T: Transport> WebSocket<T> {
     /// The socket's events as a stream. The first stream also gets the events that no handler
     /// has got yet. Every stream gets all later events, and the handlers get them too.
@@ -124,10 +121,6 @@ impl<T: Transport> Events<T> {
         if self.front.is_empty() {
             if !self.queue.filled.load(Ordering::Acquire) {
                 self.shared.carrier.attend();
-                // If few events come, the memory for them is freed meanwhile.
-                if self.front.capacity() <= FEW {
-                    self.front = VecDeque::new();
-                }
                 return None;
             }
             let resume = {
@@ -282,6 +275,10 @@ impl<T: Transport> Events<T> {
                 self.ended = true;
                 (Some(Poll::Ready(None)), Some(waker))
             } else if inner.events.is_empty() {
+                // The memory of what was read is used again.
+                if inner.events.capacity() < self.front.capacity() {
+                    mem::swap(&mut inner.events, &mut self.front);
+                }
                 (Some(Poll::Pending), inner.waker.replace(waker))
             } else {
                 (None, Some(waker))
@@ -369,5 +366,48 @@ impl<T: Transport> FusedFuture for Next<'_, T> {
     /// After the stream's last event.
     fn is_terminated(&self) -> bool {
         self.0.is_terminated()
+    }
+}
+
+#[cfg(all(test, feature = "mock"))]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use crate::mock::{Mock, Network};
+    use crate::{Event, WebSocket};
+
+    #[test]
+    fn a_stream_that_waits_keeps_memory_for_one_event() {
+        const MESSAGES: usize = 5;
+        let network = Network::new();
+        let peer = network.peer("ws://peer/");
+        for number in 0..MESSAGES {
+            peer.expect("next").send(number.to_string());
+        }
+        network.block_on(async {
+            let socket = WebSocket::<Mock>::open("ws://peer/").await.unwrap();
+            let mut events = socket.events();
+            assert!(matches!(events.next().await, Some(Event::Open)));
+            let mut kept = Vec::new();
+            for _ in 0..MESSAGES {
+                socket.send("next").unwrap();
+                assert!(matches!(events.next().await, Some(Event::Message(_))));
+                assert!(
+                    events
+                        .poll(&mut Context::from_waker(Waker::noop()))
+                        .is_pending()
+                );
+                let inner = events.queue.inner.lock();
+                kept.push((inner.events.capacity(), inner.events.as_slices().0.as_ptr()));
+            }
+            // Two places for one event take turns.
+            assert!(kept.iter().all(|(capacity, _)| *capacity == 1), "{kept:?}");
+            let [first, second, rest @ ..] = &kept[..] else {
+                unreachable!()
+            };
+            for (number, place) in rest.iter().enumerate() {
+                assert_eq!(place, [first, second][number % 2], "{kept:?}");
+            }
+        });
     }
 }
