@@ -177,23 +177,12 @@ impl Local {
     pub(super) fn wait<R>(
         &self,
         deadline: Option<Instant>,
-        poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
-    ) -> Waited<R> {
-        let waited = self.wait_on(deadline, poll);
-        if self.served.load(Ordering::SeqCst) {
-            self.mailbox.wake();
-        }
-        waited
-    }
-
-    fn wait_on<R>(
-        &self,
-        deadline: Option<Instant>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
     ) -> Waited<R> {
         let flag = Flag::new(self.mailbox.clone());
         let waker = Waker::from(flag.clone());
         let mut context = Context::from_waker(&waker);
+        let _leaving = Leaving(self);
         let _driving = Driving::new(&self.mailbox);
         let mut is_late = false;
         loop {
@@ -290,6 +279,25 @@ impl Drop for Owner {
         self.0.call_followers();
         // If another thread is in a turn, that thread calls `finish` when it has woken up.
         self.0.mailbox.wake();
+    }
+}
+
+/// When it is dropped, this thread has stopped waiting, and others go on with the loop.
+struct Leaving<'a>(&'a Local);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let local = self.0;
+        if local.served.load(Ordering::SeqCst) {
+            local.mailbox.wake();
+        } else if local.mailbox.has_mail() {
+            // What was polled may have sent something. If another thread has the reactor, it
+            // may sleep, and was not woken for that, because this thread drives the loop, too.
+            match local.try_reactor() {
+                Some(reactor) => local.release(reactor),
+                None => local.mailbox.wake_other(),
+            }
+        }
     }
 }
 

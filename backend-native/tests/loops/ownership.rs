@@ -197,9 +197,10 @@ fn a_burst_is_written_although_the_program_does_not_yield() {
     while got < sent {
         got += received.recv_timeout(LIMIT).unwrap();
     }
-    drop(received);
-    drop(socket);
-    turn_until(&mut event_loop, || server.is_finished());
+    socket.close();
+    turn_until(&mut event_loop, || {
+        socket.ready_state() == ReadyState::Closed
+    });
     server.join().unwrap();
 }
 

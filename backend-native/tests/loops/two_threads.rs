@@ -5,9 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use isosocket::native::{EventLoop, EventsExt, block_on};
-use isosocket::{Event, WebSocket};
+use isosocket::{Event, ReadyState, WebSocket};
 
-use super::{LIMIT, peer, socket_of};
+use super::{LIMIT, peer, socket_of, turn_until};
 
 /// How often the two threads meet. In most of the rounds the one sleeps in the loop when the
 /// other comes.
@@ -107,4 +107,42 @@ fn a_future_that_blocks_in_a_loop_goes_on_when_another_thread_drops_the_loop() {
     let result = pollster::block_on(handle.scope(async { block_on(dropped.recv()) }));
     assert_eq!(result, Ok(7));
     dropper.join().unwrap();
+}
+
+/// The future is done at once, so its thread does not come to the loop any more.
+#[test]
+fn a_socket_that_a_future_makes_is_served_by_the_thread_that_has_the_loop() {
+    let (_peer, url) = peer("/echo");
+    let mut event_loop = EventLoop::new().unwrap();
+    let (socket, other) = (socket_of(&event_loop, &url), socket_of(&event_loop, &url));
+    turn_until(&mut event_loop, || other.ready_state() == ReadyState::Open);
+    let mut events = socket.events();
+    assert_eq!(events.recv_timeout(LIMIT), Ok(Event::Open));
+    let (note, turns) = channel();
+    other.on_message(move |_, _| note.send(()).unwrap());
+    let (give, loops) = channel::<EventLoop>();
+    let (give_back, returned) = channel();
+    let making = thread::spawn(move || {
+        for mut event_loop in loops {
+            // The handler runs in the blocking receive.
+            other.send("a turn").unwrap();
+            turns.recv_timeout(LIMIT).unwrap();
+            let (note, opened) = channel();
+            let builder = WebSocket::builder(&url).on_open(move |_| note.send(()).unwrap());
+            let made = event_loop.block_on(async { builder.connect().unwrap() });
+            opened.recv_timeout(LIMIT).unwrap();
+            drop(made);
+            socket.send("done").unwrap();
+            give_back.send(event_loop).unwrap();
+        }
+    });
+    for _ in 0..ROUNDS {
+        event_loop.turn(Some(Duration::ZERO));
+        give.send(event_loop).unwrap();
+        let message = Event::Message("done".into());
+        assert_eq!(events.recv_timeout(2 * LIMIT), Ok(message));
+        event_loop = returned.recv().unwrap();
+    }
+    drop(give);
+    making.join().unwrap();
 }
