@@ -265,6 +265,7 @@ fn what_was_kept_and_then_delivered_leaves_room_for_more() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "300,000 messages are too much for an interpreter")]
 fn empty_messages_cannot_fill_the_memory() {
     let network = Network::new();
     let peer = network.peer(URL);

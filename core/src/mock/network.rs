@@ -18,7 +18,7 @@ use super::world::{Random, World};
 /// How long [`Network::block_on`] goes on, in simulated time.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 /// How often it polls a future while no time passes.
-const MOST_POLLS: usize = 1_000_000;
+const MOST_POLLS: usize = if cfg!(miri) { 1_000 } else { 1_000_000 };
 
 /// A simulated network. While it exists, it replaces the real network for sockets that are made
 /// on this thread.

@@ -104,6 +104,7 @@ fn the_backoff_doubles_and_begins_again_after_the_minimum_uptime() {
 
 /// R9.
 #[test]
+#[cfg_attr(miri, ignore = "1000 attempts are too much for an interpreter")]
 fn jitter_is_between_nothing_and_the_bound() {
     let network = Network::new();
     network.seed(7);
