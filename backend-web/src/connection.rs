@@ -57,7 +57,7 @@ pub(crate) struct Connection {
     /// There are events in `late`, or a `Blob` is being read, so that the next
     /// event has to wait, too.
     is_late: Cell<bool>,
-    late: RefCell<Vec<(Kind, Object)>>,
+    late: Cell<Vec<(Kind, Object)>>,
     /// A `Blob` is being read, before which nothing is delivered.
     reading: Cell<bool>,
     /// Somebody waits for the buffered amount to fall.
@@ -119,7 +119,7 @@ impl Connection {
             closing: Cell::new(false),
             in_call: Cell::new(false),
             is_late: Cell::new(false),
-            late: RefCell::default(),
+            late: Cell::default(),
             reading: Cell::new(false),
             draining: Cell::new(false),
             queued: Cell::new(0),
@@ -336,9 +336,9 @@ impl Connection {
                 return self.serve_event(kind, event, turn);
             }
         }
-        if let Ok(mut late) = self.late.try_borrow_mut() {
-            late.push((kind, event.clone()));
-        }
+        let mut late = self.late.take();
+        late.push((kind, event.clone()));
+        self.late.set(late);
         if !self.is_late.replace(true) {
             microtask::push(Job::late(link));
         }
@@ -347,9 +347,10 @@ impl Connection {
     /// Serves the events that came too early, in their order.
     pub(crate) fn serve_late(self: &Rc<Self>) {
         while !self.reading.get() {
-            let next = self.late.try_borrow_mut().ok();
+            let mut late = self.late.take();
             // There are few, if any.
-            let next = next.and_then(|mut late| (!late.is_empty()).then(|| late.remove(0)));
+            let next = (!late.is_empty()).then(|| late.remove(0));
+            self.late.set(late);
             let (Some((kind, event)), Some(link)) = (next, self.link()) else {
                 return self.is_late.set(false);
             };
