@@ -124,12 +124,16 @@ impl<S> Slot<S> {
         let live = self.live.as_ref();
         !unbinds() || live.is_none_or(|live| live.load(Ordering::Acquire))
     }
+
+    /// A listener may own anything of the program, whose destructor may panic.
+    fn drop_listener(&mut self) {
+        drop_guarded("a handler", self.listener.take());
+    }
 }
 
-/// A listener may own anything of the program, whose destructor may panic.
 impl<S> Drop for Slot<S> {
     fn drop(&mut self) {
-        drop_guarded("a handler", self.listener.take());
+        self.drop_listener();
     }
 }
 
@@ -227,20 +231,11 @@ impl<S: Keeps> Delivery<S> {
             }
         }
         if unbinds() {
-            self.sweep_handlers(false);
+            self.handlers.retain(Slot::is_live);
         }
         if !self.streams.as_mut().is_some_and(|streams| streams.sweep()) {
             drop(self.streams.take());
         }
-    }
-
-    /// Drops the handlers that were unbound, and all but those for `Error` and `Close`, if
-    /// the end is all that is still delivered.
-    #[inline(never)]
-    fn sweep_handlers(&mut self, only_end: bool) {
-        let is_for_end = |slot: &Slot<S>| matches!(slot.kind, Interest::Error | Interest::Close);
-        self.handlers
-            .retain(|slot| slot.is_live() && (!only_end || is_for_end(slot)));
     }
 
     fn has_streams(&self) -> bool {
@@ -374,9 +369,16 @@ impl<S: Keeps> Delivery<S> {
     /// The last handle was dropped: there are no more `Open` and `Message` events (S60,
     /// S102). Returns whether somebody still listens for the end.
     pub(crate) fn abandon(&mut self) -> bool {
-        self.sweep_handlers(true);
         self.backlog = None;
-        !self.handlers.is_empty() || self.has_streams()
+        let mut is_wanted = self.has_streams();
+        // Their places stay until the end, which is near. To remove them takes more code.
+        for slot in &mut self.handlers {
+            match slot.kind {
+                Interest::Error | Interest::Close => is_wanted |= slot.is_live(),
+                _ => slot.drop_listener(),
+            }
+        }
+        is_wanted
     }
 
     /// Drops the relay. Nothing is relayed after this.
