@@ -3,7 +3,6 @@
 //! Invariant: only a [`Tap`] that joins makes a list of streams. So a program without
 //! streams has none of their code.
 
-use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
@@ -117,7 +116,7 @@ impl Join for Announce {
 /// What a turn has for one stream.
 #[derive(Default)]
 struct Batch {
-    events: VecDeque<Event>,
+    events: Vec<Event>,
     /// What the messages among them count for.
     bytes: usize,
 }
@@ -128,9 +127,9 @@ impl Batch {
         self.bytes += event.weight();
         // Most turns have one event, and a stream that waits keeps the memory for it.
         if self.events.capacity() == 0 {
-            self.events.reserve_exact(1);
+            self.events = Vec::with_capacity(1);
         }
-        self.events.push_back(event);
+        self.events.push(event);
     }
 
     fn is_empty(&self) -> bool {
@@ -150,7 +149,7 @@ pub(crate) struct Queue {
 
 #[derive(Default)]
 pub(crate) struct Inner {
-    pub(crate) events: VecDeque<Event>,
+    pub(crate) events: Vec<Event>,
     pub(crate) bytes: usize,
     pub(crate) paused: bool,
     pub(crate) ended: bool,

@@ -1,6 +1,5 @@
 //! A socket's events as a stream: every event, in order, ending after `Close`.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::mem;
@@ -74,7 +73,9 @@ impl<T: Transport> WebSocket<T> {
 pub struct Events<T: Transport> {
     shared: Arc<Shared<T>>,
     queue: Arc<Queue>,
-    front: VecDeque<Event>,
+    front: Vec<Event>,
+    /// So many of these were read.
+    read: usize,
     ended: bool,
 }
 
@@ -86,7 +87,8 @@ impl<T: Transport> Events<T> {
         Events {
             shared,
             queue,
-            front: VecDeque::new(),
+            front: Vec::new(),
+            read: 0,
             ended: false,
         }
     }
@@ -118,7 +120,9 @@ impl<T: Transport> Events<T> {
     /// # Ok::<(), isosocket::NewError>(())
     /// ```
     pub fn try_next(&mut self) -> Option<Event> {
-        if self.front.is_empty() {
+        if self.read == self.front.len() {
+            self.front.clear();
+            self.read = 0;
             if !self.queue.filled.load(Ordering::Acquire) {
                 self.shared.carrier.attend();
                 return None;
@@ -134,7 +138,8 @@ impl<T: Transport> Events<T> {
                 self.shared.carrier.resume();
             }
         }
-        let event = self.front.pop_front()?;
+        let event = mem::replace(self.front.get_mut(self.read)?, Event::Open);
+        self.read += 1;
         self.ended = matches!(event, Event::Close(_));
         Some(event)
     }
@@ -169,7 +174,7 @@ impl<T: Transport> Events<T> {
     /// - **Native:** called on the event-loop thread.
     pub fn set_wake_hook(&mut self, hook: impl FnMut() + MaybeSend + 'static) {
         self.queue.hook.set(hook);
-        if self.queue.filled.load(Ordering::Acquire) || !self.front.is_empty() {
+        if self.queue.filled.load(Ordering::Acquire) || self.read < self.front.len() {
             let queue = self.queue.clone();
             let announce = Box::new(Announce(queue));
             self.shared.post(Letter::Streams(Rare::new(announce)));
@@ -300,7 +305,8 @@ impl<T: Transport> FusedStream for Events<T> {
     /// Whether nothing more will come: `Close` was yielded, here or before this
     /// stream began.
     fn is_terminated(&self) -> bool {
-        let is_empty = || self.front.is_empty() && !self.queue.filled.load(Ordering::Acquire);
+        let is_empty =
+            || self.read == self.front.len() && !self.queue.filled.load(Ordering::Acquire);
         self.ended || (is_empty() && self.queue.inner.lock().is_over())
     }
 }
@@ -309,13 +315,13 @@ impl<T: Transport> Drop for Events<T> {
     fn drop(&mut self) {
         self.queue.live.store(false, Ordering::Release);
         // The waker and the events are dropped outside the lock.
-        let (waker, resume) = {
+        let (waker, events, resume) = {
             let mut inner = self.queue.inner.lock();
             inner.bytes = 0;
-            self.front.append(&mut inner.events);
-            (inner.waker.take(), mem::take(&mut inner.paused))
+            let events = mem::take(&mut inner.events);
+            (inner.waker.take(), events, mem::take(&mut inner.paused))
         };
-        drop(waker);
+        drop((waker, events));
         self.queue.hook.end();
         if resume {
             self.shared.carrier.resume();
@@ -398,7 +404,7 @@ mod tests {
                         .is_pending()
                 );
                 let inner = events.queue.inner.lock();
-                kept.push((inner.events.capacity(), inner.events.as_slices().0.as_ptr()));
+                kept.push((inner.events.capacity(), inner.events.as_ptr()));
             }
             // Two places for one event take turns.
             assert!(kept.iter().all(|(capacity, _)| *capacity == 1), "{kept:?}");
