@@ -250,6 +250,28 @@ fn a_reader_that_waits_is_no_silence() {
     assert_eq!(socket.ready_state(), ReadyState::Closed);
 }
 
+/// R41, of a socket that connects again.
+#[test]
+fn a_reader_of_a_socket_that_connects_again_may_wait_too() {
+    let network = Network::new();
+    let peer = network.peer(URL);
+    for _ in 0..6 {
+        peer.send(vec![0; 1 << 20]);
+    }
+    let builder = Reconnecting::builder(URL).idle_timeout(5 * SECOND);
+    let socket = builder.max_attempts(1).connect().unwrap();
+    let mut events = socket.events();
+    let mut statuses = socket.statuses();
+    network.advance(60 * SECOND);
+    assert_eq!(socket.ready_state(), ReadyState::Open);
+    while events.try_next().is_some() {
+        network.run();
+    }
+    network.advance(10 * SECOND);
+    let mut all = std::iter::from_fn(|| statuses.try_next());
+    assert!(all.any(|status| matches!(status, Status::Waiting { .. })));
+}
+
 /// R7, R40: of each connection, and a dead one is a loss.
 #[test]
 fn a_socket_that_reconnects_makes_another_connection() {

@@ -217,6 +217,7 @@ fn decoding_stops_behind_the_item_after_which_it_is_to_stop() {
 /// S110: what inflates to very much is decoded in several visits.
 #[cfg(feature = "deflate")]
 #[test]
+#[cfg_attr(miri, ignore = "too much for an interpreter")]
 fn each_visit_inflates_a_mebibyte_and_little_more() {
     use crate::wire::deflate::Deflate;
     use isosocket_core::MessageRef;
