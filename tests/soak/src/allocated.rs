@@ -60,3 +60,28 @@ unsafe impl GlobalAlloc for Counting {
         moved
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    /// Much more than what the other tests allocate meanwhile.
+    const MUCH: u64 = 64 << 20;
+
+    #[test]
+    fn what_is_allocated_counts_until_it_is_freed() {
+        let about = |bytes: u64| bytes.div_ceil(MUCH / 2) / 2;
+        let before = bytes();
+        let since = || about(bytes().saturating_sub(before));
+        let mut block = Vec::<u8>::with_capacity(MUCH as usize);
+        assert_eq!(since(), 1);
+        block.reserve_exact(3 * MUCH as usize);
+        assert_eq!(since(), 3);
+        block.shrink_to(MUCH as usize);
+        assert_eq!(since(), 1);
+        let zeros = vec![0u8; 2 * MUCH as usize];
+        assert_eq!(since(), 3);
+        drop((block, zeros));
+        assert_eq!(since(), 0);
+    }
+}
