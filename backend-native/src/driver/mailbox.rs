@@ -578,3 +578,7 @@ impl Drop for Reservation {
         self.0.unreserve();
     }
 }
+
+#[cfg(test)]
+#[path = "mailbox_tests.rs"]
+mod tests;

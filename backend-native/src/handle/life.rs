@@ -114,6 +114,8 @@ mod tests {
             assert_eq!(life.last(false), Some(Duration::from_millis(time)));
         }
         assert_eq!(life.last_write(false), None);
+        life.last_write.store(stored(at(1234)), Ordering::Relaxed);
+        assert_eq!(life.last_write(false), Some(at(1234)));
     }
 
     /// S107: accepted bytes are a sign of life. In a test they must have waited for room.
@@ -138,11 +140,13 @@ mod tests {
     #[test]
     fn while_reading_is_paused_the_peer_is_taken_for_alive() {
         let life = Life::default();
-        life.note_read(at(0));
-        life.note_pause();
         let now = stored(system::now());
-        assert!(life.last(false) >= since_base(now));
-        assert!(life.last(false) < since_base(now + 3_600_000));
+        for read in [0, now + 3_600_000] {
+            life.note_read(at(read));
+            life.note_pause();
+            assert!(life.last(false) >= since_base(now));
+            assert!(life.last(false) < since_base(now + 3_600_000));
+        }
     }
 
     #[test]

@@ -326,8 +326,11 @@ impl Handle {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpListener, TcpStream};
+
     use super::*;
     use crate::engine::send::Taken;
+    use crate::system;
 
     #[test]
     fn of_several_marks_the_one_that_is_reached_first_counts() {
@@ -349,5 +352,75 @@ mod tests {
             assert!(!take(40));
             assert!(handle.watch_drain(10));
         }
+    }
+
+    /// A handle of an established connection, and the peer's end of it.
+    fn attached(response: Option<Arc<Response>>, notes_life: bool) -> (Handle, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let peer = listener.accept().unwrap().0;
+        let handle = Handle::new(Arc::new(Mailbox::shared()), usize::MAX);
+        let agreement = Agreement {
+            packer: None,
+            response,
+        };
+        let stream = Stream::new(mio::net::TcpStream::from_std(ours), None);
+        handle.attach(Arc::new(stream), agreement, notes_life);
+        (handle, peer)
+    }
+
+    #[test]
+    fn signs_of_life_are_kept_only_where_they_are_needed() {
+        let now = system::now();
+        let use_all = |handle: &Handle| {
+            handle.note_read(now);
+            handle.set_latency(Duration::from_millis(7));
+            (handle.last_life(false).is_some(), handle.latency())
+        };
+        let (handle, _peer) = attached(None, false);
+        assert_eq!(use_all(&handle), (false, None));
+        let (handle, _peer) = attached(None, true);
+        assert_eq!(use_all(&handle), (true, Some(Duration::from_millis(7))));
+        assert_eq!(handle.last_write(false), None);
+        handle.note_written(Taken::default(), 3);
+        assert!(handle.last_write(false).is_some());
+        assert_eq!(handle.written(), 3);
+        let late = now + Duration::from_secs(3600);
+        handle.note_read(late);
+        let read = handle.last_life(false);
+        // While reading is paused, the time now counts.
+        handle.note_pause();
+        assert!(handle.last_life(false) < read);
+    }
+
+    #[test]
+    fn a_connection_has_a_response_once_it_is_established() {
+        let handle = Handle::new(Arc::new(Mailbox::shared()), usize::MAX);
+        assert!(handle.response().is_none());
+        for response in [None, Some(Arc::new(Response::new(200, std::iter::empty())))] {
+            let (handle, _peer) = attached(response.clone(), false);
+            let status = response.map_or(101, |response| response.status());
+            assert_eq!(handle.response().unwrap().status(), status);
+        }
+    }
+
+    #[test]
+    fn a_connection_has_a_slot_from_its_beginning_to_its_end() {
+        let handle = Handle::new(Arc::new(Mailbox::shared()), usize::MAX);
+        assert_eq!(handle.key(), None);
+        handle.set_key(5);
+        assert_eq!(handle.key(), Some(5));
+        handle.detach();
+        assert_eq!(handle.key(), None);
+    }
+
+    #[test]
+    fn what_was_queued_counts_as_sent() {
+        let handle = Handle::new(Arc::new(Mailbox::shared()), usize::MAX);
+        for size in [3, 4] {
+            handle.amounts.add(size);
+        }
+        let sent = handle.sent();
+        assert_eq!((sent.messages, sent.bytes), (2, 7));
     }
 }

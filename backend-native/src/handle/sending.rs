@@ -347,3 +347,7 @@ fn with_buffer<R>(f: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     let _ = BUFFER.try_with(|place| place.replace(buffer));
     result
 }
+
+#[cfg(test)]
+#[path = "sending_tests.rs"]
+mod tests;
