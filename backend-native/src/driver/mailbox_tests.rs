@@ -1,3 +1,5 @@
+//! Tests of the mailbox alone, without a loop that runs.
+
 use std::panic::panic_any;
 use std::time::Duration;
 

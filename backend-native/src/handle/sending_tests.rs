@@ -1,3 +1,5 @@
+//! Tests of sending: what the sender does next, limits, and bursts.
+
 use super::*;
 use crate::EventLoop;
 use crate::driver::local;
