@@ -43,11 +43,6 @@ impl fmt::Debug for Unstarted {
 }
 
 impl Native {
-    /// Whether this process has inherited the socket by a fork.
-    pub(crate) fn is_inherited(&self) -> bool {
-        self.handle.is_inherited()
-    }
-
     /// The server's answer to the opening handshake, once it is established.
     pub(crate) fn response(&self) -> Option<Arc<Response>> {
         self.handle.response()
@@ -119,7 +114,7 @@ impl Transport for Native {
         Ok((native, url))
     }
 
-    fn start(&self, link: Link<Self>) {
+    fn start(&self, link: Link) {
         let unstarted = {
             let mut unstarted = self
                 .unstarted
@@ -159,11 +154,13 @@ impl Transport for Native {
         self.handle.buffered_amount()
     }
 
-    fn schedule(&self, link: Link<Self>) {
-        self.handle.mailbox().submit(Command::Turn(link));
+    fn schedule(&self, link: Link) {
+        self.handle
+            .mailbox()
+            .submit(Command::Turn(self.handle.generation(), link));
     }
 
-    fn watch_drain(&self, link: Link<Self>, mark: usize) {
+    fn watch_drain(&self, link: Link, mark: usize) {
         if self.handle.watch_drain(mark) {
             link.drained();
         }

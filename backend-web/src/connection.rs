@@ -16,7 +16,6 @@ use isosocket_core::{
 use wasm_bindgen::prelude::*;
 use web_sys::{BinaryType, MessageEvent};
 
-use crate::Web;
 use crate::drain::{self, Drain};
 use crate::js::{self, Listener, MembersExt, Object, Payload, Promise, Socket};
 use crate::microtask::{self, Job};
@@ -70,7 +69,7 @@ pub(crate) struct Connection {
 
 /// What a connection has until its end.
 pub(crate) struct Live {
-    link: Link<Web>,
+    link: Link,
     _listeners: [Listener; 4],
     /// What is called with the bytes of a `Blob`.
     blob: Option<Listener>,
@@ -129,7 +128,7 @@ impl Connection {
 
     /// Listens. Nothing was missed: events come only after the job in which
     /// the object was made.
-    pub(crate) fn start(self: &Rc<Self>, link: Link<Web>) {
+    pub(crate) fn start(self: &Rc<Self>, link: Link) {
         let socket = match &self.socket {
             Ok(socket) => socket,
             Err(why) => {
@@ -231,7 +230,7 @@ impl Connection {
         self.outbox.refuse();
         self.flush(); // S52
         self.closing.set(true);
-        if self.link().is_none() {
+        if self.is_over() {
             return;
         }
         if let Some(delay) = milliseconds(self.options.close_timeout) {
@@ -279,7 +278,7 @@ impl Connection {
         self.outbox.add(amount)
     }
 
-    pub(crate) fn watch_drain(self: &Rc<Self>, link: Link<Web>, mark: usize) {
+    pub(crate) fn watch_drain(self: &Rc<Self>, link: Link, mark: usize) {
         let is_low = self.buffered_amount() <= mark;
         let waits = !is_low
             && self
@@ -295,7 +294,7 @@ impl Connection {
 
     /// Drops the link and all that leads to it. The JavaScript object finishes the
     /// closing handshake alone.
-    pub(crate) fn release(&self) -> Option<Link<Web>> {
+    pub(crate) fn release(&self) -> Option<Link> {
         // One of the listeners may be running: the glue keeps it until it returns.
         let live = self.live.try_borrow_mut().ok()?.take()?;
         let link = live.link.clone();
@@ -312,8 +311,18 @@ impl Connection {
         Some(link)
     }
 
-    pub(crate) fn link(&self) -> Option<Link<Web>> {
+    pub(crate) fn link(&self) -> Option<Link> {
         self.with(|live| live.link.clone())
+    }
+
+    /// Begins a turn. `None` inside another one, and after the end.
+    pub(crate) fn turn(&self) -> Option<Turn> {
+        self.link()?.into_turn()
+    }
+
+    /// Whether the end was reported, or nobody hears of it.
+    fn is_over(&self) -> bool {
+        self.with(|_| ()).is_none()
     }
 
     /// Calls `f`, which calls nothing that comes back here, until the end.
@@ -325,14 +334,16 @@ impl Connection {
 
     /// An event of the host.
     fn on(self: &Rc<Self>, kind: Kind, event: &Object) {
-        let Some(link) = self.link() else { return };
+        if self.is_over() {
+            return;
+        }
         if is_used::<Drain>() && self.draining.get() {
             drain::glance(self);
         }
         // S98: not inside a call, nor inside the turn of another event. What
         // comes after such an event must not overtake it.
         if !(self.in_call.get() || self.is_late.get()) {
-            if let Some(turn) = link.turn() {
+            if let Some(turn) = self.turn() {
                 return self.serve_event(kind, event, turn);
             }
         }
@@ -340,7 +351,7 @@ impl Connection {
         late.push((kind, event.clone()));
         self.late.set(late);
         if !self.is_late.replace(true) {
-            microtask::push(Job::late(link));
+            microtask::push(Job::late(self.clone()));
         }
     }
 
@@ -351,17 +362,17 @@ impl Connection {
             // There are few, if any.
             let next = (!late.is_empty()).then(|| late.remove(0));
             self.late.set(late);
-            let (Some((kind, event)), Some(link)) = (next, self.link()) else {
+            let Some((kind, event)) = next.filter(|_| !self.is_over()) else {
                 return self.is_late.set(false);
             };
             // Nothing else is under way in a job of its own.
-            if let Some(turn) = link.into_turn() {
+            if let Some(turn) = self.turn() {
                 self.serve_event(kind, &event, turn);
             }
         }
     }
 
-    fn serve_event(self: &Rc<Self>, kind: Kind, event: &Object, turn: Turn<Web>) {
+    fn serve_event(self: &Rc<Self>, kind: Kind, event: &Object, turn: Turn) {
         match kind {
             Kind::Message => {
                 let event: &MessageEvent = event.unchecked_ref();
@@ -374,7 +385,7 @@ impl Connection {
     }
 
     #[inline]
-    pub(crate) fn on_message(self: &Rc<Self>, data: &Payload, mut turn: Turn<Web>) {
+    pub(crate) fn on_message(self: &Rc<Self>, data: &Payload, mut turn: Turn) {
         // S60: what would not be delivered is not copied.
         if self.closing.get() {
             return;
@@ -405,7 +416,7 @@ impl Connection {
                 return;
             };
             connection.reading.set(false);
-            if let Some(turn) = connection.link().and_then(Link::into_turn) {
+            if let Some(turn) = connection.turn() {
                 connection.on_message(bytes.unchecked_ref(), turn);
             }
             connection.serve_late();
@@ -416,7 +427,7 @@ impl Connection {
         self.with(|live| live.blob = Some(listener));
     }
 
-    pub(crate) fn on_open(&self, mut turn: Turn<Web>) {
+    pub(crate) fn on_open(&self, mut turn: Turn) {
         // S68: a handshake that was given up is not established any more.
         if self.closing.get() {
             return;
@@ -431,7 +442,7 @@ impl Connection {
         }
     }
 
-    fn on_close(&self, event: &Object, turn: Turn<Web>) {
+    fn on_close(&self, event: &Object, turn: Turn) {
         let code = event.number("code") as u16; // 0 of no number
         let was_clean = event.number("wasClean") == 1.0;
         let close = match code {
@@ -489,12 +500,12 @@ impl Connection {
 
     /// The same in a turn, which ends before.
     #[cold]
-    fn fail(&self, error: ErrorEvent, turn: Turn<Web>) {
+    fn fail(&self, error: ErrorEvent, turn: Turn) {
         drop(turn);
         self.give_up(error);
     }
 
-    pub(crate) fn end(&self, report: Report, mut turn: Turn<Web>) {
+    pub(crate) fn end(&self, report: Report, mut turn: Turn) {
         drop(self.release());
         turn.report(report);
     }
@@ -523,11 +534,9 @@ impl Connection {
     }
 }
 
-/// Reports the end: now, or after the handler in which it came.
-fn report_to(link: Option<Link<Web>>, report: Report) {
-    let Some(link) = link else { return };
-    match link.turn() {
-        Some(mut turn) => turn.report(report),
-        None => microtask::push(Job::turn(link, Some(report))),
+/// Reports the end soon: this may be inside a handler.
+fn report_to(link: Option<Link>, report: Report) {
+    if let Some(link) = link {
+        microtask::push(Job::turn(link, Some(report)));
     }
 }

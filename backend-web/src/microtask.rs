@@ -5,13 +5,15 @@
 //! and a closure that lives as long as its thread costs nothing per use.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
 
+use fragile::Fragile;
 use wasm_bindgen::JsValue;
 
 use isosocket_core::{Link, MaybeSend, Rare, Report};
 
-use crate::Web;
+use crate::connection::Connection;
 use crate::js::{self, Listener, Promise};
 
 /// Trait objects, so that a page has the code of what it uses.
@@ -49,25 +51,27 @@ impl Job {
     }
 
     /// A turn, and in it a report that could not be made at once.
-    pub(crate) fn turn(link: Link<Web>, report: Option<Report>) -> Self {
+    pub(crate) fn turn(link: Link, report: Option<Report>) -> Self {
         Job::Call(Box::new(move || {
-            if let (Some(mut turn), Some(report)) = (link.turn(), report) {
+            if let (Some(mut turn), Some(report)) = (link.into_turn(), report) {
                 turn.report(report);
             }
         }))
     }
 
     /// The events that came inside a call, or inside another event's turn.
-    pub(crate) fn late(link: Link<Web>) -> Self {
+    pub(crate) fn late(connection: Rc<Connection>) -> Self {
+        // It stays on its thread, which the compiler cannot know.
+        let connection = Fragile::new(connection);
         Job::Call(Box::new(move || {
-            if let Some(connection) = link.transport().connection() {
+            if let Ok(connection) = connection.try_get() {
                 connection.serve_late();
             }
         }))
     }
 
     /// The buffered amount was low already.
-    pub(crate) fn drained(link: Link<Web>) -> Self {
+    pub(crate) fn drained(link: Link) -> Self {
         Job::Call(Box::new(move || link.drained()))
     }
 

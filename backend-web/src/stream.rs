@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use isosocket_core::{
-    CloseEvent, ErrorEvent, Link, MessageRef, NewError, Rare, Refusal, Report, Request,
+    CloseEvent, ErrorEvent, MessageRef, NewError, Rare, Refusal, Report, Request,
 };
 use wasm_bindgen::prelude::*;
 
@@ -280,7 +280,7 @@ impl Streaming {
         if !connection.is_closing() {
             self.face.set("readyState", &Socket::OPEN.into());
         }
-        if let Some(turn) = connection.link().and_then(Link::into_turn) {
+        if let Some(turn) = connection.turn() {
             connection.on_open(turn);
         }
     }
@@ -304,11 +304,11 @@ impl Streaming {
         let Some(connection) = self.connection() else {
             return;
         };
-        if let Some(turn) = connection.link().and_then(Link::into_turn) {
+        if let Some(turn) = connection.turn() {
             connection.on_message(message, turn);
         }
         // Asked in a turn of its own, so that no other socket has to ask.
-        if let Some(mut turn) = connection.link().and_then(Link::into_turn) {
+        if let Some(mut turn) = connection.turn() {
             let is_full = turn.is_backlogged(self.limit);
             self.paused.set(is_full && !connection.is_closing());
         }
@@ -408,7 +408,7 @@ impl Streaming {
             Report::Closed(close) => connection.closed(close),
             failed => failed,
         };
-        if let Some(turn) = connection.link().and_then(Link::into_turn) {
+        if let Some(turn) = connection.turn() {
             connection.end(report, turn);
         }
     }

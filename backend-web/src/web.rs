@@ -5,8 +5,8 @@
 //! in the order in which it made them.
 
 use std::fmt;
+#[cfg(feature = "web-sys")]
 use std::rc::Rc;
-use std::sync::atomic::AtomicBool;
 
 use isosocket_core::{
     Link, MessageRef, NewError, Rare, Refusal, Request, SyntaxError, Transport,
@@ -30,6 +30,7 @@ pub struct Web {
     outbox: Outbox,
 }
 
+#[cfg(feature = "web-sys")]
 impl Web {
     /// The connection; `None` on another thread.
     pub(crate) fn connection(&self) -> Option<&Rc<Connection>> {
@@ -43,16 +44,6 @@ impl Transport for Web {
 
     // Browsers keep it to themselves.
     const REPORTS_REFUSALS: bool = false;
-
-    fn plain() -> Option<&'static AtomicBool> {
-        static PLAIN: AtomicBool = AtomicBool::new(false);
-        Some(&PLAIN)
-    }
-
-    fn inner() -> Option<&'static AtomicBool> {
-        static INNER: AtomicBool = AtomicBool::new(false);
-        Some(&INNER)
-    }
 
     fn host() -> WebHost {
         WebHost::default()
@@ -102,7 +93,7 @@ impl Transport for Web {
         Ok((web, url.get("href").unwrap_or_default()))
     }
 
-    fn start(&self, link: Link<Self>) {
+    fn start(&self, link: Link) {
         self.connection.visit(|connection| connection.start(link));
     }
 
@@ -136,11 +127,11 @@ impl Transport for Web {
         }
     }
 
-    fn schedule(&self, link: Link<Self>) {
+    fn schedule(&self, link: Link) {
         self.connection.thread().push(Job::turn(link, None));
     }
 
-    fn watch_drain(&self, link: Link<Self>, mark: usize) {
+    fn watch_drain(&self, link: Link, mark: usize) {
         let watch = move |connection: &_| Connection::watch_drain(connection, link, mark);
         self.connection.visit(watch);
     }

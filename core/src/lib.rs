@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod base;
+mod contract;
 mod delivery;
 mod event;
 #[cfg(fuzzing)]
@@ -27,7 +28,7 @@ pub mod fuzzing {
     #[doc(hidden)]
     /// The check of a URL that every target has, before a backend sees it.
     pub fn check_url(url: &str) -> Result<String, crate::SyntaxError> {
-        crate::socket::request::check_url(url)
+        crate::contract::request::check_url(url)
     }
 }
 mod heartbeat;
@@ -51,6 +52,13 @@ pub use base::rare::{Feature, Rare, is_used};
 #[cfg(isosocket_loom)]
 #[doc(hidden)]
 pub use base::sync;
+pub use contract::host::{Host, HostEvent, HostListener, Subscription};
+pub use contract::link::{Link, Turn};
+pub use contract::request::{Options, Request, asks_for_subprotocols};
+#[doc(hidden)]
+pub use contract::traffic::Traffic;
+pub use contract::transport::Transport;
+pub use contract::unsupported::{Unsupported, run_unsupported};
 pub use delivery::bind::{Bind, Binding};
 #[doc(hidden)]
 pub use delivery::watches_life;
@@ -88,13 +96,8 @@ pub use reconnect::{Loss, NextAttempt, Reconnect, ReconnectOptions, Retry, Statu
 pub use socket::WebSocket;
 #[doc(hidden)]
 pub use socket::carrier::{supported, wake_up};
-pub use socket::host::{Host, HostEvent, HostListener, Subscription};
-pub use socket::link::{Link, Turn};
-pub use socket::machine::ReadyState;
-pub use socket::request::{Options, Request, asks_for_subprotocols};
-pub use socket::stats::Stats;
 #[doc(hidden)]
-pub use socket::stats::Traffic;
-pub use socket::transport::Transport;
-pub use socket::unsupported::{Unsupported, run_unsupported};
+pub use socket::direct::DirectTurn;
+pub use socket::machine::ReadyState;
+pub use socket::stats::Stats;
 pub use wake::trust_wakers_like;

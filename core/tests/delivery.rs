@@ -10,8 +10,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use futures::stream::FusedStream;
 use futures::{FutureExt, Sink, StreamExt};
 use isosocket_core::{
-    CloseEvent, Configure, ErrorEvent, ErrorKind, Event, EventKind, Events, Link, Message,
-    MessageRef, NewError, ReadyState, Refusal, Report, Request, SendError, Transport, WebSocket,
+    CloseEvent, Configure, DirectTurn, ErrorEvent, ErrorKind, Event, EventKind, Events, Link,
+    Message, MessageRef, NewError, ReadyState, Refusal, Report, Request, SendError, Transport,
+    WebSocket,
 };
 
 /// What the transport was asked for, shared with the test.
@@ -21,11 +22,11 @@ struct Log(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     calls: Vec<String>,
-    link: Option<Link<Script>>,
-    scheduled: Vec<Link<Script>>,
+    link: Option<Link>,
+    scheduled: Vec<Link>,
     buffered: usize,
     /// A turn that another thread takes while the transport is being closed.
-    meanwhile: Option<Link<Script>>,
+    meanwhile: Option<Link>,
 }
 
 /// A transport that only notes what it is asked.
@@ -52,7 +53,7 @@ impl Transport for Script {
         Ok((Script(request.native), request.url))
     }
 
-    fn start(&self, link: Link<Self>) {
+    fn start(&self, link: Link) {
         self.0.0.lock().unwrap().link = Some(link);
     }
 
@@ -80,11 +81,11 @@ impl Transport for Script {
         self.0.0.lock().unwrap().buffered
     }
 
-    fn schedule(&self, link: Link<Self>) {
+    fn schedule(&self, link: Link) {
         self.0.0.lock().unwrap().scheduled.push(link);
     }
 
-    fn watch_drain(&self, _: Link<Self>, _: usize) {}
+    fn watch_drain(&self, _: Link, _: usize) {}
 
     fn resume(&self) {
         self.note("resume");
@@ -887,7 +888,10 @@ fn a_stream_is_terminated_after_its_last_event_and_not_before() {
 fn a_link_knows_the_url_and_who_waits() {
     let (socket, log) = socket();
     let link = log.0.lock().unwrap().link.clone().unwrap();
-    assert_eq!(link.turn().unwrap().url(), "ws://peer/");
+    let mut turn = link.turn();
+    let direct = DirectTurn::<Script>::new(turn.as_mut());
+    assert_eq!(direct.url(), "ws://peer/");
+    drop(turn);
     assert!(!link.is_awaited());
     let mut closed = Box::pin(socket.closed());
     let context = &mut Context::from_waker(Waker::noop());

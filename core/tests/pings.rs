@@ -83,7 +83,7 @@ impl Transport for Pinging {
         Ok((Pinging(request.native), request.url))
     }
 
-    fn start(&self, link: Link<Self>) {
+    fn start(&self, link: Link) {
         Here.soon(move || {
             let mut turn = link.turn().expect("nobody else takes turns");
             turn.report(Report::Established {
@@ -103,11 +103,11 @@ impl Transport for Pinging {
         0
     }
 
-    fn schedule(&self, link: Link<Self>) {
+    fn schedule(&self, link: Link) {
         Here.soon(move || drop(link.turn()));
     }
 
-    fn watch_drain(&self, _: Link<Self>, _: usize) {}
+    fn watch_drain(&self, _: Link, _: usize) {}
 
     fn detach(&self) {}
 

@@ -14,7 +14,6 @@ use super::mailbox::Action;
 use super::open::Open;
 use super::opening::Opening;
 use super::reactor::Context;
-use crate::Native;
 use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::system::Event;
@@ -183,17 +182,17 @@ pub(super) fn aborted() -> Failure {
 pub(super) struct Seat {
     pub(super) handle: Arc<Handle>,
     /// `None` once the end was reported, or when nobody listens any more.
-    link: Option<Link<Native>>,
+    link: Option<Link>,
     /// The slot in the event loop.
     pub(super) key: usize,
     registration: fork::Registration,
 }
 
 impl Seat {
-    pub(super) fn new(handle: Arc<Handle>, link: Link<Native>) -> Self {
+    pub(super) fn new(handle: Arc<Handle>, link: Link) -> Self {
         Seat {
+            registration: fork::Registration::new(handle.generation(), &link),
             handle,
-            registration: fork::Registration::new(&link),
             link: Some(link),
             key: usize::MAX,
         }
@@ -205,7 +204,7 @@ impl Seat {
         self.handle.set_key(key);
     }
 
-    pub(super) fn turn(&self) -> Option<Turn<Native>> {
+    pub(super) fn turn(&self) -> Option<Turn> {
         self.link.as_ref().and_then(Link::turn)
     }
 

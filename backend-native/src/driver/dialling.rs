@@ -12,7 +12,6 @@ use super::connection::{Connection, Next, Seat};
 use super::mailbox::Action;
 use super::opening::Opening;
 use super::reactor::Context;
-use crate::Native;
 use crate::engine::opening::Setup;
 use crate::failure::{Failure, kind_of};
 use crate::handle::Handle;
@@ -39,7 +38,7 @@ pub(crate) struct Dialling {
 impl Dialling {
     pub(crate) fn new(
         handle: Arc<Handle>,
-        link: Link<Native>,
+        link: Link,
         mut setup: Setup,
         timeout: Option<Duration>,
     ) -> Self {

@@ -11,6 +11,7 @@
     reason = "pthread_atfork, which registers functions of this file"
 )]
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,16 +20,15 @@ use isosocket_core::Report;
 use isosocket_core::{ErrorKind, Link, guard};
 use slab::Slab;
 
-use crate::Native;
 use crate::failure::Failure;
 
 /// How many forks lie between this process and the one that made the first socket.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
-/// The sockets of this process that have not ended.
-static SOCKETS: Mutex<Slab<Link<Native>>> = Mutex::new(Slab::new());
+/// The sockets of this process that have not ended, each with the generation that made it.
+static SOCKETS: Mutex<Slab<(u32, Link)>> = Mutex::new(Slab::new());
 
-fn sockets() -> MutexGuard<'static, Slab<Link<Native>>> {
+fn sockets() -> MutexGuard<'static, Slab<(u32, Link)>> {
     SOCKETS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -81,20 +81,21 @@ pub(super) fn inherited() -> Failure {
     Failure::new(ErrorKind::Aborted, message)
 }
 
-/// A socket's entry in the list of those that fail in a forked child.
+/// A socket's entry in the list of those that fail in a forked child, counted from 1.
 #[derive(Debug)]
-pub(super) struct Registration(Option<usize>);
+pub(super) struct Registration(Option<NonZeroUsize>);
 
 impl Registration {
-    pub(super) fn new(link: &Link<Native>) -> Self {
+    pub(super) fn new(generation: u32, link: &Link) -> Self {
         watch();
-        Registration(Some(sockets().insert(link.clone())))
+        let socket = (generation, link.clone());
+        Registration(NonZeroUsize::new(sockets().insert(socket) + 1))
     }
 
     pub(super) fn remove(&mut self) {
         let Some(key) = self.0.take() else { return };
-        let link = sockets().try_remove(key);
-        guard("what a socket owned", || drop(link));
+        let socket = sockets().try_remove(key.get() - 1);
+        guard("what a socket owned", || drop(socket));
     }
 }
 
@@ -111,12 +112,12 @@ fn fail_inherited() {
         let mut sockets = sockets();
         let inherited: Vec<usize> = sockets
             .iter()
-            .filter(|(_, link)| link.transport().is_inherited())
+            .filter(|(_, socket)| socket.0 != generation())
             .map(|(key, _)| key)
             .collect();
         inherited
             .into_iter()
-            .map(|key| sockets.remove(key))
+            .map(|key| sockets.remove(key).1)
             .collect()
     };
     for link in links {

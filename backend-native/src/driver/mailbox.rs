@@ -20,10 +20,9 @@ use crate::system::Waker;
 use isosocket_core::{HostListener, Link, drop_guarded, guard, logging};
 
 use super::connection::Connection;
-use super::current;
 use super::dialling::Dialling;
 use super::shared;
-use crate::Native;
+use super::{current, fork};
 use crate::handle::Handle;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Mutex, MutexGuard};
@@ -36,8 +35,8 @@ pub(crate) enum Command {
     Adopt(Connection),
     /// Do something for a connection, unless it has ended.
     Act(Arc<Handle>, Action),
-    /// Give a socket a turn, whether or not its connection has ended.
-    Turn(Link<Native>),
+    /// Give a socket of this generation a turn, whether or not its connection has ended.
+    Turn(u32, Link),
     /// Call something.
     Call(Call),
     /// The machine or the program woke up.
@@ -54,7 +53,7 @@ impl Command {
             Command::Start(dialling) => dialling.seat.handle.is_inherited(),
             Command::Adopt(connection) => connection.handle().is_inherited(),
             Command::Act(handle, _) => handle.is_inherited(),
-            Command::Turn(link) => link.transport().is_inherited(),
+            Command::Turn(generation, _) => *generation != fork::generation(),
             Command::Call(_) | Command::WakeUp => false,
             #[cfg(test)]
             Command::Panic => false,

@@ -14,7 +14,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use isosocket_core::{Message, Report, Turn, logging};
+use isosocket_core::{DirectTurn, Message, Report, Turn, logging};
 
 use super::connection::{Connection, Next, Seat, aborted};
 use super::mailbox::Action;
@@ -558,17 +558,17 @@ fn found(life: Life) -> Found {
 /// Passes the session's facts to the socket's turn and to its handle.
 struct TurnFacts<'a> {
     handle: &'a Handle,
-    turn: Option<&'a mut Turn<Native>>,
+    turn: DirectTurn<'a, Native>,
     pacer: Pacer,
     /// A control frame was queued.
     queued: bool,
 }
 
 impl<'a> TurnFacts<'a> {
-    fn new(handle: &'a Handle, turn: Option<&'a mut Turn<Native>>) -> Self {
+    fn new(handle: &'a Handle, turn: Option<&'a mut Turn>) -> Self {
         TurnFacts {
             handle,
-            turn,
+            turn: DirectTurn::new(turn),
             pacer: Pacer::new(),
             queued: false,
         }
@@ -576,8 +576,7 @@ impl<'a> TurnFacts<'a> {
 
     /// Whether a stream of the program holds more than its limit.
     fn is_backlogged(&mut self, limit: usize) -> bool {
-        let turn = self.turn.as_mut();
-        turn.is_some_and(|turn| turn.is_backlogged(limit))
+        self.turn.is_backlogged(limit)
     }
 
     /// Logs a warning if a handler has delayed all other sockets.
@@ -588,7 +587,7 @@ impl<'a> TurnFacts<'a> {
         }
         let milliseconds = took.as_millis();
         // Without the query, which may hold a token.
-        let url = self.turn.as_ref().map_or("", |turn| turn.url());
+        let url = self.turn.url();
         let url = url.split('?').next().unwrap_or_default();
         logging(|| {
             log::warn!(
@@ -602,16 +601,12 @@ impl<'a> TurnFacts<'a> {
 impl Facts for TurnFacts<'_> {
     #[inline(always)]
     fn message(&mut self, message: Message) -> Flow {
-        if let Some(turn) = &mut self.turn {
-            turn.message(message);
-        }
+        self.turn.message(message);
         self.pacer.after_message()
     }
 
     fn report(&mut self, report: Report) {
-        if let Some(turn) = &mut self.turn {
-            turn.report(report);
-        }
+        self.turn.report(report);
     }
 
     fn queue(&mut self, frame: ControlFrame<'_>) {

@@ -324,7 +324,7 @@ impl Reactor {
                     self.visit(key, |connection, context| connection.act(context, action));
                 }
             }
-            Command::Turn(link) => {
+            Command::Turn(_, link) => {
                 guard("a turn", || drop(link.turn()));
             }
             Command::Call(call) => call.run(),

@@ -158,6 +158,11 @@ impl Handle {
         &self.mailbox
     }
 
+    /// The generation of processes that made the socket: see `fork`.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
+    }
+
     /// Whether this process has inherited the socket by a fork.
     pub(crate) fn is_inherited(&self) -> bool {
         self.generation != fork::generation()

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use fragile::Fragile;
 use isosocket_core::{Link, Message, MessageRef, Refusal};
 
-use crate::Web;
 use crate::connection::Connection;
 use crate::js::{Payload, TextEncoder};
 use crate::memory::{self, Memory};
@@ -105,7 +104,7 @@ impl Outbox {
     }
 
     #[inline]
-    pub(crate) fn begin(&self, _: &Link<Web>) {}
+    pub(crate) fn begin(&self, _: &Link) {}
 
     pub(crate) fn send(&self, _: MessageRef<'_>, _: &Local<Connection>) -> Result<(), Refusal> {
         Err(Refusal::Closing)

@@ -207,15 +207,18 @@ async fn an_error_inside_close_inside_a_handler_is_reported_after_it() {
 }
 
 #[wasm_bindgen_test]
-fn connecting_fails_after_its_timeout() {
+async fn connecting_fails_after_its_timeout() {
     let _host = Host::new();
     let socket = Socket::builder("ws://h/").connect_timeout(Duration::from_millis(1500));
     let (_socket, log) = watch(socket.connect().expect("a good URL"));
     js("advance(1499)");
     assert!(log.borrow().is_empty());
     js("advance(1)");
-    assert_eq!(*log.borrow(), FAIL);
     check("socket.listeners() === 0 && timers.size === 0 && socket.closes.length === 1");
+    // A call of the program may be on the stack, as far as the backend knows (S98).
+    assert!(log.borrow().is_empty());
+    settle().await;
+    assert_eq!(*log.borrow(), FAIL);
 
     let mut endless = Vec::new();
     for timeout in [None, Some(Duration::MAX)] {
@@ -244,7 +247,7 @@ fn what_arrived_before_a_late_deadline_is_served_first() {
 }
 
 #[wasm_bindgen_test]
-fn closing_ends_after_its_timeout() {
+async fn closing_ends_after_its_timeout() {
     let _host = Host::new();
     let socket = Socket::builder("ws://h/").close_timeout(Duration::from_secs(3));
     let (socket, log) = watch(socket.connect().expect("a good URL"));
@@ -253,17 +256,19 @@ fn closing_ends_after_its_timeout() {
     js("advance(2999)");
     assert_eq!(*log.borrow(), ["open"]);
     js("advance(1)");
+    settle().await;
     assert_eq!(*log.borrow(), ["open", "close 1006 \"\" false"]);
     check("socket.listeners() === 0 && timers.size === 0 && socket.closes.length === 1");
 }
 
 #[wasm_bindgen_test]
-fn a_host_that_never_ends_an_aborted_handshake_is_not_waited_for() {
+async fn a_host_that_never_ends_an_aborted_handshake_is_not_waited_for() {
     let _host = Host::new();
     let (socket, log) = open_socket();
     socket.close();
     check("timers.size === 1");
     js("advance(10000)");
+    settle().await;
     assert_eq!(*log.borrow(), FAIL);
     check("socket.listeners() === 0 && timers.size === 0");
 }
@@ -349,7 +354,7 @@ fn syntax_errors_are_reported_at_once() {
 }
 
 #[wasm_bindgen_test]
-fn a_message_over_the_limit_fails_the_connection() {
+async fn a_message_over_the_limit_fails_the_connection() {
     let _host = Host::new();
     for (fits, large) in [
         ("'aaaa'", "'aaaaa'"),
@@ -362,6 +367,7 @@ fn a_message_over_the_limit_fails_the_connection() {
             "socket.open(); socket.receive({fits}); socket.receive({large})"
         ));
         js("socket.receive('x'); socket.end(1005, '', true)");
+        settle().await;
         assert_eq!(log.borrow().len(), 4, "{:?}", log.borrow());
         assert_eq!(log.borrow()[2..], FAIL);
         check("socket.listeners() === 0 && socket.closes.length === 1 && timers.size === 0");

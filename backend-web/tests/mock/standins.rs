@@ -163,7 +163,7 @@ async fn a_host_without_timers_does_not_throw_out_of_ours() {
 }
 
 #[wasm_bindgen_test]
-fn what_a_stand_in_throws_goes_no_further() {
+async fn what_a_stand_in_throws_goes_no_further() {
     let _host = Host::new();
     js("const throws = () => { throw new Error('not here') };
         Object.defineProperty(Mock.prototype, 'onerror', { set: throws });
@@ -172,6 +172,7 @@ fn what_a_stand_in_throws_goes_no_further() {
     js("socket.open()");
     socket.close();
     js("advance(10000)");
+    settle().await;
     assert_eq!(*log.borrow(), ["open", "close 1006 \"\" false"]);
     check("socket.listeners() === 0 && timers.size === 0");
 }

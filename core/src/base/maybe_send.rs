@@ -24,7 +24,7 @@ cfg_if::cfg_if! {
     }
 }
 
-pub(crate) use target::{Alignment, DELIVERS_INLINE, SharedBytes, SharedText};
+pub(crate) use target::{ARE_THREADS, Alignment, SharedBytes, SharedText};
 pub use target::{Flag, SharedCell};
 
 /// What a handler must be: `Send` where there are threads that share memory,

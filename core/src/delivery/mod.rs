@@ -5,7 +5,6 @@
 //! lock. Requests of other threads wait in the [`Mail`] until the next event or turn.
 
 pub(crate) mod bind;
-pub(crate) mod relay;
 pub(crate) mod streams;
 
 use std::mem;
@@ -13,12 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool as StaticBool;
 
 use crate::base::guard::{drop_guarded, guard, logging};
-use crate::base::maybe_send::DELIVERS_INLINE;
 use crate::base::rare::Rare;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::base::thin_vec::ThinVec;
 use crate::delivery::bind::unbinds;
-use crate::delivery::relay::Relay;
 use crate::delivery::streams::{Join, Streams};
 use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend};
 
@@ -158,8 +155,6 @@ pub(crate) struct Delivery<S> {
     /// `None` unless events wait for a listener.
     backlog: Option<Box<Backlog>>,
     pause_was_reported: bool,
-    /// For a connection inside another transport: what receives its reports.
-    pub(crate) relay: Option<Box<dyn Relay>>,
     /// `Close` was delivered, so no event follows.
     ended: bool,
 }
@@ -207,7 +202,6 @@ impl<S> Default for Delivery<S> {
             streams: Rare::NONE,
             backlog: None,
             pause_was_reported: false,
-            relay: None,
             ended: false,
         }
     }
@@ -251,6 +245,7 @@ impl<S: Keeps> Delivery<S> {
     /// Shows an event that was just reported to the handlers that come first. Returns
     /// whether one of them took it, so that no other gets it.
     #[cold]
+    #[inline(never)]
     pub(crate) fn show_first(&mut self, socket: &S, event: &mut Event) -> bool {
         let kind = event.kind();
         for slot in &mut self.handlers {
@@ -270,14 +265,6 @@ impl<S: Keeps> Delivery<S> {
     /// a stream wants the value.
     #[inline(always)]
     pub(crate) fn deliver(&mut self, socket: &S, event: &mut Event) {
-        match DELIVERS_INLINE {
-            true => self.deliver_inline(socket, event),
-            false => self.deliver_rare(socket, event),
-        }
-    }
-
-    #[inline(always)]
-    fn deliver_inline(&mut self, socket: &S, event: &mut Event) {
         let kind = event.kind();
         let mut wanted = self.has_streams();
         for slot in &mut self.handlers {
@@ -295,15 +282,16 @@ impl<S: Keeps> Delivery<S> {
         match self.streams.as_mut() {
             Some(streams) => streams.push(event),
             None if wanted => {}
-            None => return self.keep(socket, mem::replace(event, Event::Open)),
+            None => return keep(&mut self.backlog, socket.backlog_limit(), event),
         }
         self.ended |= kind == EventKind::Close;
     }
 
-    /// The same, not inlined, for events that are rare.
+    /// The same, not inlined: for events that are rare, and for turns that are not called
+    /// directly, as on a page. An inlined copy would take 0.1 kB there.
     #[inline(never)]
     pub(crate) fn deliver_rare(&mut self, socket: &S, event: &mut Event) {
-        self.deliver_inline(socket, event);
+        self.deliver(socket, event);
     }
 
     /// Delivers the kept events that have a listener now, the oldest first. Stops when
@@ -381,40 +369,6 @@ impl<S: Keeps> Delivery<S> {
         is_wanted
     }
 
-    /// Drops the relay. Nothing is relayed after this.
-    pub(crate) fn drop_relay(&mut self) {
-        if let Some(mut relay) = self.relay.take() {
-            relay.end_turn();
-        }
-    }
-
-    #[cold]
-    fn keep(&mut self, socket: &S, event: Event) {
-        let weight = event.weight();
-        let backlog = self.backlog.get_or_insert_default();
-        let bytes = backlog.bytes.saturating_add(weight);
-        // Only messages count. After the first message that is dropped all others are
-        // dropped too, so that the kept messages have no gap.
-        if weight > 0 && (backlog.dropped > 0 || bytes > socket.backlog_limit()) {
-            backlog.dropped += 1;
-            if backlog.dropped == 1 {
-                logging(|| log::warn!("nobody listens for messages: dropping them from now on"));
-            }
-            return;
-        }
-        // A socket that connects again has an `Open` for each connection: without a limit,
-        // if all were kept.
-        if let (Event::Open, Some(Event::Open)) = (&event, backlog.events.last()) {
-            return;
-        }
-        backlog.bytes = bytes;
-        if backlog.events.is_empty() {
-            // Often it stays the only one: `Open`.
-            backlog.events = Vec::with_capacity(1);
-        }
-        backlog.events.push(event);
-    }
-
     /// How many messages were dropped. `None` until somebody listens for messages; then
     /// the socket fails.
     pub(crate) fn take_dropped(&mut self) -> Option<usize> {
@@ -427,6 +381,7 @@ impl<S: Keeps> Delivery<S> {
 
     /// Puts the socket's failure after the kept messages. It replaces the events of the end, if
     /// those were not delivered yet.
+    #[inline(never)]
     pub(crate) fn fail_after_kept(&mut self, error: ErrorEvent) {
         let ended = self.ended;
         let events = &mut self.backlog.get_or_insert_default().events;
@@ -439,6 +394,35 @@ impl<S: Keeps> Delivery<S> {
             events.push(Event::Close(CloseEvent::abnormal()));
         }
     }
+}
+
+/// Keeps an event until somebody listens (S101).
+#[inline(never)]
+#[cold]
+fn keep(backlog: &mut Option<Box<Backlog>>, limit: usize, event: &mut Event) {
+    let weight = event.weight();
+    let backlog = backlog.get_or_insert_default();
+    let bytes = backlog.bytes.saturating_add(weight);
+    // Only messages count. After the first message that is dropped all others are
+    // dropped too, so that the kept messages have no gap.
+    if weight > 0 && (backlog.dropped > 0 || bytes > limit) {
+        backlog.dropped += 1;
+        if backlog.dropped == 1 {
+            logging(|| log::warn!("nobody listens for messages: dropping them from now on"));
+        }
+        return;
+    }
+    // A socket that connects again has an `Open` for each connection: without a limit,
+    // if all were kept.
+    if let (Event::Open, Some(Event::Open)) = (&event, backlog.events.last()) {
+        return;
+    }
+    backlog.bytes = bytes;
+    if backlog.events.is_empty() {
+        // Often it stays the only one: `Open`.
+        backlog.events = Vec::with_capacity(1);
+    }
+    backlog.events.push(mem::replace(event, Event::Open));
 }
 
 /// How a log names a handler that panicked.

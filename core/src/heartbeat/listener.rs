@@ -15,9 +15,10 @@ use crate::base::maybe_send::Lock;
 use crate::delivery::Listener;
 use crate::socket::carrier::{HostOf, host};
 use crate::socket::shared::Shared;
+use crate::socket::turn::SocketTurn;
 use crate::{
-    Data, ErrorEvent, Event, Host, HostEvent, Link, Message, ReadyState, Subscription, Transport,
-    Turn, WebSocket,
+    Data, ErrorEvent, Event, Host, HostEvent, Message, ReadyState, Subscription, Transport,
+    WebSocket,
 };
 
 /// How often the listener looks again before a peer counts as dead. A message that has arrived
@@ -160,8 +161,8 @@ impl<T: Transport> Pulse<T> {
 
     /// Looks at the connection, in a turn: because it is time, or because something
     /// happened to the host (S116).
-    fn look(self: &Arc<Self>, turn: &mut Turn<T>, event: Option<HostEvent>) {
-        let shared = turn.link().0;
+    fn look(self: &Arc<Self>, turn: &mut SocketTurn<T>, event: Option<HostEvent>) {
+        let Some(shared) = turn.shared() else { return };
         if shared.state() != ReadyState::Open {
             return self.end();
         }
@@ -196,8 +197,8 @@ impl<T: Transport> Pulse<T> {
         self.carry_out(turn, verdict);
     }
 
-    fn carry_out(self: &Arc<Self>, turn: &mut Turn<T>, verdict: Verdict) {
-        let shared = turn.link().0;
+    fn carry_out(self: &Arc<Self>, turn: &mut SocketTurn<T>, verdict: Verdict) {
+        let Some(shared) = turn.shared() else { return };
         match verdict {
             Verdict::Wait(delay) => self.set_timer(&shared, delay),
             Verdict::Ask(timeout) => {
@@ -218,7 +219,9 @@ impl<T: Transport> Pulse<T> {
                     (_, Some(limit)) => ErrorEvent::unanswered(limit),
                 };
                 self.end();
-                T::lose(turn, error);
+                if let Some(error) = shared.carrier.lose(error) {
+                    turn.fail(error);
+                }
             }
         }
     }
@@ -228,12 +231,10 @@ impl<T: Transport> Pulse<T> {
 fn visit<T: Transport>(
     pulse: &Weak<Pulse<T>>,
     socket: &Weak<Shared<T>>,
-    f: impl FnOnce(&Arc<Pulse<T>>, &mut Turn<T>),
+    f: impl FnOnce(&Arc<Pulse<T>>, &mut SocketTurn<T>),
 ) {
     let (Some(pulse), Some(shared)) = (pulse.upgrade(), socket.upgrade()) else {
         return;
     };
-    if let Some(mut turn) = Link(shared).into_turn() {
-        f(&pulse, &mut turn);
-    }
+    shared.with_turn(|turn| f(&pulse, turn));
 }

@@ -8,10 +8,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::Mock;
 use super::script::{Placed, Progress, Script, Sent, Step};
 use super::world::{MockTimer, World};
-use crate::socket::request::without_secrets;
+use crate::contract::request::without_secrets;
 use crate::{CloseEvent, ErrorEvent, ErrorKind, Link, Options, Report, Timeout, Traffic, Turn};
 
 /// How many bytes a stream may leave lying before the peer is not read from.
@@ -35,7 +34,7 @@ pub(super) struct Inner {
     pub(super) subprotocols: Vec<String>,
     pub(super) options: Options,
     pub(super) phase: Phase,
-    pub(super) link: Option<Link<Mock>>,
+    pub(super) link: Option<Link>,
     pub(super) script: Option<Arc<Script>>,
     /// What the client sent: before the network took it, and after.
     pub(super) outgoing: VecDeque<Sent>,
@@ -70,7 +69,7 @@ enum Act {
     /// Once more.
     Again,
     /// Reports that the buffered amount fell.
-    Drained(Option<Link<Mock>>),
+    Drained(Option<Link>),
     Report(Report),
     /// Reports, and is over.
     End(Report),
@@ -126,7 +125,7 @@ impl Connection {
             inner.queued = false;
             inner.link.clone()
         };
-        let mut turn: Option<Turn<Mock>> = None;
+        let mut turn: Option<Turn> = None;
         let mut unchecked = 0;
         loop {
             let act = self.lock().next(&self, world);
@@ -168,7 +167,7 @@ impl Connection {
         self.check_backlog(turn.as_mut());
     }
 
-    fn check_backlog(&self, turn: Option<&mut Turn<Mock>>) {
+    fn check_backlog(&self, turn: Option<&mut Turn>) {
         if turn.is_some_and(|turn| turn.is_backlogged(RECEIVE_LIMIT)) {
             let mut inner = self.lock();
             // After `close` messages are dropped, so nothing blocks reading.

@@ -16,17 +16,17 @@
 )]
 
 mod connection;
+mod mockable;
 mod network;
 mod peer;
 mod script;
-mod substitute;
 mod transport;
 mod url;
 mod world;
 
+pub(crate) use mockable::MockableHost;
 pub use network::{Network, Unmet};
 pub use peer::Peer;
-pub(crate) use substitute::{MockableHost, Stand};
 // What no program names.
 #[doc(hidden)]
 pub use transport::Mock;

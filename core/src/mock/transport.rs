@@ -44,7 +44,7 @@ impl Transport for Mock {
         Ok((Mock { world, connection }, url))
     }
 
-    fn start(&self, link: Link<Self>) {
+    fn start(&self, link: Link) {
         let timeout = {
             let mut inner = self.connection.lock();
             inner.phase = Phase::Connecting;
@@ -100,11 +100,11 @@ impl Transport for Mock {
         self.connection.lock().buffered
     }
 
-    fn schedule(&self, link: Link<Self>) {
+    fn schedule(&self, link: Link) {
         self.world.soon(move || drop(link.turn()));
     }
 
-    fn watch_drain(&self, link: Link<Self>, mark: usize) {
+    fn watch_drain(&self, link: Link, mark: usize) {
         {
             let mut inner = self.connection.lock();
             if inner.buffered > mark && inner.phase == Phase::Open {

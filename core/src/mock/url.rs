@@ -1,6 +1,6 @@
 //! The URLs of mocked sockets and of peers, parsed just enough to compare them.
 
-use crate::socket::request::check_url;
+use crate::contract::request::check_url;
 use crate::{NewError, SyntaxError};
 
 /// The part of URL serialization that programs meet (S6–S8); the backends have

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::contract::request::{Shown, Subprotocols, ask_for};
 use crate::delivery::{Interest, Letter, Mail, Slot, has_first};
 use crate::socket::carrier::supported;
-use crate::socket::request::{Shown, Subprotocols, ask_for};
 use crate::{
     CloseEvent, ErrorEvent, Event, EventKind, IntoUrl, MaybeSend, Message, NewError, Open, Options,
     Request, Transport, WebSocket,

@@ -7,9 +7,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::status::listeners::Listeners;
-use super::{Loss, NextAttempt, Reconnect, Retry};
+use super::{Loss, NextAttempt, Outer, Reconnect, Retry};
 use crate::base::guard::Owned;
-use crate::{Link, MaybeSend, SharedCell, Transport, WebSocket};
+use crate::{MaybeSend, SharedCell, Transport, WebSocket};
 
 /// An error of the program's function.
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
@@ -41,7 +41,7 @@ impl<T: Transport> fmt::Debug for Hooks<T> {
 }
 
 /// The function that asks for the attempt with this number.
-pub(crate) type Ask<T> = fn(&Link<Reconnect<T>>, u64);
+pub(crate) type Ask<T> = fn(&Outer<T>, u64);
 
 /// The decision hook.
 pub(crate) trait Decide: MaybeSend {

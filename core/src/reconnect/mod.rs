@@ -23,9 +23,20 @@ mod state;
 mod status;
 mod transport;
 
+use std::sync::Arc;
+
+use crate::socket::carrier::Carrier;
+use crate::socket::shared::Shared;
+
 pub use next::NextAttempt;
 pub use options::ReconnectOptions;
 pub use policy::{Loss, Retry};
 pub use retry_after::retry_after;
 pub use status::{Status, Statuses};
 pub use transport::Reconnect;
+
+/// A socket that connects again, as all parts of it hold it.
+pub(crate) type Outer<T> = Arc<Shared<Reconnect<T>>>;
+
+/// One connection of it.
+pub(crate) type Connection<T> = Arc<Carrier<T>>;

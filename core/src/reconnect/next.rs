@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Loss;
 use super::hooks::BoxError;
-use crate::socket::request::{Subprotocols, ask_for};
+use crate::contract::request::{Subprotocols, ask_for};
 use crate::{Configure, IntoUrl, Transport};
 
 /// What the next attempt of a reconnecting socket uses: see `each_attempt` of the builder.

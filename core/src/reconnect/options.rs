@@ -8,9 +8,9 @@ use super::attempt;
 use super::hooks::{BoxError, Decide, Hooks, Provide, Provider};
 use super::policy::Policy;
 use super::status::listeners::boxed;
-use super::{Loss, NextAttempt, Reconnect, Retry, Status};
+use super::{Loss, NextAttempt, Outer, Reconnect, Retry, Status};
 use crate::base::guard::Owned;
-use crate::{Builder, Configure, IntoUrl, Link, MaybeSend, Transport, WebSocket};
+use crate::{Builder, Configure, IntoUrl, MaybeSend, Transport, WebSocket};
 
 /// The default heartbeat: a ping after the first time of silence, and the peer counts as dead
 /// after the second.
@@ -28,7 +28,7 @@ pub struct ReconnectOptions<T: Transport> {
 
 /// The time for the first connection, and what happens when it is over. A pointer, so that
 /// only programs with such a limit have the code.
-pub(crate) type Opening<T> = (Duration, fn(&Link<Reconnect<T>>, Duration));
+pub(crate) type Opening<T> = (Duration, fn(&Outer<T>, Duration));
 
 impl<T: Transport> Clone for ReconnectOptions<T> {
     fn clone(&self) -> Self {

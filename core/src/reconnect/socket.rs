@@ -148,12 +148,14 @@ impl<T: Transport> WebSocket<Reconnect<T>> {
     /// ```
     pub fn retry_now(&self) {
         let reconnect = self.reconnect();
-        let (link, serial) = match &*reconnect.state() {
-            state if matches!(state.phase, Phase::Waiting(_)) => (state.link(), reconnect.serial()),
+        let (socket, serial) = match &*reconnect.state() {
+            state if matches!(state.phase, Phase::Waiting(_)) => {
+                (state.socket(), reconnect.serial())
+            }
             _ => return,
         };
-        if let Some(link) = link {
-            let retry = move || attempt::retry(&link, serial);
+        if let Some(socket) = socket {
+            let retry = move || attempt::retry(&socket, serial);
             reconnect.host.soon(retry);
         }
     }

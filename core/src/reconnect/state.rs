@@ -4,25 +4,24 @@
 
 use std::fmt;
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::queue::Queue;
 use super::status::course::Course;
-use super::{Loss, NextAttempt, Reconnect};
+use super::{Connection, Loss, NextAttempt, Outer, Reconnect};
 use crate::base::sync::MutexGuard;
 use crate::base::sync::atomic::Ordering;
-use crate::socket::carrier::HostOf;
-use crate::socket::inner::InnerConnection;
-use crate::{Host, Link, NewError, Request, Subscription, Transport};
+use crate::socket::carrier::{Carrier, HostOf, supported};
+use crate::{Host, NewError, Request, Subscription, Transport};
 
 type Timer<T> = <HostOf<T> as Host>::Timer;
 
-/// What the lock of a [`Reconnect`] protects.
-#[derive(Debug)]
+/// What the lock of a [`Reconnect`](super::Reconnect) protects.
 pub(crate) struct State<T: Transport> {
     pub(crate) phase: Phase<T>,
     /// Dropped at the end, so that nothing leaks.
-    pub(super) link: Option<Link<Reconnect<T>>>,
+    pub(super) socket: Option<Outer<T>>,
     /// Which attempt in a row this is. 0 if the connection was open for the minimum uptime.
     pub(crate) attempt: u32,
     /// How many of them were not the first.
@@ -37,13 +36,12 @@ pub(crate) struct State<T: Transport> {
     pub(super) waking: Subscription,
 }
 
-#[derive(Debug)]
 pub(crate) enum Phase<T: Transport> {
     /// There is a connection, which is not established. After waking up there is a timer, when
     /// the attempt starts again.
-    Connecting(InnerConnection<T>, Option<Wait<T>>),
+    Connecting(Connection<T>, Option<Wait<T>>),
     /// There is an established connection. Until the minimum uptime has passed there is a timer.
-    Open(InnerConnection<T>, Option<Wait<T>>),
+    Open(Connection<T>, Option<Wait<T>>),
     /// There is no connection. The program is asked for the URL. The timer ends that.
     Asking(Option<Wait<T>>),
     /// There is no connection. The hook is asked what to do. `closed` is whether the program has
@@ -52,15 +50,15 @@ pub(crate) enum Phase<T: Transport> {
     /// There is no connection. The timer begins the next attempt.
     Waiting(Wait<T>),
     /// The program has closed the socket, and the connection ends.
-    Closing(InnerConnection<T>),
+    Closing(Connection<T>),
     /// There will be no connection any more. The last one still knows its buffered amount.
-    Ended(Option<InnerConnection<T>>),
+    Ended(Option<Connection<T>>),
 }
 
 impl<T: Transport> State<T> {
     /// The socket, until its end.
-    pub(crate) fn link(&self) -> Option<Link<Reconnect<T>>> {
-        self.link.clone()
+    pub(crate) fn socket(&self) -> Option<Outer<T>> {
+        self.socket.clone()
     }
 }
 
@@ -84,7 +82,7 @@ impl<T: Transport> Wait<T> {
 }
 
 impl<T: Transport> Phase<T> {
-    pub(crate) fn connection(&self) -> Option<&InnerConnection<T>> {
+    pub(crate) fn connection(&self) -> Option<&Connection<T>> {
         match self {
             Phase::Connecting(connection, _)
             | Phase::Open(connection, _)
@@ -119,19 +117,16 @@ impl<T: Transport> Reconnect<T> {
     #[doc(hidden)]
     pub fn with_connection<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
         let connection = self.state().phase.connection().cloned()?;
-        connection.carrier().real().map(f)
+        connection.real().map(f)
     }
 
     /// Makes a connection to this URL, without starting it.
-    pub(crate) fn connection_to(&self, url: &str) -> Result<InnerConnection<T>, NewError> {
+    pub(crate) fn connection_to(&self, url: &str) -> Result<Connection<T>, NewError> {
         self.connection_for(self.next_attempt(url.to_owned()))
     }
 
     /// The same for an attempt that the program has prepared.
-    pub(crate) fn connection_for(
-        &self,
-        next: NextAttempt<T>,
-    ) -> Result<InnerConnection<T>, NewError> {
+    pub(crate) fn connection_for(&self, next: NextAttempt<T>) -> Result<Connection<T>, NewError> {
         let NextAttempt {
             url,
             subprotocols,
@@ -139,7 +134,7 @@ impl<T: Transport> Reconnect<T> {
             ..
         } = next;
         let request = Request::new(&url, subprotocols, self.options.clone(), native)?;
-        Ok(InnerConnection::new(request)?.0)
+        Ok(new_connection(request)?.0)
     }
 
     /// An attempt as the builder describes it.
@@ -167,15 +162,26 @@ impl<T: Transport> Reconnect<T> {
         drop(asking);
     }
 
-    /// Drops the link and the program's functions, at the end.
+    /// Drops the socket and the program's functions, at the end.
     pub(crate) fn release(&self) {
         let parts = {
             let mut state = self.state();
             let waking = mem::take(&mut state.waking);
-            (state.link.take(), state.opening.take(), waking)
+            (state.socket.take(), state.opening.take(), waking)
         };
         drop(parts);
         drop(self.hooks.decide.with(Option::take));
         drop(self.hooks.provide.with(Option::take));
     }
+}
+
+/// A connection that is not started, and the serialized URL.
+pub(super) fn new_connection<T: Transport>(
+    request: Request<T::Options>,
+) -> Result<(Connection<T>, String), NewError> {
+    if !supported::<T>() {
+        return Err(NewError::NotSupported);
+    }
+    let (carrier, url) = Carrier::new(request)?;
+    Ok((Arc::new(carrier), url))
 }

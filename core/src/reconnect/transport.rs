@@ -3,26 +3,26 @@
 //! Invariant: the program's functions run, and the inner transport is closed
 //! and started, outside the lock of the state.
 
+use std::any::Any;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool as StaticBool;
 use std::time::Duration;
 
+use super::Outer;
 use super::attempt::{self, Asking, Attempt};
 use super::hooks::Hooks;
 use super::options::{Opening, ReconnectOptions};
 use super::policy::Policy;
 use super::queue::Queue;
-use super::state::{Phase, State, Wait};
+use super::state::{Phase, State, Wait, new_connection};
 use super::status::course::Course;
 use crate::base::maybe_send::Lock;
 use crate::base::sync::atomic::AtomicU64;
 use crate::socket::carrier::{HostOf, host, supported};
-use crate::socket::inner::InnerConnection;
 use crate::{
     ErrorEvent, Host, Link, MessageRef, NewError, Options, Refusal, Request, SharedCell,
-    Subscription, Traffic, Transport, Turn, WebSocket,
+    Subscription, Traffic, Transport,
 };
 
 /// A transport whose connections are those of `T`, one after another:
@@ -114,7 +114,7 @@ impl<T: Transport> Transport for Reconnect<T> {
             serial: AtomicU64::new(0),
             state: Lock::new(State {
                 phase: Phase::Asking(None),
-                link: None,
+                socket: None,
                 attempt: 1,
                 retries: 0,
                 queue: Queue::default(),
@@ -135,17 +135,25 @@ impl<T: Transport> Transport for Reconnect<T> {
             options: reconnect.options.clone(),
             native: reconnect.native.get_mut().clone(),
         };
-        let (connection, url) = InnerConnection::new(first)?;
+        let (connection, url) = new_connection(first)?;
         reconnect.url = Some(request.url);
         reconnect.state().phase = Phase::Connecting(connection, None);
         Ok((reconnect, url))
     }
 
-    fn start(&self, link: Link<Self>) {
-        let waking = attempt::listen(&link);
+    fn adopt<S: Any>(&self, socket: &Arc<S>) {
+        let socket: &dyn Any = socket;
+        self.state().socket = socket.downcast_ref::<Outer<T>>().cloned();
+    }
+
+    /// The link is not needed: attempts report to the socket itself.
+    fn start(&self, _: Link) {
+        let Some(socket) = self.state().socket() else {
+            return;
+        };
+        let waking = attempt::listen(&socket);
         let first = {
             let mut state = self.state();
-            state.link = Some(link.clone());
             state.waking = waking;
             match &state.phase {
                 Phase::Connecting(connection, _) => Some(connection.clone()),
@@ -153,16 +161,16 @@ impl<T: Transport> Transport for Reconnect<T> {
             }
         };
         if let Some((timeout, expire)) = self.opening {
-            let late = link.clone();
+            let late = socket.clone();
             let expire = move || expire(&late, timeout);
             // If there is no timer, there is no timeout.
             self.state().opening = self.host.after(timeout, expire).ok().map(Wait::new);
         }
         let serial = self.serial();
-        let begun = link.clone();
+        let begun = socket.clone();
         self.host.soon(move || attempt::begin(&begun, serial));
         if let Some(connection) = first {
-            connection.start(Attempt::new(link, serial));
+            Attempt::start(&socket, serial, &connection);
         }
     }
 
@@ -171,9 +179,9 @@ impl<T: Transport> Transport for Reconnect<T> {
         let State { phase, queue, .. } = &mut *state;
         match phase {
             Phase::Open(connection, _) => {
-                queue.flush(connection.carrier());
+                queue.flush(connection);
                 if queue.is_empty() {
-                    match connection.carrier().send(message) {
+                    match connection.send(message) {
                         Ok(()) => {
                             // Without the feature this costs a page no byte.
                             #[cfg(feature = "stats")]
@@ -215,7 +223,7 @@ impl<T: Transport> Transport for Reconnect<T> {
         match closing {
             Some((connection, before)) => {
                 drop(before);
-                connection.carrier().close(frame);
+                connection.close(frame);
             }
             // The connection is lost already, and core does not know that yet.
             None => self.close_unconnected(),
@@ -225,20 +233,21 @@ impl<T: Transport> Transport for Reconnect<T> {
     fn buffered_amount(&self) -> usize {
         let state = self.state();
         let connection = state.phase.connection();
-        let buffered = connection.map_or(0, |connection| connection.carrier().buffered_amount());
+        let buffered = connection.map_or(0, |connection| connection.buffered_amount());
         buffered.saturating_add(state.queue.bytes())
     }
 
-    fn schedule(&self, link: Link<Self>) {
+    fn schedule(&self, link: Link) {
+        let hooks = self.hooks.clone();
         self.host.soon(move || {
             drop(link.turn());
-            if let Some(listeners) = link.transport().hooks.listeners.get() {
+            if let Some(listeners) = hooks.listeners.get() {
                 listeners.drop_unbound();
             }
         });
     }
 
-    fn watch_drain(&self, link: Link<Self>, mark: usize) {
+    fn watch_drain(&self, link: Link, mark: usize) {
         let connection = self.state().phase.connection().cloned();
         if let Some(connection) = connection {
             connection.watch_drain(link, mark);
@@ -248,14 +257,8 @@ impl<T: Transport> Transport for Reconnect<T> {
     fn resume(&self) {
         let connection = self.state().phase.connection().cloned();
         if let Some(connection) = connection {
-            connection.carrier().resume();
+            connection.resume();
         }
-    }
-
-    fn inner() -> Option<&'static StaticBool> {
-        // One flag for all types of sockets that connect again.
-        static INNER: StaticBool = StaticBool::new(false);
-        Some(&INNER)
     }
 
     fn attend(&self) {
@@ -267,7 +270,7 @@ impl<T: Transport> Transport for Reconnect<T> {
     }
 
     fn latency(&self) -> Option<Duration> {
-        self.state().phase.connection()?.carrier().latency()
+        self.state().phase.connection()?.latency()
     }
 
     fn send_heartbeat(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
@@ -276,10 +279,10 @@ impl<T: Transport> Transport for Reconnect<T> {
         let Phase::Open(connection, _) = phase else {
             return Err(Refusal::Connecting);
         };
-        queue.flush(connection.carrier());
+        queue.flush(connection);
         match queue.is_empty() {
             true => {
-                let sent = connection.carrier().send_heartbeat(message);
+                let sent = connection.send_heartbeat(message);
                 #[cfg(feature = "stats")]
                 queue.tally.note(&sent, || message.as_bytes().len());
                 sent
@@ -289,11 +292,7 @@ impl<T: Transport> Transport for Reconnect<T> {
     }
 
     fn last_life(&self, is_test: bool) -> Option<Duration> {
-        self.state()
-            .phase
-            .connection()?
-            .carrier()
-            .last_life(is_test)
+        self.state().phase.connection()?.last_life(is_test)
     }
 
     fn sent(&self) -> Traffic {
@@ -308,12 +307,19 @@ impl<T: Transport> Transport for Reconnect<T> {
         self.host.now()
     }
 
-    fn lose(turn: &mut Turn<Self>, error: ErrorEvent) {
-        attempt::lose_open(turn, error);
+    fn lose(&self, error: ErrorEvent) -> Option<ErrorEvent> {
+        let (socket, serial) = (self.state().socket()?, self.serial());
+        // Not now: this is inside a turn.
+        self.host
+            .soon(move || attempt::lose_open(&socket, serial, error));
+        None
     }
 
-    fn failing(&self, socket: &WebSocket<Self>, error: &ErrorEvent) {
-        attempt::give_up(socket, error);
+    fn failing(&self, error: &ErrorEvent) {
+        let socket = self.state().socket();
+        if let Some(socket) = socket {
+            attempt::give_up(&socket, error);
+        }
     }
 
     fn detach(&self) {

@@ -4,19 +4,21 @@
 //! Invariant: no type of a program shows the difference. So the feature `mock` changes the
 //! type of no socket. Without that feature nothing here has a cost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "mock")]
-use crate::mock::{Mock, Stand};
 #[cfg(feature = "stats")]
-use crate::socket::stats::Traffic;
-use crate::{ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, Transport, WebSocket};
+use crate::Traffic;
+use crate::contract::link::Inlet;
+#[cfg(feature = "mock")]
+use crate::mock::Mock;
+use crate::{ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, Transport};
 
 /// The transport of one socket, or its replacement.
 pub(crate) enum Carrier<T: Transport> {
     Real(T),
     #[cfg(feature = "mock")]
-    Mock(Stand),
+    Mock(Mock),
 }
 
 /// Calls the same method of either.
@@ -25,10 +27,7 @@ macro_rules! on_either {
         match $self {
             Carrier::Real($carrier) => $do,
             #[cfg(feature = "mock")]
-            Carrier::Mock(stand) => {
-                let $carrier = stand.transport();
-                $do
-            }
+            Carrier::Mock($carrier) => $do,
         }
     };
 }
@@ -38,8 +37,14 @@ impl<T: Transport> Carrier<T> {
     pub(crate) fn new(request: Request<T::Options>) -> Result<(Self, String), NewError> {
         #[cfg(feature = "mock")]
         if T::MOCKABLE && Mock::supported() {
-            let (stand, url) = Stand::new(request)?;
-            return Ok((Carrier::Mock(stand), url));
+            let (mock, url) = Mock::new(Request {
+                url: request.url,
+                subprotocols: request.subprotocols,
+                options: request.options,
+                // The options of the other transport are ignored.
+                native: (),
+            })?;
+            return Ok((Carrier::Mock(mock), url));
         }
         let (transport, url) = T::new(request)?;
         Ok((Carrier::Real(transport), url))
@@ -64,12 +69,12 @@ impl<T: Transport> Carrier<T> {
         }
     }
 
-    pub(crate) fn start(&self, link: Link<T>) {
-        match self {
-            Carrier::Real(transport) => transport.start(link),
-            #[cfg(feature = "mock")]
-            Carrier::Mock(stand) => stand.start(link),
-        }
+    /// Starts connecting, for this socket.
+    pub(crate) fn start_for<S: Inlet + 'static>(&self, socket: &Arc<S>) {
+        on_either!(self, carrier => {
+            carrier.adopt(socket);
+            carrier.start(Link::new(socket.clone()));
+        });
     }
 
     #[inline]
@@ -127,20 +132,12 @@ impl<T: Transport> Carrier<T> {
         on_either!(self, carrier => carrier.buffered_amount())
     }
 
-    pub(crate) fn schedule(&self, link: Link<T>) {
-        match self {
-            Carrier::Real(transport) => transport.schedule(link),
-            #[cfg(feature = "mock")]
-            Carrier::Mock(stand) => stand.schedule(link),
-        }
+    pub(crate) fn schedule(&self, link: Link) {
+        on_either!(self, carrier => carrier.schedule(link));
     }
 
-    pub(crate) fn watch_drain(&self, link: Link<T>, mark: usize) {
-        match self {
-            Carrier::Real(transport) => transport.watch_drain(link, mark),
-            #[cfg(feature = "mock")]
-            Carrier::Mock(stand) => stand.watch_drain(link, mark),
-        }
+    pub(crate) fn watch_drain(&self, link: Link, mark: usize) {
+        on_either!(self, carrier => carrier.watch_drain(link, mark));
     }
 
     pub(crate) fn resume(&self) {
@@ -156,20 +153,17 @@ impl<T: Transport> Carrier<T> {
     }
 
     /// See [`Transport::failing`].
-    pub(crate) fn failing(&self, socket: &WebSocket<T>, error: &ErrorEvent) {
-        match self {
-            Carrier::Real(transport) => transport.failing(socket, error),
-            #[cfg(feature = "mock")]
-            Carrier::Mock(_) => {}
-        }
+    pub(crate) fn failing(&self, error: &ErrorEvent) {
+        on_either!(self, carrier => carrier.failing(error));
+    }
+
+    /// See [`Transport::lose`].
+    pub(crate) fn lose(&self, error: ErrorEvent) -> Option<ErrorEvent> {
+        on_either!(self, carrier => carrier.lose(error))
     }
 
     pub(crate) fn detach(&self) {
-        match self {
-            Carrier::Real(transport) => transport.detach(),
-            #[cfg(feature = "mock")]
-            Carrier::Mock(stand) => stand.detach(),
-        }
+        on_either!(self, carrier => carrier.detach());
     }
 }
 

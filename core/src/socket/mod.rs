@@ -2,16 +2,11 @@
 
 pub(crate) mod accepted;
 pub(crate) mod carrier;
-pub(crate) mod host;
-pub(crate) mod inner;
-pub(crate) mod link;
+pub(crate) mod direct;
 pub(crate) mod machine;
-pub(crate) mod request;
 pub(crate) mod shared;
 pub(crate) mod stats;
-pub(crate) mod transport;
-pub(crate) mod unsupported;
-pub(crate) mod uses;
+pub(crate) mod turn;
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -23,7 +18,6 @@ use crate::delivery::bind::ListenerOwner;
 use crate::delivery::{Keeps, Letter, Listener, Mail, Slot};
 use crate::socket::carrier::Carrier;
 use crate::socket::shared::{Limits, Shared};
-use crate::socket::uses::{is_plain, use_plain};
 use crate::wake::Place;
 use crate::{
     Bind, Binding, CloseError, CloseEvent, Data, Event, EventKind, Link, MaybeSend, NewError,
@@ -70,15 +64,11 @@ impl<T: Transport> WebSocket<T> {
         request: Request<T::Options>,
         handlers: Mail<Self>,
     ) -> Result<Self, NewError> {
-        use_plain::<T>();
         let limits = Limits::of(&request.options);
         let (carrier, url) = Carrier::new(request)?;
         let shared = Arc::new(Shared::new(carrier, url, limits, handlers));
-        let socket = WebSocket {
-            shared: shared.clone(),
-        };
-        shared.carrier.start(Link(shared.clone()));
-        Ok(socket)
+        shared.carrier.start_for(&shared);
+        Ok(WebSocket { shared })
     }
 
     /// Sends a text or binary message: see [`Data`] for what can be sent.
@@ -329,7 +319,7 @@ impl<T: Transport> WebSocket<T> {
             self.shared.waiters.enter(place, context.waker());
             self.shared.carrier.attend();
             if let Some(mark) = mark.filter(|_| self.ready_state() == ReadyState::Open) {
-                let link = Link(self.shared.clone());
+                let link = Link::new(self.shared.clone());
                 self.shared.carrier.watch_drain(link, mark);
             }
             if !is_done() {
@@ -402,17 +392,14 @@ impl<T: Transport> Hash for WebSocket<T> {
 
 impl<T: Transport> Clone for WebSocket<T> {
     fn clone(&self) -> Self {
-        self.shared.handles.fetch_add(1, Ordering::Relaxed);
-        WebSocket {
-            shared: self.shared.clone(),
-        }
+        self.shared.handle()
     }
 }
 
 impl<T: Transport> Drop for WebSocket<T> {
     fn drop(&mut self) {
         match self.shared.handles.fetch_sub(1, Ordering::AcqRel) {
-            1 if is_plain::<T>() => self.shared.abandon(),
+            1 => self.shared.abandon(),
             // The other may be a turn's own, which then looks at once.
             2 if self.shared.in_turn.load(Ordering::Relaxed) => {
                 self.shared.dirty.store(true, Ordering::SeqCst);

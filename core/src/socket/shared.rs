@@ -1,4 +1,4 @@
-//! What the handles, the streams and the link of a socket share: its state, and the
+//! What the handles, the streams and the turns of a socket share: its state, and the
 //! requests for the thread that delivers its events.
 
 use std::fmt;
@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use crate::base::sync::OnceBox;
 use crate::base::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use crate::contract::request::Shown;
 use crate::delivery::bind::ListenerOwner;
-use crate::delivery::{Delivery, Letter, Mail, Mailbox};
+use crate::delivery::{Letter, Mail, Mailbox};
 use crate::socket::accepted::Accepted;
 use crate::socket::carrier::Carrier;
 use crate::socket::machine::{Decision, Input, look_up};
-use crate::socket::request::Shown;
 use crate::socket::stats::Counts;
+use crate::socket::turn::SocketTurn;
 use crate::wake::Waiters;
 use crate::{CloseEvent, ErrorEvent, Link, Options, ReadyState, SharedCell, Transport, WebSocket};
 
@@ -48,7 +49,7 @@ impl Limits {
     }
 }
 
-/// What handles, streams and the backend's link share.
+/// What handles, streams, turns and the backend's link share.
 pub(crate) struct Shared<T: Transport> {
     state: AtomicU8,
     pub(crate) carrier: Carrier<T>,
@@ -79,7 +80,7 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) kept: AtomicBool,
     pub(crate) mail: SharedCell<Mailbox<WebSocket<T>>>,
     /// `None` while a turn is under way.
-    pub(crate) delivery: SharedCell<Option<Box<Delivery<WebSocket<T>>>>>,
+    pub(crate) turn: SharedCell<Option<Box<SocketTurn<T>>>>,
     pub(crate) waiters: Waiters,
 }
 
@@ -109,9 +110,22 @@ impl<T: Transport> Shared<T> {
             dirty: AtomicBool::new(!mail.is_empty()),
             kept: AtomicBool::new(false),
             mail: SharedCell::new(mail.into()),
-            delivery: SharedCell::new(Some(Box::default())),
+            turn: SharedCell::new(Some(Box::default())),
             waiters: Waiters::default(),
         }
+    }
+
+    /// Another handle.
+    pub(crate) fn handle(self: &Arc<Self>) -> WebSocket<T> {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+        WebSocket {
+            shared: self.clone(),
+        }
+    }
+
+    /// The socket's transport. Only transports call this, for their own sockets.
+    pub(crate) fn transport(&self) -> &T {
+        self.carrier.transport()
     }
 
     pub(crate) fn state(&self) -> ReadyState {
@@ -124,6 +138,7 @@ impl<T: Transport> Shared<T> {
     }
 
     /// Stores how the socket ended. This is done before any handler is called.
+    #[inline(never)]
     pub(crate) fn set_end(&self, error: Option<ErrorEvent>, close: CloseEvent) {
         let _ = self.end.set(Box::new(End { error, close }));
     }
@@ -202,6 +217,7 @@ impl<T: Transport> Shared<T> {
     }
 
     /// The last handle is gone (S102).
+    #[inline(never)]
     pub(crate) fn abandon(self: &Arc<Self>) {
         if self.leaving.swap(true, Ordering::AcqRel) {
             return;
@@ -231,17 +247,18 @@ impl<T: Transport> Shared<T> {
         self.dirty.store(true, Ordering::SeqCst);
         let is_closed = || self.state.load(Ordering::SeqCst) == ReadyState::Closed as u8;
         if self.kept.load(Ordering::SeqCst) || is_closed() {
-            self.carrier.schedule(Link(self.clone()));
+            self.carrier.schedule(Link::new(self.clone()));
         }
     }
 }
 
 impl<T: Transport> ListenerOwner for Shared<T> {
+    #[inline(never)]
     fn drop_unbound(self: Arc<Self>) {
         self.dirty.store(true, Ordering::SeqCst);
         // Once closed there is no handler left to drop.
         if self.state() != ReadyState::Closed {
-            self.carrier.schedule(Link(self.clone()));
+            self.carrier.schedule(Link::new(self.clone()));
         }
     }
 

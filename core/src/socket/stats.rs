@@ -103,22 +103,6 @@ impl<T: Transport> WebSocket<T> {
     }
 }
 
-/// Messages, and the bytes of their payload.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Traffic {
-    pub messages: u64,
-    pub bytes: u64,
-}
-
-impl Traffic {
-    #[cfg(any(feature = "mock", feature = "stats"))]
-    pub(crate) fn add(&mut self, bytes: usize) {
-        self.messages += 1;
-        self.bytes = self.bytes.saturating_add(bytes as u64);
-    }
-}
-
 pub(crate) use counters::{Counts, Tally};
 
 #[cfg(feature = "stats")]
@@ -126,7 +110,7 @@ mod counters {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
-    use super::Traffic;
+    use crate::Traffic;
 
     /// The counters of one socket.
     #[derive(Debug, Default)]
@@ -230,7 +214,7 @@ mod counters {
 mod counters {
     use std::time::Duration;
 
-    use super::Traffic;
+    use crate::Traffic;
 
     /// The counters of one socket: none.
     #[derive(Debug, Default)]

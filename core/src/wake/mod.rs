@@ -16,7 +16,7 @@ use std::task::Waker;
 
 pub(crate) use hook::WakeHook;
 pub use trust::trust_wakers_like;
-pub(crate) use waiters::{Outer, Place, Waiters};
+pub(crate) use waiters::{Place, Waiters};
 
 use crate::base::guard::{drop_guarded, guard};
 use crate::wake::trust::is_trusted;

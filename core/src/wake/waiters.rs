@@ -4,7 +4,6 @@
 //! [`Waiters::enter`] makes the list, so a program that never waits contains none of its code.
 
 use std::mem;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
@@ -41,30 +40,14 @@ impl List for Vec<Waiter> {
     }
 
     fn wake(self: Box<Self>) {
-        for waiter in *self {
-            match waiter {
-                Waiter::Future(_, waker) => waker.wake(),
-                Waiter::Outer(outer) => outer.wake(),
-            }
+        for (_, waker) in *self {
+            waker.wake();
         }
     }
 }
 
-enum Waiter {
-    /// A future, by the number of its place.
-    Future(usize, StoredWaker),
-    /// The socket outside, where this one is a line inside another transport.
-    Outer(Arc<dyn Outer>),
-}
-
-/// A socket as the line inside its transport knows it.
-pub(crate) trait Outer: Send + Sync {
-    /// Whether somebody waits there.
-    fn is_awaited(&self) -> bool;
-
-    /// Wakes them.
-    fn wake(&self);
-}
+/// A future that waits: the number of its place, and what wakes it.
+type Waiter = (usize, StoredWaker);
 
 impl Waiters {
     /// Has `waker` woken at the next change, in place of the one before.
@@ -78,14 +61,10 @@ impl Waiters {
         let before = {
             let mut list = self.0.lock();
             let waiters = list.get_or_insert_with(new_list).waiters();
-            let mut wakers = waiters.iter_mut().filter_map(|waiter| match waiter {
-                Waiter::Future(known, waker) if *known == number => Some(waker),
-                _ => None,
-            });
-            match wakers.next() {
-                Some(known) => Some(mem::replace(known, waker)),
+            match waiters.iter_mut().find(|(known, _)| *known == number) {
+                Some((_, known)) => Some(mem::replace(known, waker)),
                 None => {
-                    waiters.push(Waiter::Future(number, waker));
+                    waiters.push((number, waker));
                     None
                 }
             }
@@ -96,13 +75,11 @@ impl Waiters {
     /// Ends a wait.
     pub(crate) fn leave(&self, place: &mut Place) {
         let Some(number) = place.0.take() else { return };
-        let is_it =
-            |waiter: &Waiter| matches!(waiter, Waiter::Future(known, _) if *known == number);
         // What the waker owns is dropped outside the lock.
         let mut place = self.0.lock();
         let Some(list) = place.as_mut() else { return };
         let waiters = list.waiters();
-        let at = waiters.iter().position(is_it);
+        let at = waiters.iter().position(|(known, _)| *known == number);
         let left = at.map(|at| waiters.swap_remove(at));
         let emptied = if waiters.is_empty() {
             place.take()
@@ -113,34 +90,10 @@ impl Waiters {
         drop((left, emptied));
     }
 
-    /// Has the socket outside woken at the next change.
-    pub(crate) fn enter_outer(&self, outer: impl Outer + 'static) {
-        let mut list = self.0.lock();
-        let waiters = list.get_or_insert_with(new_list).waiters();
-        let is_outer = |waiter: &Waiter| matches!(waiter, Waiter::Outer(_));
-        if !waiters.iter().any(is_outer) {
-            waiters.push(Waiter::Outer(Arc::new(outer)));
-        }
-    }
-
     /// Whether somebody waits.
     pub(crate) fn are_there(&self) -> bool {
-        let outer = {
-            let mut list = self.0.lock();
-            let mut outer = None;
-            for waiter in list
-                .as_mut()
-                .into_iter()
-                .flat_map(|list| list.waiters().iter())
-            {
-                match waiter {
-                    Waiter::Future(..) => return true,
-                    Waiter::Outer(it) => outer = Some(it.clone()),
-                }
-            }
-            outer
-        };
-        outer.is_some_and(|outer| outer.is_awaited())
+        // Whoever leaves last takes the list along.
+        self.0.lock().as_ref().is_some()
     }
 
     /// Wakes all of them, once.
@@ -165,6 +118,7 @@ fn new_list() -> Box<dyn List> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
     use std::task::Wake;
 
@@ -207,24 +161,5 @@ mod tests {
         waiters.leave(&mut woken);
         waiters.wake();
         assert!(flag.0.load(Ordering::Relaxed));
-    }
-
-    struct Outside(bool);
-
-    impl Outer for Outside {
-        fn is_awaited(&self) -> bool {
-            self.0
-        }
-
-        fn wake(&self) {}
-    }
-
-    #[test]
-    fn a_line_is_awaited_while_its_socket_is() {
-        for awaited in [false, true] {
-            let waiters = Waiters::default();
-            waiters.enter_outer(Outside(awaited));
-            assert_eq!(waiters.are_there(), awaited);
-        }
     }
 }

@@ -15,8 +15,8 @@ use loom::thread::{self, JoinHandle};
 /// What is asked of the loop.
 #[derive(Debug)]
 pub enum Command {
-    Turn(Link<Line>),
-    WatchDrain(Link<Line>),
+    Turn(Link),
+    WatchDrain(Link),
     Close,
     Abort,
     Resume,
@@ -47,7 +47,7 @@ pub struct Line(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    link: Mutex<Option<Link<Line>>>,
+    link: Mutex<Option<Link>>,
     commands: Mutex<VecDeque<Command>>,
     news: Condvar,
     buffered: AtomicUsize,
@@ -92,7 +92,7 @@ impl Line {
     }
 
     /// One turn of the socket.
-    pub fn turn(&self, report: impl FnOnce(&mut Turn<Line>)) {
+    pub fn turn(&self, report: impl FnOnce(&mut Turn)) {
         let link = self.0.link.lock().unwrap().clone();
         if let Some(mut turn) = link.and_then(Link::into_turn) {
             report(&mut turn);
@@ -181,7 +181,7 @@ impl Transport for Line {
         Ok((line, request.url))
     }
 
-    fn start(&self, link: Link<Self>) {
+    fn start(&self, link: Link) {
         *self.0.link.lock().unwrap() = Some(link);
     }
 
@@ -203,11 +203,11 @@ impl Transport for Line {
         self.0.buffered.load(Ordering::SeqCst)
     }
 
-    fn schedule(&self, link: Link<Self>) {
+    fn schedule(&self, link: Link) {
         self.submit(Command::Turn(link));
     }
 
-    fn watch_drain(&self, link: Link<Self>, _: usize) {
+    fn watch_drain(&self, link: Link, _: usize) {
         self.submit(Command::WatchDrain(link));
     }
 

@@ -25,14 +25,14 @@ const BACKENDS: &[&str] = &[
     "core/src/base/sync/modelled.rs",
     "core/src/base/sync/modelled/try_mutex.rs",
     "core/src/event/report.rs",
-    "core/src/mock/substitute.rs",
+    "core/src/mock/mockable.rs",
     "core/src/mock/transport.rs",
     "core/src/mock/world.rs",
-    "core/src/socket/host.rs",
-    "core/src/socket/link.rs",
-    "core/src/socket/request.rs",
-    "core/src/socket/transport.rs",
-    "core/src/socket/unsupported.rs",
+    "core/src/contract/host.rs",
+    "core/src/contract/link.rs",
+    "core/src/contract/request.rs",
+    "core/src/contract/transport.rs",
+    "core/src/contract/unsupported.rs",
 ];
 
 pub(super) fn check(source: &Source, complaints: &mut Vec<String>) {
@@ -110,7 +110,7 @@ mod tests {
             impl D {\n    fn e() {}\n}\n\nmod private {\n    pub trait F {}\n}\n\
             #[cfg(test)]\nmod tests {\n    pub fn g() {}\n}\n";
         assert!(about("core/src/a.rs", text).is_empty());
-        assert!(about("core/src/socket/link.rs", "pub fn a() {}\n").is_empty());
+        assert!(about("core/src/contract/link.rs", "pub fn a() {}\n").is_empty());
     }
 
     #[test]

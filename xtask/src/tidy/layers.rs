@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use super::{Source, code_lines};
 
 /// The folders, from the lowest to the highest.
-const LAYERS: [&str; 10] = [
+const LAYERS: [&str; 11] = [
     "base",
     "message",
     "event",
     "wake",
+    "contract",
     "delivery",
     "socket",
     "program",

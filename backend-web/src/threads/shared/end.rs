@@ -21,7 +21,6 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::inbox::{Inbox, Thread};
 use super::outbox;
-use crate::Web;
 use crate::js;
 use crate::microtask::{self, Job};
 
@@ -130,7 +129,7 @@ fn inherit(inbox: &Inbox) {
 }
 
 /// A socket whose thread has ended fails.
-fn end(link: &Link<Web>) {
+fn end(link: &Link) {
     let cause = "the thread that made this socket has ended";
     let error = ErrorEvent::with_kind(ErrorKind::Unknown, cause);
     match link.turn() {

@@ -9,7 +9,6 @@ use std::sync::{Arc, Weak};
 use isosocket_core::{ErrorEvent, ErrorKind, Link, Message, MessageRef, Refusal, SharedCell};
 
 use super::{Local, Thread};
-use crate::Web;
 use crate::connection::Connection;
 
 /// Both ends: that of the connection, and that of everybody else.
@@ -32,7 +31,7 @@ pub(super) struct State {
     asked: bool,
     /// The connection's link, while it has one. Other threads end it if its own has
     /// ended.
-    link: Option<Link<Web>>,
+    link: Option<Link>,
 }
 
 const NO_MEMORY: ErrorEvent = ErrorEvent::of_kind(ErrorKind::OutOfResources);
@@ -63,7 +62,7 @@ impl Outbox {
     }
 
     /// For the connection, on its own thread, which begins.
-    pub(crate) fn begin(&self, link: &Link<Web>) {
+    pub(crate) fn begin(&self, link: &Link) {
         self.0.with(|state| state.link = Some(link.clone()));
         Thread::current().know(Arc::downgrade(&self.0));
     }
@@ -164,7 +163,7 @@ impl Outbox {
 
 /// Ends what a connection shares with other threads. The messages and the link are dropped
 /// outside the lock.
-pub(super) fn take(outbox: &SharedCell<State>) -> (VecDeque<Message>, Option<Link<Web>>) {
+pub(super) fn take(outbox: &SharedCell<State>) -> (VecDeque<Message>, Option<Link>) {
     outbox.with(|state| {
         state.closed = true;
         (std::mem::take(&mut state.messages), state.link.take())

@@ -10,12 +10,11 @@ use fragile::Fragile;
 
 pub(crate) use payload::{SharedBytes, SharedText};
 
+/// Whether there are threads that share memory.
+pub(crate) const ARE_THREADS: bool = false;
+
 /// How short data is aligned: words would take a tenth longer here.
 pub(crate) type Alignment = u8;
-
-/// Whether the delivery of a message is inlined into the backend. On a page the call takes no
-/// time that could be measured, and an inlined copy would take 0.1 kB.
-pub(crate) const DELIVERS_INLINE: bool = false;
 
 /// Whether the program has used a feature of [`rare`](crate::base::rare).
 #[doc(hidden)]

@@ -5,6 +5,9 @@ use bytestring::ByteString;
 
 use super::{Lock, MaybeSend};
 
+/// Whether there are threads that share memory.
+pub(crate) const ARE_THREADS: bool = true;
+
 /// How short data is aligned: as words, which registers move at once.
 pub(crate) type Alignment = u64;
 
@@ -13,9 +16,6 @@ pub(crate) type SharedBytes = Bytes;
 
 /// Text that clones share.
 pub(crate) type SharedText = ByteString;
-
-/// Whether the delivery of a message is inlined into the backend.
-pub(crate) const DELIVERS_INLINE: bool = true;
 
 /// Whether a program uses a feature of [`rare`](crate::base::rare): it may. So nothing is
 /// loaded, and no thread can miss that another one uses it.

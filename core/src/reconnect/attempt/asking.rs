@@ -13,11 +13,11 @@ use super::loss::end_by;
 use super::{connect, fail, fail_as};
 use crate::base::guard::Owned;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
-use crate::reconnect::Reconnect;
 use crate::reconnect::hooks::NextFuture;
 use crate::reconnect::state::{Phase, Wait};
+use crate::reconnect::{Outer, Reconnect};
 use crate::socket::shared::Shared;
-use crate::{ErrorEvent, ErrorKind, Host, Link, Timeout, Transport};
+use crate::{ErrorEvent, ErrorKind, Host, Timeout, Transport};
 
 /// The number of the attempt for which the program's function was called, and the function's
 /// future. While the future is polled, it is taken out of here.
@@ -30,14 +30,14 @@ impl<T: Transport> fmt::Debug for Asking<T> {
 }
 
 /// Asks what the attempt with this number uses.
-pub(crate) fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
-    let reconnect = link.transport();
+pub(crate) fn ask<T: Transport>(socket: &Outer<T>, serial: u64) {
+    let reconnect = socket.transport();
     let hooks = &reconnect.hooks;
     let Some(mut provide) = hooks.provide.with(Option::take) else {
-        return fail(link, serial, "there is no provider to ask");
+        return fail(socket, serial, "there is no provider to ask");
     };
     if let Some(timeout) = reconnect.options.connect_timeout {
-        let late = link.clone();
+        let late = socket.clone();
         let expire = move || {
             let kind = ErrorKind::TimedOut(Timeout::Connect);
             let cause = "what the attempt uses was not provided in time";
@@ -50,10 +50,10 @@ pub(crate) fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
                     state.phase = Phase::Asking(Some(Wait::new(timer)));
                 }
             }
-            Err(error) => return fail(link, serial, error),
+            Err(error) => return fail(socket, serial, error),
         }
     }
-    let mut next = reconnect.next_attempt(link.0.url.to_string());
+    let mut next = reconnect.next_attempt(socket.url.to_string());
     {
         let state = reconnect.state();
         next.number = state.attempt;
@@ -65,21 +65,21 @@ pub(crate) fn ask<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
     match future {
         Some(future) => {
             let future = Owned::new("the provider's future", future);
-            poll(link, Asking(serial, future));
+            poll(socket, Asking(serial, future));
         }
-        None => fail(link, serial, "the provider panicked"),
+        None => fail(socket, serial, "the provider panicked"),
     }
 }
 
 /// Polls the future of the program's function.
-fn poll<T: Transport>(link: &Link<Reconnect<T>>, mut asking: Asking<T>) {
-    let reconnect = link.transport();
+fn poll<T: Transport>(socket: &Outer<T>, mut asking: Asking<T>) {
+    let reconnect = socket.transport();
     let serial = asking.0;
     if !reconnect.is_current(serial) {
         return;
     }
     let waker = Waker::from(Arc::new(Again {
-        socket: Arc::downgrade(&link.0),
+        socket: Arc::downgrade(socket),
         serial,
         queued: AtomicBool::new(false),
     }));
@@ -97,11 +97,11 @@ fn poll<T: Transport>(link: &Link<Reconnect<T>>, mut asking: Asking<T>) {
             }
         }
         Some(Poll::Ready(Ok(mut next))) => match next.failure.take() {
-            Some(error) => fail(link, serial, error),
-            None => connect(link, serial, reconnect.connection_for(next)),
+            Some(error) => fail(socket, serial, error),
+            None => connect(socket, serial, reconnect.connection_for(next)),
         },
-        Some(Poll::Ready(Err(error))) => end_by(link, serial, error),
-        None => fail(link, serial, "the provider's future panicked"),
+        Some(Poll::Ready(Err(error))) => end_by(socket, serial, error),
+        None => fail(socket, serial, "the provider's future panicked"),
     }
 }
 
@@ -114,14 +114,14 @@ struct Again<T: Transport> {
 
 impl<T: Transport> Wake for Again<T> {
     fn wake(self: Arc<Self>) {
-        let Some(link) = self.socket.upgrade().map(Link) else {
+        let Some(socket) = self.socket.upgrade() else {
             return;
         };
-        if self.queued.swap(true, Ordering::AcqRel) || !link.transport().is_current(self.serial) {
+        if self.queued.swap(true, Ordering::AcqRel) || !socket.transport().is_current(self.serial) {
             return;
         }
-        let again = link.clone();
-        link.transport().host.soon(move || {
+        let again = socket.clone();
+        socket.transport().host.soon(move || {
             let asking = again.transport().asking.with(Option::take);
             if let Some(asking) = asking {
                 poll(&again, asking);

@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::contract::link::Receiver;
 use crate::reconnect::policy::Loss;
 use crate::reconnect::state::Phase;
 use crate::reconnect::status::reporting::{report_statuses, report_statuses_of};
-use crate::reconnect::{Reconnect, Status};
-use crate::{
-    CloseEvent, ErrorEvent, ErrorKind, Host, Link, Report, Timeout, Transport, Turn, WebSocket,
-};
+use crate::reconnect::{Outer, Reconnect, Status};
+use crate::socket::turn::SocketTurn;
+use crate::{CloseEvent, ErrorEvent, ErrorKind, Host, Report, Timeout, Transport};
 
 impl<T: Transport> Reconnect<T> {
     /// The program closes a socket that has no connection, or none that core knows of. It ends
     /// at once.
     pub(crate) fn close_unconnected(&self) {
-        let (before, link) = {
+        let (before, socket) = {
             let mut state = self.state();
             let ended = match &mut state.phase {
                 Phase::Deciding { closed } => {
@@ -34,28 +34,26 @@ impl<T: Transport> Reconnect<T> {
             state.queue.discard();
             state.course.set(Status::Closed);
             let before = mem::replace(&mut state.phase, Phase::Ended(ended));
-            (before, state.link.clone())
+            (before, state.socket.clone())
         };
         if let Phase::Connecting(connection, _) | Phase::Open(connection, _) = &before {
-            connection.carrier().abort();
+            connection.abort();
         }
         // Timers and futures are dropped here, outside the lock.
         drop(before);
         self.stop_asking();
-        if let Some(link) = link {
+        if let Some(socket) = socket {
             self.host.soon(move || {
-                if let Some(mut turn) = link.turn() {
-                    end(&mut turn, Report::Closed(CloseEvent::abnormal()));
-                }
+                let report = Report::Closed(CloseEvent::abnormal());
+                socket.with_turn(|turn| end(turn, report));
             });
         }
     }
 }
 
 /// The open timeout has passed: gives up if there was no connection yet.
-pub(crate) fn expire<T: Transport>(link: &Link<Reconnect<T>>, timeout: Duration) {
-    let reconnect = link.transport();
-    let Some(mut turn) = link.turn() else { return };
+pub(crate) fn expire<T: Transport>(socket: &Outer<T>, timeout: Duration) {
+    let reconnect = socket.transport();
     let (error, before) = {
         let mut state = reconnect.state();
         // There was a connection meanwhile, or the socket has ended.
@@ -89,12 +87,12 @@ pub(crate) fn expire<T: Transport>(link: &Link<Reconnect<T>>, timeout: Duration)
         )
     };
     if let Phase::Connecting(connection, _) = &before {
-        connection.carrier().abort();
+        connection.abort();
     }
     // Timers and futures are dropped here, outside the lock.
     drop(before);
     reconnect.stop_asking();
-    end(&mut turn, Report::Failed(error));
+    socket.with_turn(|turn| end(turn, Report::Failed(error)));
 }
 
 /// Why a socket that was never open gave up.
@@ -108,9 +106,8 @@ struct NotInTime {
 }
 
 /// The socket fails, whatever its connection does: there will be no other.
-pub(crate) fn give_up<T: Transport>(socket: &WebSocket<Reconnect<T>>, error: &ErrorEvent) {
-    let link = Link(socket.shared.clone());
-    let reconnect = link.transport();
+pub(crate) fn give_up<T: Transport>(socket: &Outer<T>, error: &ErrorEvent) {
+    let reconnect = socket.transport();
     let before = {
         let mut state = reconnect.state();
         if matches!(state.phase, Phase::Ended(_)) {
@@ -127,19 +124,21 @@ pub(crate) fn give_up<T: Transport>(socket: &WebSocket<Reconnect<T>>, error: &Er
         mem::replace(&mut state.phase, Phase::Ended(connection))
     };
     match &before {
-        Phase::Open(connection, _) => connection.carrier().close(None),
-        Phase::Connecting(connection, _) => connection.carrier().abort(),
+        Phase::Open(connection, _) => connection.close(None),
+        Phase::Connecting(connection, _) => connection.abort(),
         _ => {}
     }
     // Timers and futures are dropped here, outside the lock.
     drop(before);
     reconnect.stop_asking();
-    report_statuses_of(socket);
+    report_statuses_of(&socket.handle());
 }
 
 /// The end of the socket.
-pub(crate) fn end<T: Transport>(turn: &mut Turn<Reconnect<T>>, report: Report) {
+pub(crate) fn end<T: Transport>(turn: &mut SocketTurn<Reconnect<T>>, report: Report) {
     report_statuses(turn);
     turn.report(report);
-    turn.link().transport().release();
+    if let Some(socket) = turn.socket() {
+        socket.shared.transport().release();
+    }
 }

@@ -3,42 +3,39 @@
 use std::mem;
 use std::time::Duration;
 
-use super::{end, retry};
+use super::ending::end;
+use super::retry;
+use crate::contract::link::Receiver;
 use crate::reconnect::hooks::BoxError;
 use crate::reconnect::policy::{LONGEST_RETRY_AFTER, Loss, Retry};
-use crate::reconnect::state::{Phase, State, Wait};
+use crate::reconnect::state::{Phase, Wait};
 use crate::reconnect::status::reporting::report_statuses;
-use crate::reconnect::{Reconnect, Status};
-use crate::{CloseEvent, ErrorEvent, ErrorKind, Host, Link, Report, Transport, Turn};
+use crate::reconnect::{Outer, Reconnect, Status};
+use crate::socket::turn::SocketTurn;
+use crate::{CloseEvent, ErrorEvent, ErrorKind, Host, Report, Transport};
 
 /// The program's function has ended the socket (R29).
-pub(super) fn end_by<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, cause: BoxError) {
-    if let Some(mut turn) = link.turn() {
-        let error = Some(ErrorEvent::with_kind(ErrorKind::Aborted, cause));
-        let close = CloseEvent::abnormal();
-        lose_as(&mut turn, serial, error, close, true);
-    }
+pub(super) fn end_by<T: Transport>(socket: &Outer<T>, serial: u64, cause: BoxError) {
+    let error = Some(ErrorEvent::with_kind(ErrorKind::Aborted, cause));
+    let close = CloseEvent::abnormal();
+    socket.with_turn(|turn| lose_as(turn, serial, error, close, true));
 }
 
-/// The peer is considered dead.
-pub(crate) fn lose_open<T: Transport>(turn: &mut Turn<Reconnect<T>>, error: ErrorEvent) {
-    let link = turn.link();
-    let reconnect = link.transport();
-    let (serial, connection) = match &*reconnect.state() {
-        State {
-            phase: Phase::Open(connection, _),
-            ..
-        } => (reconnect.serial(), connection.clone()),
+/// The peer of the connection with this number is considered dead.
+pub(crate) fn lose_open<T: Transport>(socket: &Outer<T>, serial: u64, error: ErrorEvent) {
+    let reconnect = socket.transport();
+    let connection = match &reconnect.state().phase {
+        Phase::Open(connection, _) if reconnect.is_current(serial) => connection.clone(),
         _ => return,
     };
     // Its number is no longer the current one, so its later reports are ignored.
-    lose(turn, serial, Some(error), CloseEvent::abnormal());
-    connection.carrier().abort();
+    socket.with_turn(|turn| lose(turn, serial, Some(error), CloseEvent::abnormal()));
+    connection.abort();
 }
 
 /// A connection ended, or an attempt to make one.
 pub(crate) fn lose<T: Transport>(
-    turn: &mut Turn<Reconnect<T>>,
+    turn: &mut SocketTurn<Reconnect<T>>,
     serial: u64,
     error: Option<ErrorEvent>,
     close: CloseEvent,
@@ -48,14 +45,14 @@ pub(crate) fn lose<T: Transport>(
 
 /// The same; if it is final, nobody is asked, and there is no other attempt.
 fn lose_as<T: Transport>(
-    turn: &mut Turn<Reconnect<T>>,
+    turn: &mut SocketTurn<Reconnect<T>>,
     serial: u64,
     error: Option<ErrorEvent>,
     close: CloseEvent,
     is_final: bool,
 ) {
-    let link = turn.link();
-    let reconnect = link.transport();
+    let Some(socket) = turn.shared() else { return };
+    let reconnect = socket.transport();
     let report = match &error {
         Some(error) => Report::Failed(error.clone()),
         None => Report::Closed(close.clone()),
@@ -112,7 +109,7 @@ fn lose_as<T: Transport>(
         };
         let timer = delay.map(|delay| {
             let serial = reconnect.serial();
-            let later = link.clone();
+            let later = socket.clone();
             let timer = reconnect.host.after(delay, move || retry(&later, serial));
             (delay, timer)
         });
@@ -170,4 +167,62 @@ fn decide<T: Transport>(reconnect: &Reconnect<T>, loss: &Loss) -> Retry {
     reconnect.hooks.decide.with(|slot| *slot = Some(hook));
     // R11: a panic counts as `Backoff`.
     answer.unwrap_or(Retry::Backoff)
+}
+
+#[cfg(all(test, feature = "mock"))]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::mock::Network;
+    use crate::{EventKind, ReadyState, Unsupported, WebSocket};
+
+    type Socket = WebSocket<Reconnect<Unsupported>>;
+
+    /// An open socket, and the events that its handlers get.
+    fn open(network: &Network) -> (Socket, Arc<Mutex<Vec<EventKind>>>) {
+        network.peer("ws://peer/").accept();
+        network.peer("ws://peer/").accept();
+        let socket = Socket::new("ws://peer/").unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        for kind in [EventKind::Open, EventKind::Error, EventKind::Close] {
+            let seen = seen.clone();
+            let _ = socket.bind(kind, move |_, _| seen.lock().unwrap().push(kind));
+        }
+        network.run();
+        (socket, seen)
+    }
+
+    /// What a heartbeat calls, inside a turn.
+    fn lose_soon(socket: &Socket) {
+        let transport = socket.shared().transport();
+        assert!(transport.lose(ErrorEvent::unknown()).is_none());
+        assert_eq!(socket.ready_state(), ReadyState::Open);
+    }
+
+    /// S97.
+    #[test]
+    fn a_dead_connection_is_lost_once() {
+        let network = Network::new();
+        let (socket, seen) = open(&network);
+        lose_soon(&socket);
+        lose_soon(&socket);
+        network.run();
+        assert!(matches!(socket.status(), Status::Waiting { .. }));
+        network.advance(Duration::from_secs(60));
+        assert_eq!(socket.status(), Status::Open);
+        assert_eq!(*seen.lock().unwrap(), [EventKind::Open; 2]);
+    }
+
+    /// S97: the closing handshake goes on.
+    #[test]
+    fn a_dead_connection_is_not_lost_after_close() {
+        let network = Network::new();
+        let (socket, seen) = open(&network);
+        lose_soon(&socket);
+        socket.close();
+        network.run();
+        assert_eq!(socket.status(), Status::Closed);
+        assert_eq!(*seen.lock().unwrap(), [EventKind::Open, EventKind::Close]);
+    }
 }

@@ -2,14 +2,14 @@
 //! the thread that takes turns.
 //!
 //! In this folder: an attempt and its connection (`mod.rs`), asking the program what it uses
-//! (`asking.rs`), where its connection reports (`reports.rs`), what follows when it is lost
+//! (`asking.rs`), where its connection reports (`inlet.rs`), what follows when it is lost
 //! (`loss.rs`), the end of the socket (`ending.rs`), and attempts after waking up
 //! (`waking.rs`).
 
 mod asking;
 mod ending;
+mod inlet;
 mod loss;
-mod reports;
 mod waking;
 
 use std::error::Error as StdError;
@@ -19,48 +19,47 @@ use std::mem;
 use super::hooks::BoxError;
 use super::state::{Phase, Wait};
 use super::status::reporting::report_statuses;
-use super::{Reconnect, Status};
-use crate::socket::inner::InnerConnection;
-use crate::{CloseEvent, ErrorEvent, Event, Host, Link, NewError, ReadyState, Transport, Turn};
+use super::{Connection, Outer, Reconnect, Status};
+use crate::socket::turn::SocketTurn;
+use crate::{CloseEvent, ErrorEvent, Event, Host, NewError, ReadyState, Transport};
 
 pub(super) use asking::{Asking, ask};
-pub(super) use ending::{end, expire, give_up};
+pub(super) use ending::{expire, give_up};
+pub(super) use inlet::Attempt;
 pub(super) use loss::{lose, lose_open, reports_refusals};
-pub(super) use reports::Attempt;
 pub(super) use waking::listen;
 
 /// Begins an attempt: reports it, and asks for the URL unless it is known. (If the URL is known,
 /// `start` has begun the first attempt already.)
-pub(crate) fn begin<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
-    let reconnect = link.transport();
-    match link.turn() {
-        Some(mut turn) => report_statuses(&mut turn),
-        None => return,
+pub(crate) fn begin<T: Transport>(socket: &Outer<T>, serial: u64) {
+    let reconnect = socket.transport();
+    if socket.with_turn(|turn| report_statuses(turn)).is_none() {
+        return;
     }
     // A handler may have closed the socket.
     if !reconnect.is_current(serial) || !matches!(reconnect.state().phase, Phase::Asking(_)) {
         return;
     }
     match &reconnect.url {
-        Some(url) => connect(link, serial, reconnect.connection_to(url)),
+        Some(url) => connect(socket, serial, reconnect.connection_to(url)),
         None => match reconnect.hooks.ask.with(|ask| *ask) {
-            Some(ask) => ask(link, serial),
+            Some(ask) => ask(socket, serial),
             // Without a URL there is always such a function.
-            None => fail_as(link, serial, ErrorEvent::unknown()),
+            None => fail_as(socket, serial, ErrorEvent::unknown()),
         },
     }
 }
 
 /// Makes a connection.
 pub(super) fn connect<T: Transport>(
-    link: &Link<Reconnect<T>>,
+    socket: &Outer<T>,
     serial: u64,
-    connection: Result<InnerConnection<T>, NewError>,
+    connection: Result<Connection<T>, NewError>,
 ) {
-    let reconnect = link.transport();
+    let reconnect = socket.transport();
     let connection = match connection {
         Ok(connection) => connection,
-        Err(error) => return fail(link, serial, NotMade(error)),
+        Err(error) => return fail(socket, serial, NotMade(error)),
     };
     let before = {
         let mut state = reconnect.state();
@@ -73,7 +72,7 @@ pub(super) fn connect<T: Transport>(
         )
     };
     drop(before);
-    connection.start(Attempt::new(link.clone(), serial));
+    Attempt::start(socket, serial, &connection);
 }
 
 /// Why an attempt has no connection. `Debug` shows the same text as `Display`, because the code
@@ -95,32 +94,26 @@ impl fmt::Debug for NotMade {
 impl StdError for NotMade {}
 
 /// An attempt failed before there was a connection.
-pub(super) fn fail<T: Transport>(
-    link: &Link<Reconnect<T>>,
-    serial: u64,
-    cause: impl Into<BoxError>,
-) {
-    fail_as(link, serial, ErrorEvent::new(cause));
+pub(super) fn fail<T: Transport>(socket: &Outer<T>, serial: u64, cause: impl Into<BoxError>) {
+    fail_as(socket, serial, ErrorEvent::new(cause));
 }
 
-pub(super) fn fail_as<T: Transport>(link: &Link<Reconnect<T>>, serial: u64, error: ErrorEvent) {
-    link.transport().stop_asking_for(serial);
-    if let Some(mut turn) = link.turn() {
-        lose(&mut turn, serial, Some(error), CloseEvent::abnormal());
-    }
+pub(super) fn fail_as<T: Transport>(socket: &Outer<T>, serial: u64, error: ErrorEvent) {
+    socket.transport().stop_asking_for(serial);
+    socket.with_turn(|turn| lose(turn, serial, Some(error), CloseEvent::abnormal()));
 }
 
 /// There is a connection.
-fn establish<T: Transport>(
-    turn: &mut Turn<Reconnect<T>>,
+pub(super) fn establish<T: Transport>(
+    turn: &mut SocketTurn<Reconnect<T>>,
     serial: u64,
     protocol: String,
     extensions: String,
 ) {
-    let link = turn.link();
-    let reconnect = link.transport();
+    let Some(socket) = turn.shared() else { return };
+    let reconnect = socket.transport();
     let uptime = reconnect.policy.min_uptime;
-    let later = link.clone();
+    let later = socket.clone();
     let held = move || hold(&later, serial);
     let timer = match uptime.is_zero() {
         true => None,
@@ -134,7 +127,7 @@ fn establish<T: Transport>(
             _ => return,
         };
         // Kept messages come before all that is sent from now on.
-        state.queue.flush(connection.carrier());
+        state.queue.flush(&connection);
         if uptime.is_zero() {
             (state.attempt, state.retries) = (0, 0);
         }
@@ -147,15 +140,15 @@ fn establish<T: Transport>(
     let delivers = turn.establish(protocol, extensions);
     report_statuses(turn);
     // A handler for the status may have closed the socket.
-    if delivers && turn.socket().ready_state() == ReadyState::Open {
+    if delivers && socket.state() == ReadyState::Open {
         turn.check_mail();
         turn.deliver_rare(Event::Open);
     }
 }
 
 /// A connection has held for the minimum uptime.
-fn hold<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
-    let reconnect = link.transport();
+fn hold<T: Transport>(socket: &Outer<T>, serial: u64) {
+    let reconnect = socket.transport();
     let mut state = reconnect.state();
     if let Phase::Open(_, timer) = &mut state.phase {
         if reconnect.is_current(serial) {
@@ -166,8 +159,8 @@ fn hold<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
 }
 
 /// The wait is over.
-pub(crate) fn retry<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
-    let reconnect = link.transport();
+pub(crate) fn retry<T: Transport>(socket: &Outer<T>, serial: u64) {
+    let reconnect = socket.transport();
     let (serial, before) = {
         let mut state = reconnect.state();
         if !reconnect.is_current(serial) {
@@ -185,5 +178,5 @@ pub(crate) fn retry<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
         (reconnect.next_serial(), before)
     };
     drop(before);
-    begin(link, serial);
+    begin(socket, serial);
 }

@@ -9,27 +9,27 @@ use std::time::Duration;
 
 use super::{begin, reports_refusals, retry};
 use crate::reconnect::state::{Phase, State, Wait};
-use crate::reconnect::{Loss, Reconnect, Status};
-use crate::{Host, HostEvent, Link, Subscription, Transport};
+use crate::reconnect::{Loss, Outer, Status};
+use crate::{Host, HostEvent, Subscription, Transport};
 
 /// How long an attempt may still take that was under way when the host woke up. It may
 /// wait for answers to packets that are lost.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Listens to the socket's host.
-pub(crate) fn listen<T: Transport>(link: &Link<Reconnect<T>>) -> Subscription {
+pub(crate) fn listen<T: Transport>(socket: &Outer<T>) -> Subscription {
     // Weak, so that a socket that is gone leaves nothing.
-    let socket = Arc::downgrade(&link.0);
-    link.transport().host.listen(Arc::new(move |event| {
-        if let (HostEvent::WokeUp, Some(shared)) = (event, socket.upgrade()) {
-            wake_up(&Link(shared));
+    let weak = Arc::downgrade(socket);
+    socket.transport().host.listen(Arc::new(move |event| {
+        if let (HostEvent::WokeUp, Some(socket)) = (event, weak.upgrade()) {
+            wake_up(&socket);
         }
     }))
 }
 
 /// R47, R48.
-fn wake_up<T: Transport>(link: &Link<Reconnect<T>>) {
-    let reconnect = link.transport();
+fn wake_up<T: Transport>(socket: &Outer<T>) {
+    let reconnect = socket.transport();
     let serial = reconnect.serial();
     let is_waiting = {
         let mut state = reconnect.state();
@@ -42,9 +42,9 @@ fn wake_up<T: Transport>(link: &Link<Reconnect<T>>) {
         }
     };
     if is_waiting {
-        return retry(link, serial);
+        return retry(socket, serial);
     }
-    let later = link.clone();
+    let later = socket.clone();
     let timer = reconnect
         .host
         .after(PATIENCE, move || begin_again(&later, serial));
@@ -67,8 +67,8 @@ fn is_left_alone<T: Transport>(state: &State<T>) -> bool {
 }
 
 /// Begins the attempt again: the same one for the program, which sees nothing of it.
-fn begin_again<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
-    let reconnect = link.transport();
+fn begin_again<T: Transport>(socket: &Outer<T>, serial: u64) {
+    let reconnect = socket.transport();
     let (serial, before) = {
         let mut state = reconnect.state();
         if !reconnect.is_current(serial) || !matches!(state.phase, Phase::Connecting(..)) {
@@ -78,8 +78,8 @@ fn begin_again<T: Transport>(link: &Link<Reconnect<T>>, serial: u64) {
         (reconnect.next_serial(), before)
     };
     if let Phase::Connecting(connection, _) = &before {
-        connection.carrier().abort();
+        connection.abort();
     }
     drop(before);
-    begin(link, serial);
+    begin(socket, serial);
 }

@@ -1,19 +1,21 @@
 //! Reports statuses to the program, in a turn, and to the log.
 
 use crate::base::guard::logging;
+use crate::contract::request::without_secrets;
 use crate::reconnect::{Reconnect, Status};
-use crate::socket::request::without_secrets;
-use crate::{Link, Transport, Turn, WebSocket};
+use crate::socket::turn::SocketTurn;
+use crate::{Transport, WebSocket};
 
 /// Reports the statuses that were not reported yet.
-pub(crate) fn report_statuses<T: Transport>(turn: &mut Turn<Reconnect<T>>) {
-    report_statuses_of(turn.socket());
+pub(crate) fn report_statuses<T: Transport>(turn: &mut SocketTurn<Reconnect<T>>) {
+    if let Some(socket) = turn.socket() {
+        report_statuses_of(socket);
+    }
 }
 
 /// The same for a socket.
 pub(crate) fn report_statuses_of<T: Transport>(socket: &WebSocket<Reconnect<T>>) {
-    let link = Link(socket.shared.clone());
-    let reconnect = link.transport();
+    let reconnect = socket.shared.transport();
     loop {
         let next = reconnect.state().course.next();
         let Some(due) = next else { return };

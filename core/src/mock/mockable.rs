@@ -1,83 +1,11 @@
-//! Replaces a transport on a thread that has a mock network: by a simulated connection, and
-//! simulated time.
+//! The host of a socket on a thread that may have a mock network: simulated time in place of
+//! real time.
 
 use std::time::Duration;
 
 use super::transport::Mock;
 use super::world::{MockHost, MockTimer, World};
-use crate::delivery::relay::Relay;
-use crate::socket::inner::{InnerConnection, OuterTurn};
-use crate::{
-    Host, HostListener, Link, MaybeSend, Message, NewError, Report, Request, Subscription,
-    Transport,
-};
-
-/// A simulated connection in place of another transport's.
-#[derive(Debug)]
-pub(crate) struct Stand {
-    line: InnerConnection<Mock>,
-    host: MockHost,
-}
-
-impl Stand {
-    /// Prepares a connection. The options of the other transport are ignored.
-    pub(crate) fn new<O>(request: Request<O>) -> Result<(Self, String), NewError> {
-        let request = Request {
-            url: request.url,
-            subprotocols: request.subprotocols,
-            options: request.options,
-            native: (),
-        };
-        let (line, url) = InnerConnection::new(request)?;
-        let host = Mock::host();
-        Ok((Stand { line, host }, url))
-    }
-
-    pub(crate) fn transport(&self) -> &Mock {
-        self.line.carrier().transport()
-    }
-
-    pub(crate) fn start<T: Transport>(&self, link: Link<T>) {
-        self.line.start(Through(OuterTurn::new(link)));
-    }
-
-    pub(crate) fn schedule<T: Transport>(&self, link: Link<T>) {
-        self.host.soon(move || drop(link.turn()));
-    }
-
-    pub(crate) fn watch_drain<T: Transport>(&self, link: Link<T>, mark: usize) {
-        self.line.watch_drain(link, mark);
-    }
-
-    pub(crate) fn detach(&self) {
-        self.line.detach();
-    }
-}
-
-/// Hands every report on.
-struct Through<O: Transport>(OuterTurn<O>);
-
-impl<O: Transport> Relay for Through<O> {
-    fn report(&mut self, report: Report) {
-        if let Some(turn) = self.0.get() {
-            turn.report(report);
-        }
-    }
-
-    fn message(&mut self, message: Message) {
-        if let Some(turn) = self.0.get() {
-            turn.message(message);
-        }
-    }
-
-    fn is_backlogged(&mut self, limit: usize) -> bool {
-        self.0.is_backlogged(limit)
-    }
-
-    fn end_turn(&mut self) {
-        self.0.end();
-    }
-}
+use crate::{Host, HostListener, MaybeSend, NewError, Subscription, Transport};
 
 /// The host of a socket whose transport may be a mock.
 #[derive(Clone, Debug)]

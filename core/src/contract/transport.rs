@@ -1,11 +1,10 @@
-//! The contract between core and a backend.
+//! What core asks of a backend.
 
-use std::sync::atomic::AtomicBool;
+use std::any::Any;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{
-    ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, Traffic, Turn, WebSocket,
-};
+use crate::{ErrorEvent, Host, Link, MessageRef, NewError, Refusal, Request, Traffic};
 
 /// One connection of a backend, owned by the socket that uses it.
 ///
@@ -35,11 +34,11 @@ use crate::{
 ///
 /// /// What its thread is to do, which takes all turns.
 /// enum Command {
-///     Start(Link<Echo>),
+///     Start(Link),
 ///     Say(Message),
 ///     Close(CloseEvent),
-///     Turn(Link<Echo>),
-///     Drained(Link<Echo>),
+///     Turn(Link),
+///     Drained(Link),
 ///     Detach,
 /// }
 ///
@@ -95,7 +94,7 @@ use crate::{
 ///         Ok((Echo(sender), request.url))
 ///     }
 ///
-///     fn start(&self, link: Link<Self>) {
+///     fn start(&self, link: Link) {
 ///         self.submit(Command::Start(link));
 ///     }
 ///
@@ -113,11 +112,11 @@ use crate::{
 ///         0
 ///     }
 ///
-///     fn schedule(&self, link: Link<Self>) {
+///     fn schedule(&self, link: Link) {
 ///         self.submit(Command::Turn(link));
 ///     }
 ///
-///     fn watch_drain(&self, link: Link<Self>, _: usize) {
+///     fn watch_drain(&self, link: Link, _: usize) {
 ///         self.submit(Command::Drained(link));
 ///     }
 ///
@@ -171,7 +170,13 @@ pub trait Transport: Sized + Send + Sync + 'static {
     fn new(request: Request<Self::Options>) -> Result<(Self, String), NewError>;
 
     /// Starts connecting. Called once, before any other method.
-    fn start(&self, link: Link<Self>);
+    fn start(&self, link: Link);
+
+    /// The socket that uses it, before it starts: for a transport of core's own, whose
+    /// sockets have more than events.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn adopt<S: Any>(&self, _socket: &Arc<S>) {}
 
     /// Queues a message. Called only while the socket is open (or connecting, if
     /// it [queues](Transport::QUEUES)); it stays in order with earlier messages,
@@ -197,11 +202,11 @@ pub trait Transport: Sized + Send + Sync + 'static {
 
     /// Calls [`Link::turn`] soon, on the thread that takes the turns, and not
     /// inside this call. Also after the connection has ended.
-    fn schedule(&self, link: Link<Self>);
+    fn schedule(&self, link: Link);
 
     /// Makes sure that [`Link::drained`] is called when the buffered amount is at most `mark`
     /// bytes.
-    fn watch_drain(&self, link: Link<Self>, mark: usize);
+    fn watch_drain(&self, link: Link, mark: usize);
 
     /// Reads again, after [`Turn::is_backlogged`](crate::Turn::is_backlogged) was true.
     fn resume(&self) {}
@@ -209,27 +214,11 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// Core fails the socket by itself. It closes and detaches the transport after
     /// this. Only a transport that gives the program more than events do needs it.
     #[doc(hidden)]
-    fn failing(&self, _socket: &WebSocket<Self>, _error: &ErrorEvent) {}
+    fn failing(&self, _error: &ErrorEvent) {}
 
     /// Nobody listens any more. The transport drops the link now, and finishes the
     /// closing handshake by itself.
     fn detach(&self);
-
-    /// A flag of this transport, which core sets before it makes the first socket of it. A backend
-    /// for pages has one. If a page has connections of this transport only inside another one, it
-    /// then contains no code for sockets of it.
-    #[doc(hidden)]
-    #[inline(always)]
-    fn plain() -> Option<&'static AtomicBool> {
-        None
-    }
-
-    /// The same for connections inside another transport.
-    #[doc(hidden)]
-    #[inline(always)]
-    fn inner() -> Option<&'static AtomicBool> {
-        None
-    }
 
     /// A thread uses the socket, or waits for it. A thread of a backend may end
     /// without notice. Such a backend has the calling thread watch the socket's thread. Other
@@ -293,9 +282,10 @@ pub trait Transport: Sized + Send + Sync + 'static {
         Self::host().now()
     }
 
-    /// Core considers the connection dead.
+    /// Core considers the connection dead. A transport that makes another one keeps the
+    /// error. If it gives the error back, the socket fails.
     #[doc(hidden)]
-    fn lose(turn: &mut Turn<Self>, error: ErrorEvent) {
-        turn.fail(error);
+    fn lose(&self, error: ErrorEvent) -> Option<ErrorEvent> {
+        Some(error)
     }
 }

@@ -25,7 +25,7 @@ impl Transport for Unsupported {
         Err(NewError::NotSupported)
     }
 
-    fn start(&self, _: Link<Self>) {
+    fn start(&self, _: Link) {
         match *self {}
     }
 
@@ -41,11 +41,11 @@ impl Transport for Unsupported {
         match *self {}
     }
 
-    fn schedule(&self, _: Link<Self>) {
+    fn schedule(&self, _: Link) {
         match *self {}
     }
 
-    fn watch_drain(&self, _: Link<Self>, _: usize) {
+    fn watch_drain(&self, _: Link, _: usize) {
         match *self {}
     }
 
