@@ -1,5 +1,10 @@
 //! The data of binary messages.
 
+#![allow(
+    clippy::useless_conversion,
+    reason = "where there are threads, `SharedBytes` is `Bytes`"
+)]
+
 use std::ops::Deref;
 
 use bytes::{Bytes, BytesMut};

@@ -1,5 +1,10 @@
 //! The data of text messages.
 
+#![allow(
+    clippy::useless_conversion,
+    reason = "where there are threads, `SharedText` is `ByteString`"
+)]
+
 use std::fmt;
 use std::ops::Deref;
 
