@@ -1,41 +1,39 @@
 //! The third phase of a connection: it is established, until TCP has ended.
 //!
-//! This file reads and writes, and the engine's [`Session`] decides. It holds no lock while
-//! it reports. Each visit is bounded in bytes and in time, so that other sockets get their
-//! turn (S110).
+//! This file writes, `reader.rs` reads, and the engine's [`Session`] decides. What it decides
+//! goes to the program by `facts.rs`. No lock is held meanwhile. Each visit is bounded in bytes
+//! and in time, so that other sockets get their turn (S110).
 
 #![allow(
     clippy::boxed_local,
     reason = "phases are boxed, and become the next one by value"
 )]
 
+mod facts;
+mod reader;
+
 use std::io;
 use std::mem;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use isosocket_core::{DirectTurn, Message, Report, Turn, logging};
+use isosocket_core::{Report, logging};
 
 use super::connection::{Connection, Next, Seat, aborted};
 use super::mailbox::Action;
 use super::opening::{Wire, share};
-use super::reactor::{BUDGET, Context, LOCAL_BUDGET};
-use crate::Native;
+use super::reactor::{BUDGET, Context};
 use crate::engine::closing::State;
 use crate::engine::handshake::Reply;
-use crate::engine::session::{ControlFrame, Facts, Life, Session, SessionOptions};
+use crate::engine::session::{Facts, Life, Session, SessionOptions};
 use crate::handle::{Agreement, Flushed, Handle, Packer};
 use crate::net::stream::Stream;
 use crate::system::{self, Event, TcpStream};
-use crate::wire::decoder::{Arena, Flow};
+use facts::TurnFacts;
+use reader::{Found, Reader, Reading};
 
-/// How long one visit may deliver messages to the program. Then other sockets have their
-/// turn.
-const TIME_BUDGET: Duration = Duration::from_millis(1);
 /// The most that may be read and not yet decoded, in bytes.
 const READ_AHEAD: usize = 128 << 10;
-/// A handler that takes longer than this delays every other socket of its loop.
-const SLOW: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(crate) struct Open {
@@ -63,28 +61,6 @@ const _: () = assert!(
     size_of::<Open>() <= 208
         && (size_of::<Handle>() <= 192 || size_of::<std::sync::Mutex<()>>() > 8)
 );
-
-/// Whether the connection reads what arrives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
-    On,
-    /// A stream of the program is full.
-    Paused,
-    /// Read until the end of the stream or until reading would block. The system may have
-    /// reported the end already, and reports it only once. So a short read does not mean that
-    /// there is nothing left.
-    ToTheEnd,
-}
-
-/// How the reading of one visit ended.
-enum Found {
-    /// Nothing more for now.
-    Nothing,
-    /// The budget is used up.
-    More,
-    /// The connection has ended.
-    End,
-}
 
 impl Open {
     /// Makes the phase of a connection that was just established, and what it reports first.
@@ -434,255 +410,5 @@ impl Established {
             Next::Wait(connection) => Next::GoOn(connection),
             next => next,
         }
-    }
-}
-
-/// What one visit needs to read.
-struct Reader<'a> {
-    stream: &'a Stream,
-    session: &'a mut Session,
-    reading: &'a mut Reading,
-    leftover: &'a mut Box<[u8]>,
-    received: &'a mut usize,
-    receive_limit: usize,
-    is_local: bool,
-    arena: &'a mut Arena,
-}
-
-impl Reader<'_> {
-    fn read(mut self, buffer: &mut [u8], facts: &mut TurnFacts<'_>) -> Found {
-        let mut budget = BUDGET;
-        // Bytes that are read directly into a large message do not count here.
-        let mut local_budget = match self.is_local {
-            true => LOCAL_BUDGET,
-            false => BUDGET,
-        };
-        if !self.leftover.is_empty() {
-            let bytes = mem::take(self.leftover);
-            let now = facts.pacer.now();
-            if let Some(found) = self.receive(&bytes, now, facts) {
-                return found;
-            }
-            budget = budget.saturating_sub(bytes.len());
-        }
-        loop {
-            let room = match self.stream.can_append() {
-                true => self.session.room(),
-                false => None,
-            };
-            let in_place = room.is_some();
-            let (read, wanted) = match room {
-                Some((data, most)) => (self.stream.append(data, most), most),
-                None => (self.stream.read(buffer), buffer.len()),
-            };
-            let now = facts.pacer.now();
-            let read = match read {
-                Ok(0) => return found(self.session.on_end_of_stream(now, facts)),
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // If the stream had ended, this read would have found the end.
-                    *self.reading = Reading::On;
-                    return Found::Nothing;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-                    // An interrupted read counts like a full one, so that many of them cannot
-                    // delay a deadline for ever (S106).
-                    *self.received = self.received.wrapping_add(READ_AHEAD);
-                    return Found::More;
-                }
-                Err(error) => return found(self.session.on_read_error(error, now, facts)),
-            };
-            facts.handle.restore_credit();
-            facts.handle.note_read(now);
-            *self.received = self.received.wrapping_add(read);
-            let stopped = match in_place {
-                true => match self.session.appended(read, now, facts) {
-                    Life::Over => Some(Found::End),
-                    Life::Alive => None,
-                },
-                false => self.receive(&buffer[..read], now, facts),
-            };
-            if let Some(found) = stopped {
-                return found;
-            }
-            if self.session.may_pause() && facts.is_backlogged(self.receive_limit) {
-                *self.reading = Reading::Paused;
-                facts.handle.note_pause();
-                return Found::Nothing;
-            }
-            let short = read < wanted && *self.reading == Reading::On;
-            if short && self.stream.short_read_means_empty() {
-                return Found::Nothing;
-            }
-            let used = read.max(self.arena.take_inflated());
-            budget = budget.saturating_sub(used);
-            if !in_place {
-                local_budget = local_budget.saturating_sub(used);
-            } else if self.is_local && self.session.room().is_none() {
-                // A large message is complete. The program shall take it before the next one
-                // needs memory.
-                return Found::More;
-            }
-            if budget == 0 || local_budget == 0 || facts.pacer.is_over() {
-                return Found::More;
-            }
-        }
-    }
-
-    /// Gives bytes to the session. Returns `None` if this visit may go on reading.
-    fn receive(&mut self, bytes: &[u8], now: Instant, facts: &mut TurnFacts<'_>) -> Option<Found> {
-        let (used, life) = self.session.receive(bytes, now, self.arena, facts);
-        if life == Life::Over {
-            return Some(Found::End);
-        }
-        if used == bytes.len() {
-            return None;
-        }
-        *self.leftover = bytes[used..].into();
-        if self.session.may_pause() && facts.is_backlogged(self.receive_limit) {
-            *self.reading = Reading::Paused;
-            facts.handle.note_pause();
-            return Some(Found::Nothing);
-        }
-        Some(Found::More)
-    }
-}
-
-fn found(life: Life) -> Found {
-    match life {
-        Life::Alive => Found::Nothing,
-        Life::Over => Found::End,
-    }
-}
-
-/// Passes the session's facts to the socket's turn and to its handle.
-struct TurnFacts<'a> {
-    handle: &'a Handle,
-    turn: DirectTurn<'a, Native>,
-    pacer: Pacer,
-    /// A control frame was queued.
-    queued: bool,
-}
-
-impl<'a> TurnFacts<'a> {
-    fn new(handle: &'a Handle, turn: Option<&'a mut Turn>) -> Self {
-        TurnFacts {
-            handle,
-            turn: DirectTurn::new(turn),
-            pacer: Pacer::new(),
-            queued: false,
-        }
-    }
-
-    /// Whether a stream of the program holds more than its limit.
-    fn is_backlogged(&mut self, limit: usize) -> bool {
-        self.turn.is_backlogged(limit)
-    }
-
-    /// Logs a warning if a handler has delayed all other sockets.
-    fn report_slow(&self) {
-        let took = self.pacer.took();
-        if took <= SLOW {
-            return;
-        }
-        let milliseconds = took.as_millis();
-        // Without the query, which may hold a token.
-        let url = self.turn.url();
-        let url = url.split('?').next().unwrap_or_default();
-        logging(|| {
-            log::warn!(
-                "a handler of a socket ran for about {milliseconds} ms; meanwhile its \
-                 event loop served no other socket: {url}"
-            );
-        });
-    }
-}
-
-impl Facts for TurnFacts<'_> {
-    #[inline(always)]
-    fn message(&mut self, message: Message) -> Flow {
-        self.turn.message(message);
-        self.pacer.after_message()
-    }
-
-    fn report(&mut self, report: Report) {
-        self.turn.report(report);
-    }
-
-    fn queue(&mut self, frame: ControlFrame<'_>) {
-        self.handle.queue_control(frame);
-        self.queued = true;
-    }
-
-    fn round_trip(&mut self, time: Duration) {
-        self.handle.set_latency(time);
-    }
-}
-
-/// Measures how long a visit takes. It reads the clock after each message if handlers are
-/// slow, and only once in many messages if they are fast.
-struct Pacer {
-    /// The first time that was read. That is after the first system call.
-    began: Option<Instant>,
-    last: Option<Instant>,
-    /// `left`: messages until it reads the clock again. `interval`: messages between two
-    /// readings.
-    left: u32,
-    interval: u32,
-}
-
-impl Pacer {
-    /// It reads the clock at least once in so many messages.
-    const MOST: u32 = 256;
-
-    fn new() -> Self {
-        Pacer {
-            began: None,
-            last: None,
-            left: 1,
-            interval: 1,
-        }
-    }
-
-    /// Reads the clock.
-    fn now(&mut self) -> Instant {
-        let now = system::now();
-        self.began.get_or_insert(now);
-        self.last = Some(now);
-        now
-    }
-
-    /// How long the visit took, as far as it is known.
-    fn took(&self) -> Duration {
-        match (self.began, self.last) {
-            (Some(began), Some(last)) => last.duration_since(began),
-            _ => Duration::ZERO,
-        }
-    }
-
-    fn is_over(&mut self) -> bool {
-        self.now();
-        self.took() > TIME_BUDGET
-    }
-
-    #[inline(always)]
-    fn after_message(&mut self) -> Flow {
-        self.left -= 1;
-        match self.left {
-            0 => self.check(),
-            _ => Flow::GoOn,
-        }
-    }
-
-    #[inline(never)]
-    fn check(&mut self) -> Flow {
-        if self.is_over() {
-            self.left = 1;
-            self.interval = 1;
-            return Flow::Stop;
-        }
-        self.interval = (self.interval * 2).min(Pacer::MOST);
-        self.left = self.interval;
-        Flow::GoOn
     }
 }

@@ -4,6 +4,7 @@
 //! While a turn is under way, it owns the [`Delivery`]. So handlers run outside every
 //! lock. Requests of other threads wait in the [`Mail`] until the next event or turn.
 
+mod backlog;
 pub(crate) mod bind;
 pub(crate) mod streams;
 
@@ -11,10 +12,11 @@ use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool as StaticBool;
 
-use crate::base::guard::{drop_guarded, guard, logging};
+use crate::base::guard::{drop_guarded, guard};
 use crate::base::rare::Rare;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::base::thin_vec::ThinVec;
+use crate::delivery::backlog::{Backlog, keep};
 use crate::delivery::bind::unbinds;
 use crate::delivery::streams::{Join, Streams};
 use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend};
@@ -157,42 +159,6 @@ pub(crate) struct Delivery<S> {
     pause_was_reported: bool,
     /// `Close` was delivered, so no event follows.
     ended: bool,
-}
-
-/// Events that wait for a first listener.
-#[derive(Default)]
-struct Backlog {
-    events: Vec<Event>,
-    /// So many of these were taken out.
-    taken: usize,
-    bytes: usize,
-    /// How many messages came after these and were dropped.
-    dropped: usize,
-}
-
-// Not a `VecDeque`, whose code is larger.
-impl Backlog {
-    /// Takes out the oldest event.
-    fn take(&mut self) -> Option<Event> {
-        let event = self.events.get_mut(self.taken)?;
-        self.taken += 1;
-        Some(mem::replace(event, Event::Open))
-    }
-
-    /// Puts back those that nobody wanted of the ones that were taken out last.
-    fn put_back(&mut self, mut passed: Vec<Event>) {
-        if self.taken == self.events.len() {
-            self.taken = 0;
-            self.events = passed;
-            return;
-        }
-        while let Some(event) = passed.pop() {
-            self.taken -= 1;
-            if let Some(place) = self.events.get_mut(self.taken) {
-                *place = event;
-            }
-        }
-    }
 }
 
 impl<S> Default for Delivery<S> {
@@ -394,35 +360,6 @@ impl<S: Keeps> Delivery<S> {
             events.push(Event::Close(CloseEvent::abnormal()));
         }
     }
-}
-
-/// Keeps an event until somebody listens (S101).
-#[inline(never)]
-#[cold]
-fn keep(backlog: &mut Option<Box<Backlog>>, limit: usize, event: &mut Event) {
-    let weight = event.weight();
-    let backlog = backlog.get_or_insert_default();
-    let bytes = backlog.bytes.saturating_add(weight);
-    // Only messages count. After the first message that is dropped all others are
-    // dropped too, so that the kept messages have no gap.
-    if weight > 0 && (backlog.dropped > 0 || bytes > limit) {
-        backlog.dropped += 1;
-        if backlog.dropped == 1 {
-            logging(|| log::warn!("nobody listens for messages: dropping them from now on"));
-        }
-        return;
-    }
-    // A socket that connects again has an `Open` for each connection: without a limit,
-    // if all were kept.
-    if let (Event::Open, Some(Event::Open)) = (&event, backlog.events.last()) {
-        return;
-    }
-    backlog.bytes = bytes;
-    if backlog.events.is_empty() {
-        // Often it stays the only one: `Open`.
-        backlog.events = Vec::with_capacity(1);
-    }
-    backlog.events.push(mem::replace(event, Event::Open));
 }
 
 /// How a log names a handler that panicked.
