@@ -201,6 +201,28 @@ fn a_loop_that_moves_goes_on_for_who_receives_on_its_former_thread() {
     });
 }
 
+/// The future is done at once, so its thread does not look at the loop any more.
+#[test]
+fn what_a_future_does_reaches_a_thread_that_sleeps_in_the_same_loop() {
+    model_with(PREEMPTIONS, || {
+        let (event_loop, socket, net) = open(1 << 20);
+        let event_loop = Arc::new(event_loop);
+        let mut events = socket.events();
+        let closing = thread::spawn({
+            let (event_loop, socket) = (event_loop.clone(), socket.clone());
+            move || {
+                let _entered = event_loop.enter();
+                isosocket_native::block_on(async { socket.close() });
+            }
+        });
+        let entered = event_loop.enter();
+        while events.recv().is_ok() {}
+        drop(entered);
+        closing.join().unwrap();
+        assert_eq!(texts(&net), [""; 0]);
+    });
+}
+
 #[test]
 fn a_socket_whose_loop_is_dropped_goes_on_with_the_shared_thread() {
     model_with(PREEMPTIONS, || {
