@@ -1,9 +1,14 @@
 //! Tests of sending: what the sender does next, limits, and bursts.
 
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+
+use super::super::Agreement;
 use super::*;
 use crate::EventLoop;
 use crate::driver::local;
 use crate::driver::mailbox::Mailbox;
+use crate::net::stream::Stream;
 
 /// Framed they take 10,014 bytes: 14 of them are more than 128 KiB, and 105 more than 1 MiB.
 const MESSAGE: [u8; 10_000] = [7; 10_000];
@@ -114,4 +119,83 @@ fn a_burst_begins_after_eight_messages_and_ends_with_a_pause() {
         assert_eq!(handle.credit.load(Ordering::Relaxed), INLINE_BURST - 1);
         handle.restore_credit();
     }
+}
+
+/// The payloads of whole frames that a client sent.
+fn payloads(mut wire: &[u8]) -> Vec<Vec<u8>> {
+    let mut payloads = Vec::new();
+    while let [0x82, short, rest @ ..] = wire {
+        let bytes = match short & 0x7F {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        let (long, rest) = rest.split_at(bytes);
+        let number = |number, byte: &u8| number << 8 | usize::from(*byte);
+        let length = match bytes {
+            0 => usize::from(short & 0x7F),
+            _ => long.iter().fold(0, number),
+        };
+        let (mask, rest) = rest.split_at(4);
+        let (payload, rest) = rest.split_at(length);
+        let bytes = payload.iter().zip(mask.iter().cycle());
+        payloads.push(bytes.map(|(byte, mask)| byte ^ mask).collect());
+        wire = rest;
+    }
+    assert!(wire.is_empty(), "{:?}", &wire[..wire.len().min(20)]);
+    payloads
+}
+
+/// What the network does not take at once goes out later, whole and in order.
+#[test]
+fn messages_are_whole_although_the_network_is_full_in_between() {
+    for size in [100, SCRATCH - MAX_CLIENT_HEADER, SCRATCH, 3 << 20, 5 << 20] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut peer = listener.accept().unwrap().0;
+        ours.set_nonblocking(true).unwrap();
+        let handle = handle(usize::MAX);
+        let agreement = Agreement {
+            packer: None,
+            response: None,
+        };
+        let stream = Stream::new(mio::net::TcpStream::from_std(ours), None);
+        handle.attach(Arc::new(stream), agreement, false);
+        let mut sent = 0;
+        while !handle.full.load(Ordering::Relaxed) {
+            // There is no loop that goes on with a large message.
+            if let Follow::Flush = send(&handle, sent, size) {
+                handle.flush(usize::MAX);
+            }
+            sent += 1;
+        }
+        send(&handle, sent, size);
+        sent += 1;
+        let reading = std::thread::spawn(move || {
+            let mut wire = Vec::new();
+            peer.read_to_end(&mut wire).unwrap();
+            wire
+        });
+        while !matches!(handle.flush(usize::MAX), Flushed::Done) {
+            std::thread::yield_now();
+        }
+        assert_eq!(handle.buffered_amount(), 0);
+        handle.detach();
+        let payloads = payloads(&reading.join().unwrap());
+        assert_eq!(payloads.len(), sent);
+        for (number, payload) in payloads.iter().enumerate() {
+            assert!(
+                *payload == vec![number as u8; size],
+                "{number} of {size} bytes"
+            );
+        }
+    }
+}
+
+fn send(handle: &Arc<Handle>, number: usize, size: usize) -> Follow {
+    handle.restore_credit();
+    let follow = handle.send(MessageRef::Binary(&vec![number as u8; size]));
+    let follow = follow.expect("there is no limit");
+    assert!(!matches!(follow, Follow::Failed(_)), "{follow:?}");
+    follow
 }
