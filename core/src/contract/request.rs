@@ -93,20 +93,19 @@ impl<O> Request<O> {
 ///
 /// It looks at bytes and not at characters, because every page loads it.
 pub(crate) fn check_url(url: &str) -> Result<String, SyntaxError> {
-    let (mut begin, mut scheme) = (0, 0);
+    let mut scheme = String::new();
     for (at, byte) in url.bytes().enumerate() {
         match byte {
-            b':' if scheme != 0 => return with_scheme(scheme, begin, at, url),
+            b':' if !scheme.is_empty() => {
+                return with_scheme(scheme, url.get(at..).unwrap_or_default());
+            }
             // S9: what the URL parser strips and removes before it begins.
             b'\t' | b'\n' | b'\r' => {}
-            ..=b' ' if scheme == 0 => {}
+            ..=b' ' if scheme.is_empty() => {}
             b'0'..=b'9' | b'+' | b'-' | b'.' | b'A'..=b'Z' | b'a'..=b'z'
-                if scheme != 0 || byte.is_ascii_alphabetic() =>
+                if !scheme.is_empty() || byte.is_ascii_alphabetic() =>
             {
-                if scheme == 0 {
-                    begin = at;
-                }
-                scheme = next(scheme, byte);
+                scheme.push(byte.to_ascii_lowercase().into());
             }
             _ => break,
         }
@@ -114,44 +113,22 @@ pub(crate) fn check_url(url: &str) -> Result<String, SyntaxError> {
     Err(SyntaxError::RelativeUrl)
 }
 
-/// The rest of the check, for a URL whose scheme stands from `begin` to `end`.
-fn with_scheme(scheme: u64, begin: usize, end: usize, url: &str) -> Result<String, SyntaxError> {
-    const WS: u64 = word(b"ws");
-    const WSS: u64 = word(b"wss");
-    const HTTP: u64 = word(b"http");
-    const HTTPS: u64 = word(b"https");
-
+/// The rest of the check, for a URL with this scheme and this rest, which begins with a colon.
+fn with_scheme(mut scheme: String, rest: &str) -> Result<String, SyntaxError> {
     // S2: mapped here, because a browser resolves `http:host` against its page.
-    let mapped = match scheme {
-        WS | HTTP => "ws",
-        WSS | HTTPS => "wss",
-        _ => {
-            let scheme = url.get(begin..end).unwrap_or_default();
-            return Err(SyntaxError::Scheme(scheme.to_ascii_lowercase()));
-        }
+    let mapped = match &*scheme {
+        "ws" | "http" => "ws",
+        "wss" | "https" => "wss",
+        _ => return Err(SyntaxError::Scheme(scheme)),
     };
-    let rest = url.get(end..).unwrap_or_default();
     if rest.bytes().any(|byte| byte == b'#') {
         return Err(SyntaxError::Fragment);
     }
+    scheme.clear();
     // Not by `concat`, which has a panic, and with it a text and a path.
-    let mut url = mapped.to_owned();
-    url.push_str(rest);
-    Ok(url)
-}
-
-/// The last eight bytes of a scheme in lower case, as a number.
-const fn word(scheme: &[u8]) -> u64 {
-    let (mut word, mut at) = (0, 0);
-    while at < scheme.len() {
-        word = next(word, scheme[at]);
-        at += 1;
-    }
-    word
-}
-
-const fn next(word: u64, byte: u8) -> u64 {
-    word << 8 | byte.to_ascii_lowercase() as u64
+    scheme.push_str(mapped);
+    scheme.push_str(rest);
+    Ok(scheme)
 }
 
 /// A URL as `Debug` shows it, whoever reads the log: without what may be a secret, which
