@@ -50,6 +50,33 @@ export async function drive({ source, startWorker, print, filter }) {
     }
     second.terminate();
   };
+  // The second worker asks for its lock only after this thread has got it.
+  let overtook;
+  globalThis.overtakeSecond = () => {
+    second.postMessage("hold back");
+    const { locks } = navigator;
+    overtook = new Promise((resolve) => {
+      const request = (...given) => {
+        const over = locks.request(...given);
+        over.then(resolve);
+        return over;
+      };
+      const query = () => locks.query();
+      Object.defineProperty(navigator, "locks", { value: { request, query }, configurable: true });
+    });
+  };
+  // Until this thread waits for the lock once more, which the second one has by then.
+  globalThis.secondLook = async () => {
+    await overtook;
+    second.postMessage("go on");
+    delete navigator.locks;
+    const start = performance.now();
+    while (performance.now() - start < 10_000) {
+      const [held, pending] = await locks();
+      if (held.some((name) => !before.has(name) && pending.includes(name))) return;
+    }
+    throw new Error("there is no second look");
+  };
   globalThis.hasLocks = () => globalThis.navigator?.locks !== undefined;
   let [passed, failed] = [0, 0];
   for (const [index, name] of program.names().entries()) {

@@ -9,8 +9,24 @@ const listen = (listener) =>
     ? port.addEventListener("message", (event) => listener(event.data))
     : port.on("message", listener);
 
+// From now on this thread asks for no lock, until it is told to.
+let goOn;
+const holdBack = () => {
+  const { locks } = navigator;
+  const told = new Promise((resolve) => {
+    goOn = resolve;
+  });
+  const request = async (...given) => {
+    await told;
+    return locks.request(...given);
+  };
+  Object.defineProperty(navigator, "locks", { value: { request }, configurable: true });
+};
+
 listen((message) => {
   if (message === "task") return run_task();
+  if (message === "hold back") return holdBack();
+  if (message === "go on") return goOn();
   initSync(message);
   port.postMessage("ready");
 });

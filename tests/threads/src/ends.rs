@@ -12,7 +12,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use crate::cases::{ensure, same, text};
-use crate::worker::{elsewhere, end_second, has_locks, in_second};
+use crate::worker::{elsewhere, end_second, has_locks, in_overtaken, in_second, second_look};
 
 const NO_LOCKS: &str = "there are no Web Locks here, so nobody notices";
 const FAIL: &str = r#"error close(1006 "" unclean)"#;
@@ -119,6 +119,32 @@ pub async fn sockets_of_a_worker_that_never_got_its_lock_fail() -> Seen {
         Either::Left((answer, _)) => Err(format!("the worker answered: {answer:?}")),
         Either::Right((ended, _)) => ended.map(|()| "it fails".to_owned()),
     }
+}
+
+/// This thread gets the lock before the worker has asked for it, as can happen in browsers.
+pub async fn a_socket_of_a_worker_that_gets_its_lock_late_lives() -> Seen {
+    if !has_locks() {
+        return Ok(NO_LOCKS.into());
+    }
+    let url = echo(&fresh_id());
+    let socket = in_overtaken(|| async { WebSocket::open(url).await.map_err(text) }).await?;
+    let mut events = socket.events();
+    match select(pin!(socket.closed()), pin!(second_look())).await {
+        Either::Left((close, _)) => return Err(format!("it ended: {close}")),
+        Either::Right((looked, _)) => looked?,
+    }
+    socket.send("hello").map_err(text)?;
+    let mut seen = Vec::new();
+    while let Some(event) = events.next().await {
+        if matches!(event, Event::Message(_)) {
+            socket.close();
+        }
+        seen.push(event);
+    }
+    end_second(0).await?;
+    let expected = r#"open text("hello") close(1005 "" clean)"#;
+    same(trace(&seen), expected.to_owned(), "the stream here")?;
+    Ok("after a second look".into())
 }
 
 pub async fn what_is_asked_of_a_terminated_worker_does_not_pile_up() -> Seen {

@@ -47,6 +47,7 @@ cases! {
     cases::the_time_until_an_attempt_is_known_elsewhere
     ends::sockets_of_a_terminated_worker_fail
     ends::sockets_of_a_worker_that_never_got_its_lock_fail
+    ends::a_socket_of_a_worker_that_gets_its_lock_late_lives
     ends::what_is_asked_of_a_terminated_worker_does_not_pile_up
     ends::a_socket_that_reconnects_moves_away_from_a_terminated_worker
 }

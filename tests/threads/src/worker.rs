@@ -24,6 +24,13 @@ extern "C" {
     #[wasm_bindgen(js_name = endSecond, catch)]
     async fn end_second_js(watchers: u32) -> Result<JsValue, JsValue>;
 
+    /// Has the second worker ask for its lock only after this thread has got it.
+    #[wasm_bindgen(js_name = overtakeSecond)]
+    fn overtake_second();
+
+    #[wasm_bindgen(js_name = secondLook, catch)]
+    async fn second_look_js() -> Result<JsValue, JsValue>;
+
     /// Whether a thread can notice the end of another one: by Web Locks.
     #[wasm_bindgen(js_name = hasLocks)]
     pub fn has_locks() -> bool;
@@ -52,9 +59,30 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, String>> + 'static,
 {
-    let started = start_second().await;
-    started.map_err(|error| format!("the second worker does not start: {error:?}"))?;
+    start().await?;
     run_by(post_second, task).await
+}
+
+/// The same in a second worker whose lock this thread gets first.
+pub async fn in_overtaken<T, F>(task: impl FnOnce() -> F + Send + 'static) -> Result<T, String>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, String>> + 'static,
+{
+    start().await?;
+    overtake_second();
+    run_by(post_second, task).await
+}
+
+/// Waits until this thread waits for the lock of that worker once more.
+pub async fn second_look() -> Result<(), String> {
+    let looked = second_look_js().await.map(drop);
+    looked.map_err(|error| format!("{error:?}"))
+}
+
+async fn start() -> Result<(), String> {
+    let started = start_second().await.map(drop);
+    started.map_err(|error| format!("the second worker does not start: {error:?}"))
 }
 
 /// Ends the second worker, once so many other threads look after it. If that is 0, at once.
