@@ -7,7 +7,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use isosocket_core::{ErrorEvent, ErrorKind, Message, Report, Timeout};
+use isosocket_core::{Binary, ErrorEvent, ErrorKind, Message, Report, Timeout};
 
 use super::closing::{Closing, Decision, Input, State};
 use super::keep_alive::{KeepAlive, KeepAliveTimes, Verdict};
@@ -31,6 +31,14 @@ pub(crate) enum ControlFrame<'a> {
 pub(crate) trait Facts {
     /// A message arrived. Returns whether to go on with the rest of the input.
     fn message(&mut self, message: Message) -> Flow;
+
+    /// The same for a binary message that `write` puts into its place.
+    #[inline(always)]
+    fn binary(&mut self, write: impl FnOnce(&mut Binary)) -> Flow {
+        let mut binary = Binary::default();
+        write(&mut binary);
+        self.message(Message::Binary(binary))
+    }
 
     /// Any other fact, for core.
     fn report(&mut self, report: Report);
@@ -346,6 +354,11 @@ impl<F: Facts> Output for Received<'_, F> {
     #[inline(always)]
     fn message(&mut self, message: Message) -> Flow {
         self.facts.message(message)
+    }
+
+    #[inline(always)]
+    fn binary(&mut self, write: impl FnOnce(&mut Binary)) -> Flow {
+        self.facts.binary(write)
     }
 
     #[inline(never)]

@@ -52,6 +52,14 @@ pub(crate) trait Output {
     /// inlined into the decoder's loop and the message is not moved in memory.
     fn message(&mut self, message: Message) -> Flow;
 
+    /// The same for a binary message that `write` puts into its place.
+    #[inline(always)]
+    fn binary(&mut self, write: impl FnOnce(&mut Binary)) -> Flow {
+        let mut binary = Binary::default();
+        write(&mut binary);
+        self.message(Message::Binary(binary))
+    }
+
     /// Any other item, or any other message.
     fn item(&mut self, item: Item) -> Flow;
 }
@@ -224,7 +232,7 @@ impl Decoder {
             let after = &rest[length..];
             let share = |payload: &[u8]| chunks.copy(after.len(), payload.len());
             let flow = if *first == 0x82 {
-                output.message(Message::Binary(Binary::prefix(rest, length, share)))
+                output.binary(|binary| binary.copy_prefix(rest, length, share))
             } else {
                 output.message(Message::Text(utf8::text(&rest[..length], share)?))
             };

@@ -48,9 +48,9 @@ impl Streams for Vec<Tap> {
     fn push(&mut self, event: &mut Event) {
         if let Some((last, others)) = self.split_last_mut() {
             for stream in others {
-                stream.batch.push(event.clone());
+                stream.batch.take(&mut event.clone());
             }
-            last.batch.push(mem::replace(event, Event::Open));
+            last.batch.take(event);
         }
     }
 
@@ -122,14 +122,15 @@ struct Batch {
 }
 
 impl Batch {
+    /// Takes an event out of its place, and moves it only once.
     #[inline]
-    fn push(&mut self, event: Event) {
+    fn take(&mut self, event: &mut Event) {
         self.bytes += event.weight();
         // Most turns have one event, and a stream that waits keeps the memory for it.
         if self.events.capacity() == 0 {
             self.events = Vec::with_capacity(1);
         }
-        self.events.push(event);
+        self.events.push(mem::replace(event, Event::Open));
     }
 
     fn is_empty(&self) -> bool {

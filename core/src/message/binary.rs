@@ -59,20 +59,36 @@ impl Binary {
         }
     }
 
-    /// A copy of the first `length` bytes of `input`, by `share` unless they are
-    /// few enough to be kept in the value.
+    /// A copy of the first `length` bytes of `input`: see [`copy_prefix`](Self::copy_prefix).
     #[doc(hidden)]
     #[inline]
     pub fn prefix(input: &[u8], length: usize, share: impl FnOnce(&[u8]) -> Bytes) -> Self {
+        let mut binary = Binary::EMPTY;
+        binary.copy_prefix(input, length, share);
+        binary
+    }
+
+    /// Makes this a copy of the first `length` bytes of `input`, by `share` unless they are
+    /// few enough to be kept in the value. A new value would be moved, and a move soon after
+    /// the copy waits for it: 6 ns.
+    #[doc(hidden)]
+    #[inline]
+    pub fn copy_prefix(&mut self, input: &[u8], length: usize, share: impl FnOnce(&[u8]) -> Bytes) {
         if length > INLINE {
-            return share(&input[..length]).into();
+            *self = share(&input[..length]).into();
+            return;
         }
-        // Of a fixed size the copy is made in registers, wherever it ends up.
-        let data = match input.first_chunk() {
-            Some(enough) => *enough,
-            None => padded(&input[..length]),
-        };
-        Binary(Repr::Inline(length as u8, Words(data, [])))
+        if !matches!(self.0, Repr::Inline(..)) {
+            *self = Binary::EMPTY;
+        }
+        if let Repr::Inline(size, Words(data, _)) = &mut self.0 {
+            *size = length as u8;
+            // Of a fixed size the copy is made in registers, wherever it ends up.
+            *data = match input.first_chunk() {
+                Some(enough) => *enough,
+                None => padded(&input[..length]),
+            };
+        }
     }
 
     /// Makes this data of so many bytes, for the caller to write; `None` if they

@@ -7,7 +7,10 @@ use std::fmt;
 
 use crate::contract::link::{Receiver, use_pauses};
 use crate::socket::turn::SocketTurn;
-use crate::{Event, Message, Report, Transport, Turn, WebSocket};
+use crate::{Binary, Event, Message, Report, Transport, Turn, WebSocket};
+
+/// A constant, so that it is copied from there as a whole.
+const EMPTY: Event = Event::Message(Message::Binary(Binary::EMPTY));
 
 /// A turn of a backend with the transport `T`, if there is one. That of a plain socket, which is
 /// the usual one, is called directly.
@@ -42,7 +45,30 @@ impl<'a, T: Transport> DirectTurn<'a, T> {
     #[doc(hidden)]
     #[inline(always)]
     pub fn message(&mut self, message: Message) {
-        let mut event = Event::Message(message);
+        self.message_in(Event::Message(message), |_| {});
+    }
+
+    #[inline(never)]
+    fn other_message(&mut self, event: &mut Event) {
+        if let Some(turn) = &mut self.other {
+            turn.message_in(event);
+        }
+    }
+
+    /// The same for binary data that `write` puts into its place in the event.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn binary(&mut self, write: impl FnOnce(&mut Binary)) {
+        self.message_in(EMPTY, |event| {
+            if let Event::Message(Message::Binary(binary)) = event {
+                write(binary);
+            }
+        });
+    }
+
+    #[inline(always)]
+    fn message_in(&mut self, mut event: Event, write: impl FnOnce(&mut Event)) {
+        write(&mut event);
         match &mut self.plain {
             Some(turn) => turn.message_inlined(&mut event),
             None => self.other_message(&mut event),
@@ -50,13 +76,6 @@ impl<'a, T: Transport> DirectTurn<'a, T> {
         // Dropped here and not by the event's own glue, which is a call.
         if let Event::Message(message) = event {
             drop(message);
-        }
-    }
-
-    #[inline(never)]
-    fn other_message(&mut self, event: &mut Event) {
-        if let Some(turn) = &mut self.other {
-            turn.message_in(event);
         }
     }
 

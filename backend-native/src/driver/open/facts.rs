@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use isosocket_core::{DirectTurn, Message, Report, Turn, logging};
+use isosocket_core::{Binary, DirectTurn, Message, Report, Turn, logging};
 
 use crate::Native;
 use crate::engine::session::{ControlFrame, Facts};
@@ -64,6 +64,12 @@ impl Facts for TurnFacts<'_> {
     #[inline(always)]
     fn message(&mut self, message: Message) -> Flow {
         self.turn.message(message);
+        self.pacer.after_message()
+    }
+
+    #[inline(always)]
+    fn binary(&mut self, write: impl FnOnce(&mut Binary)) -> Flow {
+        self.turn.binary(write);
         self.pacer.after_message()
     }
 
