@@ -26,7 +26,7 @@ use super::reactor::{BUDGET, Context};
 use crate::engine::closing::State;
 use crate::engine::handshake::Reply;
 use crate::engine::session::{Facts, Life, Session, SessionOptions};
-use crate::handle::{Agreement, Flushed, Handle, Packer};
+use crate::handle::{Agreement, Flushed, Packer};
 use crate::net::stream::Stream;
 use crate::system::{self, Event, TcpStream};
 use facts::TurnFacts;
@@ -59,7 +59,7 @@ pub(crate) struct Open {
 #[cfg(all(target_pointer_width = "64", not(isosocket_loom)))]
 const _: () = assert!(
     size_of::<Open>() <= 208
-        && (size_of::<Handle>() <= 192 || size_of::<std::sync::Mutex<()>>() > 8)
+        && (size_of::<crate::handle::Handle>() <= 192 || size_of::<std::sync::Mutex<()>>() > 8)
 );
 
 impl Open {
