@@ -185,12 +185,19 @@ fn run_part(task: &Task, cargo: &Invocation, part: usize) -> Result<bool, String
     Ok(result.is_ok())
 }
 
-/// Whether the race that is there on purpose is reported.
+/// Whether the race that is there on purpose is reported. ThreadSanitizer misses it in one
+/// of ten runs, so there are as many as it takes, at most eight.
 fn is_reported(race: &Invocation, name: &str) -> Result<bool, String> {
-    let log = workspace::empty_log(&format!("races-{name}-race.log"))?;
-    let failed = progress::run("running a race", race, &log, LIMIT).is_err();
-    let report = fs::read_to_string(&log).unwrap_or_default().to_lowercase();
-    let is_reported = failed && report.contains("data race");
+    let mut is_reported = false;
+    for _ in 0..8 {
+        let log = workspace::empty_log(&format!("races-{name}-race.log"))?;
+        let failed = progress::run("running a race", race, &log, LIMIT).is_err();
+        let report = fs::read_to_string(&log).unwrap_or_default().to_lowercase();
+        is_reported = failed && report.contains("data race");
+        if is_reported {
+            break;
+        }
+    }
     let word = if is_reported { "ok" } else { "FAILED" };
     println!("test a_race_put_in_on_purpose_is_reported ... {word}");
     Ok(is_reported)
