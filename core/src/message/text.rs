@@ -98,6 +98,7 @@ impl fmt::Display for Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
+        // Not by `copied`: a page would load the code of `ByteString`.
         Text(match ArrayString::from(text) {
             Ok(short) => Repr::Inline(short),
             Err(_) => Repr::Shared(text.to_owned().into()),

@@ -9,7 +9,8 @@ use crate::contract::link::{Receiver, use_pauses};
 use crate::socket::turn::SocketTurn;
 use crate::{Binary, Event, Message, Report, Transport, Turn, WebSocket};
 
-/// A constant, so that it is copied from there as a whole.
+/// A constant, because a value that is put together here would be moved: see
+/// [`Binary::copy_prefix`].
 const EMPTY: Event = Event::Message(Message::Binary(Binary::EMPTY));
 
 /// A turn of a backend with the transport `T`, if there is one. That of a plain socket, which is
