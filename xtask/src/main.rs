@@ -57,6 +57,9 @@ Usage: cargo xtask COMMAND
         The same in Chromium, and in Firefox where it is installed.
         --install        install what it needs
 
+  bench queues
+        Compare our queues between threads with async-channel: time and memory.
+
   autobahn
         Run the Autobahn Testsuite's 517 cases, plain and over TLS.
 

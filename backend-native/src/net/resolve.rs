@@ -4,6 +4,10 @@
 //! needed, it leaves the queue. If it runs already, its thread no longer counts towards the
 //! limit of threads, so that other names do not wait for it. Where
 //! there are no threads, the caller looks the name up.
+//! Answers go by a callback, which posts a command to the loop's mailbox. With an async-channel
+//! for each loop an answer takes 1.7 times as long, and each look of the loop 5 times. With one
+//! for each lookup an answer takes 5.7 times as long, and a lookup has 0.8 kB more memory
+//! (`cargo xtask bench queues`).
 //! Invariant: callbacks for answers are called, and dropped, outside the lock.
 
 use std::collections::{BTreeMap, VecDeque};

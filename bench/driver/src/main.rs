@@ -10,6 +10,7 @@ mod page_size;
 mod plan;
 mod plot;
 mod program_budget;
+mod queues;
 mod results;
 mod server;
 mod size;
@@ -54,9 +55,10 @@ fn run(arguments: &[String]) -> Result<bool, String> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["bench", "native", ..] => native::main(&parse(&arguments[2..])?),
+        ["bench", "queues"] => queues::main(),
         ["bench", "web", ..] => web::main(&parse(&arguments[2..])?),
         ["size", ..] => budget::main(&arguments[1..]),
-        _ => Err("bench what? There are `native` and `web`".to_owned()),
+        _ => Err("bench what? There are `native`, `web` and `queues`".to_owned()),
     }
 }
 

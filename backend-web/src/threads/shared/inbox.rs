@@ -4,9 +4,9 @@
 //! `Atomics.waitAsync`. wasm-bindgen-futures waits by it (and by a worker where
 //! it does not exist), so a thread's inbox is a future there.
 //!
-//! A lock and a queue, and not async-channel: measured natively, a job takes that 3.1 times
-//! as long alone and 3.4 times in a batch of 64. It also waits for a lock of std, which
-//! traps on a page's own thread.
+//! A lock and a queue, and not async-channel: measured natively, a job takes that 2.2 times
+//! as long alone and 3.7 times in a batch of 64 (`cargo xtask bench queues`). It also waits
+//! for a lock of std, which traps on a page's own thread.
 //!
 //! Invariant: the future lives as long as somebody can hand over a job, and not
 //! longer.

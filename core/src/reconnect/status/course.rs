@@ -1,7 +1,10 @@
 //! The statuses of a socket that connects again: those that are still to be reported, and the
 //! streams that get them.
 //!
-//! A stream that is not read drops its oldest status. A channel cannot do that.
+//! A lock and a queue for each stream, and not async-channel. That takes 3.0 times as long for a
+//! status that is awaited. A stream has 7.1 kB with it, and 0.4 kB here, and a page becomes 2.8 kB
+//! larger. It also wakes under its lock, so a waker that asks for the status would wait for
+//! ever, and one that panics would abort the process (S105). `cargo xtask bench queues`.
 //!
 //! Invariant: only [`Course::stream`] makes a list of streams. So a program without
 //! streams of statuses has none of their code.
