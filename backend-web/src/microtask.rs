@@ -8,7 +8,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use fragile::Fragile;
+use isosocket_fragile::Fragile;
 use wasm_bindgen::JsValue;
 
 use isosocket_core::{Link, MaybeSend, Rare, Report};

@@ -4,8 +4,8 @@
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use fragile::Fragile;
 use isosocket_core::{Link, Message, MessageRef, Refusal};
+use isosocket_fragile::Fragile;
 
 use crate::connection::Connection;
 use crate::js::{Payload, TextEncoder};
@@ -38,7 +38,8 @@ impl Thread {
     }
 }
 
-/// A value that stays on its thread. `Fragile` only says so to the compiler.
+/// A value that stays on its thread. `Fragile` only says so to the compiler: on a page it is
+/// nothing but the value.
 pub(crate) struct Local<T>(Fragile<Rc<T>>);
 
 impl<T> Local<T> {

@@ -12,7 +12,7 @@ use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use fragile::Fragile;
+use isosocket_fragile::Fragile;
 use wasm_bindgen::prelude::*;
 
 use crate::js::{Payload, TextEncoder, Uint8Array};

@@ -24,25 +24,25 @@ const BUDGETS: &[Budget] = &[
     Budget {
         id: "isosocket",
         name: "handlers",
-        most: 17_100,
+        most: 16_550,
         goal: 14_500,
     },
     Budget {
         id: "isosocket-close",
         name: "handlers_close_and_errors",
-        most: 19_400,
+        most: 18_850,
         goal: 16_500,
     },
     Budget {
         id: "isosocket-stream",
         name: "stream",
-        most: 20_400,
+        most: 19_850,
         goal: 19_000,
     },
     Budget {
         id: "isosocket-reconnecting",
         name: "reconnecting_with_a_heartbeat",
-        most: 28_950,
+        most: 28_200,
         goal: 25_000,
     },
 ];

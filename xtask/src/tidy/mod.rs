@@ -21,6 +21,7 @@ const TARGET_FILES: &[&str] = &[
     "core/src/base/maybe_send.rs",
     "core/src/base/catch.rs",
     "backend-native/src/system/asleep.rs",
+    "fragile/src/lib.rs",
 ];
 
 /// The one more that may ask for a feature of the target: whether a wasm build
@@ -33,6 +34,7 @@ const SHIPPED: &[&str] = &[
     "backend-native/src/",
     "backend-web/src/",
     "facade/src/",
+    "fragile/src/",
 ];
 
 /// The crates that hold no unsafe code at all.

@@ -18,8 +18,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
-use fragile::Fragile;
 use isosocket_core::SharedCell;
+use isosocket_fragile::Fragile;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 

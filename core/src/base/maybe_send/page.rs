@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fragile::Fragile;
+use isosocket_fragile::Fragile;
 
 pub(crate) use payload::{SharedBytes, SharedText};
 
