@@ -10,6 +10,7 @@
     reason = "memory that JavaScript fills is not cleared before"
 )]
 
+use std::arch::wasm32::memory_size;
 use std::cell::Cell;
 
 use isosocket_core::Binary;
@@ -18,14 +19,18 @@ use crate::js::{self, MembersExt, Payload, TextEncoder, Uint8Array};
 
 /// All of the program's memory, as a view that is kept from message to message.
 #[derive(Default)]
-pub(crate) struct Memory(Cell<Option<Uint8Array>>);
+pub(crate) struct Memory {
+    view: Cell<Option<Uint8Array>>,
+    /// How many pages the memory had when the view was made.
+    pages: Cell<usize>,
+}
 
 impl Memory {
     /// The bytes of an array of this length, copied once: few of them into the value itself.
     #[inline]
     pub(crate) fn binary(&self, array: &Uint8Array, length: usize, binary: &mut Binary) {
         match binary.short(length) {
-            Some(room) => self.copy(array, length, room.as_mut_ptr()),
+            Some(room) => self.copy(array, room.as_mut_ptr()),
             None => *binary = self.vec(array, length).into(),
         }
     }
@@ -39,23 +44,28 @@ impl Memory {
     /// The bytes of an array of this length.
     fn vec(&self, array: &Uint8Array, length: usize) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(length);
-        self.copy(array, length, bytes.as_mut_ptr());
+        self.copy(array, bytes.as_mut_ptr());
         // SAFETY: the array has this many bytes, for which there is room.
         unsafe { bytes.set_len(length) };
         bytes
     }
 
-    /// Writes an array of this length to an address.
+    /// Writes an array to an address, where there is room for it.
     #[inline]
-    fn copy(&self, array: &Uint8Array, length: usize, to: *mut u8) {
-        let start = to as usize;
-        // Memory that has grown detaches the views of before, whose length is
-        // then 0; what is shared outgrows them.
-        let view = self.0.take();
-        let view = view.filter(|view| start + length <= js::length(view) as usize);
-        let view = view.unwrap_or_else(whole);
-        view.set(array, start as u32);
-        self.0.set(Some(view));
+    fn copy(&self, array: &Uint8Array, to: *mut u8) {
+        // Memory that grows detaches the views of before; what is shared outgrows them. To ask
+        // for the number of pages is an instruction. To ask for the view's length is a call of
+        // JavaScript, and takes 4 % of receiving 32 bytes (Node 20).
+        let mut view = self.view.take();
+        // A loop, because memory may grow while a view is made.
+        while view.is_none() || self.pages.get() != memory_size::<0>() {
+            self.pages.set(memory_size::<0>());
+            view = Some(whole());
+        }
+        if let Some(view) = &view {
+            view.set(array, to as u32);
+        }
+        self.view.set(view);
     }
 }
 
