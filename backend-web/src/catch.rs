@@ -15,7 +15,10 @@
 use std::cell::{Cell, OnceCell};
 use std::mem;
 
+use isosocket_core::is_used;
+
 use crate::js::{self, Listener};
+use crate::microtask::Woken;
 
 type Call<'a> = &'a mut dyn FnMut();
 
@@ -23,11 +26,24 @@ thread_local! {
     /// What the frame of JavaScript is to call. Only set during [`through`].
     static LENT: Cell<Option<Call<'static>>> = const { Cell::new(None) };
     static FRAME: OnceCell<Listener> = const { OnceCell::new() };
+    static IS_CALLING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Has core guard all calls of the program's code this way.
 pub(crate) fn install() {
     isosocket_core::catch_with(through);
+}
+
+/// Whether a call of the program's code is under way on this thread. Only asked for tasks, so
+/// only a page with tasks keeps it.
+pub(crate) fn is_calling() -> bool {
+    IS_CALLING.try_with(Cell::get).unwrap_or(true)
+}
+
+/// Returns what it was before.
+fn set_calling(is_calling: bool) -> bool {
+    let set = |place: &Cell<bool>| place.replace(is_calling);
+    is_used::<Woken>() && IS_CALLING.try_with(set).unwrap_or(true)
 }
 
 /// Calls `f`, and returns also where it throws. The host then hears of the
@@ -37,6 +53,7 @@ fn through(f: Call<'_>) {
     // taken out before it is called, and taken back below.
     let lent = unsafe { mem::transmute::<Call<'_>, Call<'static>>(f) };
     let _ = LENT.try_with(|place| place.set(Some(lent)));
+    let was_calling = set_calling(true);
     // Not by `with`, whose panic brings the machinery of formatting.
     let returned = FRAME.try_with(|frame| {
         if frame.get().is_none() {
@@ -48,6 +65,7 @@ fn through(f: Call<'_>) {
         }
         frame.get().map_or(Ok(()), |frame| js::call(frame.as_ref()))
     });
+    set_calling(was_calling);
     let _ = LENT.try_with(Cell::take);
     if let Ok(Err(thrown)) = returned {
         js::report(&thrown);

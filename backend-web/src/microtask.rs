@@ -1,5 +1,5 @@
 //! Jobs that run right after the current JavaScript job. Each thread has one queue, which one
-//! closure serves.
+//! closure serves. After an event of the host they run at once: see [`then_jobs`].
 //!
 //! `Promise.resolve().then(..)` costs a third of `queueMicrotask` in Chromium,
 //! and a closure that lives as long as its thread costs nothing per use.
@@ -11,8 +11,9 @@ use std::sync::Arc;
 use isosocket_fragile::Fragile;
 use wasm_bindgen::JsValue;
 
-use isosocket_core::{Link, MaybeSend, Rare, Report};
+use isosocket_core::{Link, MaybeSend, Rare, Report, is_used};
 
+use crate::catch::is_calling;
 use crate::connection::Connection;
 use crate::js::{self, Listener, Promise};
 
@@ -97,6 +98,7 @@ struct Jobs {
 
 struct Queue {
     jobs: RefCell<Jobs>,
+    /// A microtask was asked for, or nobody needs one.
     asked: Cell<bool>,
     /// What asks for a microtask, and what is called in it.
     caller: OnceCell<(Promise, Listener)>,
@@ -161,6 +163,24 @@ impl Queue {
 /// Runs a job soon, and not inside this call.
 pub(crate) fn push(job: Job) {
     with_queue(|queue| queue.push(job));
+}
+
+/// Ends an event of the host by `f`, which wakes tasks, and runs them at once.
+///
+/// The host would run a microtask next anyway. To ask for one takes longer than all that is
+/// done in it. But where a stand-in's event comes inside a call of the program's code, tasks
+/// wait for the microtask, because they may need what that code uses.
+pub(crate) fn then_jobs(f: impl FnOnce()) {
+    if !is_used::<Woken>() || is_calling() {
+        return f();
+    }
+    with_queue(|queue| {
+        let asked = queue.asked.replace(true);
+        f();
+        if !asked {
+            queue.serve();
+        }
+    });
 }
 
 /// Not by `with`, whose panic brings the machinery of formatting: a thread that ends has no
