@@ -203,7 +203,9 @@ impl Connection {
         self.in_call.set(true);
         let sent = match message {
             MessageRef::Text(text) => socket.send_with_str(text),
-            MessageRef::Binary(data) => js::send_binary(socket, data),
+            MessageRef::Binary(data) => {
+                socket.send_with_js_u8_array(&self.tools.memory.host_copy(data))
+            }
         };
         self.in_call.set(false);
         // A host throws where it has no memory for the message.

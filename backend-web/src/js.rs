@@ -134,18 +134,6 @@ pub(crate) fn has_web_socket() -> bool {
     Global::web_socket().is_function()
 }
 
-/// Sends bytes that are the host's own from then on. A view of wasm memory would
-/// spare the copy, but some stand-ins keep what they were given, and would send
-/// whatever is there later. A host and such a stand-in cannot be distinguished,
-/// and shared memory cannot be sent at all.
-///
-/// `new Uint8Array(view)` is as fast as any other copy. It takes 0.2 µs for 32 bytes,
-/// 17 µs for 64 KiB, and 0.1 to 0.2 ms for 1 MiB (Node 22, on a busy machine).
-#[inline]
-pub(crate) fn send_binary(socket: &Socket, data: &[u8]) -> Result<(), JsValue> {
-    socket.send_with_js_u8_array(&Uint8Array::new_from_slice(data))
-}
-
 /// Closes with a Close frame that has this code and reason, or an empty one. Core has
 /// checked what it throws for.
 pub(crate) fn close(socket: &Socket, frame: Option<(u16, &str)>) {

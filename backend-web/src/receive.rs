@@ -20,7 +20,7 @@ const SHORT: usize = 128;
 pub(crate) struct Tools {
     /// The host's encoder, made for the first long text.
     encoder: OnceCell<TextEncoder>,
-    memory: Memory,
+    pub(crate) memory: Memory,
 }
 
 /// What became of a message's data.

@@ -96,6 +96,69 @@ async fn a_stream_gets_every_event_and_ends() {
 }
 
 #[wasm_bindgen_test]
+async fn a_task_runs_at_the_end_of_the_event_but_in_no_call_of_the_program() {
+    let _host = Host::new();
+    let socket = Socket::new("ws://h/").expect("a good URL");
+    let mut events = socket.events();
+    let count = Rc::new(Cell::new(0));
+    let in_call = Rc::new(Cell::new(false));
+    let (seen, was_in_call) = (count.clone(), in_call.clone());
+    run(async move {
+        while let Some(event) = events.next().await {
+            if let Event::Message(_) = event {
+                seen.set(seen.get() + 1 + u32::from(was_in_call.get()) * 1000);
+            }
+        }
+    });
+    settle().await;
+    js("Mock.first = socket; socket.open()");
+    settle().await;
+    js("socket.receive('a')");
+    assert_eq!(count.get(), 1, "before any microtask");
+    // A stand-in's event may come inside a call: here inside another task, and inside a handler.
+    let receive = move || {
+        in_call.set(true);
+        js("Mock.first.receive('b')");
+        in_call.set(false);
+    };
+    let inside = receive.clone();
+    run(async move { inside() });
+    settle().await;
+    assert_eq!(count.get(), 2);
+    let other = Socket::new("ws://h/").expect("a good URL");
+    other.on_message(move |_, _| receive());
+    js("socket.open(); socket.receive('c')");
+    settle().await;
+    assert_eq!(count.get(), 3);
+}
+
+#[wasm_bindgen_test]
+async fn a_task_may_cause_the_event_that_it_waits_for() {
+    let _host = Host::new();
+    let socket = Socket::new("ws://h/").expect("a good URL");
+    let mut events = socket.events();
+    let done = Rc::new(Cell::new(false));
+    let seen = done.clone();
+    run(async move {
+        let opened = events.next();
+        js("socket.open()");
+        assert!(matches!(opened.await, Some(Event::Open)));
+        let mut next = pin!(events.next());
+        poll_fn(|context| {
+            // It waits already.
+            let _ = next.as_mut().poll(context);
+            js("socket.receive('a')");
+            Poll::Ready(())
+        })
+        .await;
+        assert!(matches!(next.await, Some(Event::Message(_))));
+        seen.set(true);
+    });
+    settle().await;
+    assert!(done.get());
+}
+
+#[wasm_bindgen_test]
 async fn waiting_for_a_drain_looks_also_when_anything_arrives() {
     // In a hidden tab a timer comes once in a second, or in a minute.
     let _host = Host::new();

@@ -18,6 +18,8 @@ fn sent_bytes_are_the_hosts_own() {
     bytes.fill(9);
     let _grown = std::hint::black_box(vec![0_u8; 8 << 20]);
     check("socket.sent.map((it) => it[63]).join() === '1,2,3'");
+    socket.send(&bytes[..]).expect("open");
+    check("socket.sent.pop()[63] === 9");
     check("socket.sent.every((it) => it.length === 64 && it.buffer.byteLength === 64)");
 }
 
