@@ -10,10 +10,9 @@
     reason = "memory that JavaScript fills is not cleared before"
 )]
 
-use std::arch::wasm32::memory_size;
 use std::cell::Cell;
 
-use isosocket_core::Binary;
+use isosocket_core::{Binary, memory_pages};
 use wasm_bindgen::JsCast;
 
 use crate::js::{self, MembersExt, Payload, TextEncoder, Uint8Array};
@@ -85,9 +84,9 @@ impl Memory {
         // A loop, because memory may grow while a view is made.
         let view = loop {
             match kept.take() {
-                Some(view) if self.pages.get() == memory_size::<0>() => break view,
+                Some(view) if self.pages.get() == memory_pages() => break view,
                 _ => {
-                    self.pages.set(memory_size::<0>());
+                    self.pages.set(memory_pages());
                     kept = Some(whole());
                 }
             }

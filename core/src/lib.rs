@@ -46,7 +46,7 @@ pub use base::catch::{Catch, catch_with};
 pub use base::guard::{drop_each, drop_guarded, guard, logging};
 #[doc(hidden)]
 pub use base::maybe_send::Flag;
-pub use base::maybe_send::{MaybeSend, SharedCell};
+pub use base::maybe_send::{MaybeSend, SharedCell, memory_pages};
 #[doc(hidden)]
 pub use base::rare::{Feature, Rare, is_used};
 #[cfg(isosocket_loom)]

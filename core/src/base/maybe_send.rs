@@ -3,7 +3,8 @@
 //! another. A page without them has one thread, and its handlers may own what cannot
 //! leave it.
 //!
-//! The alignment of short data is here too, because nothing else in core names a target.
+//! The alignment of short data is here too, and the size of a page's memory, because nothing
+//! else in core names a target.
 
 use std::fmt;
 use std::sync::PoisonError;
@@ -26,6 +27,17 @@ cfg_if::cfg_if! {
 
 pub(crate) use target::{ARE_THREADS, Alignment, SharedBytes, SharedText};
 pub use target::{Flag, SharedCell};
+
+/// How many pages of memory a program has that runs on a JavaScript host. By this the backend
+/// notices that memory has grown.
+#[doc(hidden)]
+#[inline(always)]
+pub fn memory_pages() -> usize {
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+    return std::arch::wasm32::memory_size::<0>();
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    0
+}
 
 /// What a handler must be: `Send` where there are threads that share memory,
 /// natively and in a wasm build with `atomics`; nothing on a page without,
