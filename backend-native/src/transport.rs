@@ -150,6 +150,10 @@ impl Transport for Native {
         self.handle.act(Action::Close);
     }
 
+    fn queued(&self) -> usize {
+        self.handle.queued()
+    }
+
     fn buffered_amount(&self) -> usize {
         self.handle.buffered_amount()
     }

@@ -2,10 +2,13 @@
 //! keep-alive pings, receive backpressure.
 
 use std::error::Error;
+use std::future::Future;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::pin::pin;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -483,6 +486,41 @@ fn the_send_limit_refuses_and_send_ready_waits_for_room() {
     });
     let sent: u32 = result.recv_timeout(Duration::from_secs(60)).unwrap();
     assert!(sent >= 4, "{sent} MiB were taken before it was full");
+}
+
+/// S54: empty messages fill the limit, while the buffered amount is 0. A loop of `send` and
+/// `send_ready` waits for the network.
+#[test]
+fn send_ready_waits_for_empty_messages() {
+    const COUNT: usize = 20_000;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let (release, released) = channel::<()>();
+    let reader = thread::spawn(move || {
+        let mut peer = tungstenite::accept(listener.accept().unwrap().0).unwrap();
+        released.recv().unwrap();
+        (0..COUNT).all(|_| peer.read().is_ok_and(|message| message.is_empty()))
+    });
+    isosocket::run(async move {
+        let builder = WebSocket::builder(url).send_limit(64 << 10);
+        let socket = builder.tcp_send_buffer(4 << 10).open().await.unwrap();
+        let mut sent = (0..COUNT).take_while(|_| socket.send("").is_ok()).count();
+        assert!(sent < COUNT, "it is full");
+        assert_eq!(socket.buffered_amount(), 0);
+        let context = &mut Context::from_waker(Waker::noop());
+        assert!(pin!(socket.send_ready()).poll(context).is_pending());
+        release.send(()).unwrap();
+        while sent < COUNT {
+            while socket.send("").is_err() {
+                socket.send_ready().await;
+            }
+            sent += 1;
+        }
+        // Until the queue is empty.
+        socket.close();
+        socket.closed().await;
+    });
+    assert!(reader.join().unwrap());
 }
 
 // Ports.

@@ -595,6 +595,49 @@ fn send_ready_waits_where_short_messages_found_no_room() {
     assert!(socket.send_ready().now_or_never().is_none());
 }
 
+/// S54: empty messages fill the limit, while the buffered amount is 0. So a loop of `send` and
+/// `send_ready` does not spin.
+#[test]
+fn every_wait_for_room_waits_for_empty_messages() {
+    use futures::SinkExt;
+
+    let network = Network::new();
+    let peer = network.peer(URL);
+    peer.accept().stall().delay(SECOND).drain().delay(SECOND);
+    let opening = Socket::builder(URL).send_limit(1000).open();
+    let socket = network.block_on(opening).unwrap();
+    let mut sender = socket.sender();
+    while socket.send("").is_ok() {}
+    assert_eq!(socket.buffered_amount(), 0);
+    assert!(socket.send_ready().now_or_never().is_none());
+    assert!(sender.flush().now_or_never().is_none());
+    assert!(sender.feed("".into()).now_or_never().is_none());
+    network.block_on(socket.send_ready());
+    assert_eq!(network.now(), SECOND);
+    assert_eq!(socket.send(""), Ok(()));
+    network.block_on(sender.flush()).unwrap();
+}
+
+/// The same for a message that a sink took before it knew that it does not fit.
+#[test]
+fn a_sink_waits_for_empty_messages() {
+    use futures::SinkExt;
+
+    let network = Network::new();
+    let peer = network.peer(URL);
+    peer.accept().stall().delay(SECOND).drain().delay(SECOND);
+    let opening = Socket::builder(URL).send_limit(1000).open();
+    let socket = network.block_on(opening).unwrap();
+    let mut sender = socket.sender();
+    network.block_on(async {
+        for _ in 0..100 {
+            sender.feed("".into()).await.unwrap();
+        }
+        assert_eq!(network.now(), SECOND);
+        sender.flush().await.unwrap();
+    });
+}
+
 /// A sink does not report success for what was lost.
 #[test]
 fn a_sink_returns_what_was_not_sent() {

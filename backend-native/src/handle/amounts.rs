@@ -37,8 +37,6 @@ impl Amounts {
     pub(super) fn take(&self, taken: Taken, written: usize) {
         grow(&self.written, written);
         if taken != Taken::default() {
-            // In this order: who waited for a low amount, and sees it, also sees the weight
-            // that the next message is measured by.
             grow(&self.taken_padding, taken.padding);
             grow(&self.taken_payload, taken.payload);
         }
@@ -66,7 +64,8 @@ impl Amounts {
         }
     }
 
-    /// What is visible, and the padding of small messages.
+    /// What is visible, and the padding of small messages. While messages are written it may be
+    /// too high for a moment, but not too low.
     pub(super) fn weight(&self) -> usize {
         let taken = self.taken_padding.load(Ordering::Acquire);
         let queued = self.queued_padding.load(Ordering::Acquire);

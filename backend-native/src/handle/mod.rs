@@ -286,12 +286,17 @@ impl Handle {
         self.amounts.visible()
     }
 
+    /// The same, as the send limit counts it (S54).
+    pub(crate) fn queued(&self) -> usize {
+        self.amounts.weight()
+    }
+
     /// The program has yielded: from now on it sees what the network has accepted (S49).
     pub(crate) fn release_held(&self) {
         self.amounts.release_held();
     }
 
-    /// Notes that somebody waits until at most `mark` bytes are buffered. Returns
+    /// Notes that somebody waits until at most `mark` bytes are queued. Returns
     /// whether that is so already.
     pub(crate) fn watch_drain(&self, mark: usize) -> bool {
         let highest = |known| match known {
@@ -304,7 +309,7 @@ impl Handle {
         // The mark is stored before the amount is loaded. The writer does it in the reverse
         // order. With a fence in between, at least one of the two sees the value of the other.
         fence(Ordering::SeqCst);
-        self.amounts.visible() <= mark
+        self.queued() <= mark
     }
 
     /// Whether somebody waits for the amount to fall, and it has fallen.
@@ -312,7 +317,7 @@ impl Handle {
         // See `watch_drain`.
         fence(Ordering::SeqCst);
         let mark = self.drain_mark.load(Ordering::SeqCst);
-        mark != NO_MARK && self.amounts.visible() <= mark
+        mark != NO_MARK && self.queued() <= mark
     }
 
     /// Whether to wake now those who wait for the amount to fall.

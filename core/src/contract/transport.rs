@@ -204,6 +204,14 @@ pub trait Transport: Sized + Send + Sync + 'static {
     /// inside this call. Also after the connection has ended.
     fn schedule(&self, link: Link);
 
+    /// The buffered amount, as the send limit counts it. It differs for a transport that counts a
+    /// short message for more than its payload, so that empty messages find an end, too.
+    #[doc(hidden)]
+    #[inline]
+    fn queued(&self) -> usize {
+        self.buffered_amount()
+    }
+
     /// Makes sure that [`Link::drained`] is called when the buffered amount is at most `mark`
     /// bytes.
     fn watch_drain(&self, link: Link, mark: usize);

@@ -44,7 +44,7 @@ pub(super) struct Inner {
     pub(super) queued_weight: usize,
     /// All messages that the client has sent.
     pub(super) sent: Traffic,
-    /// Somebody waits until no more than this is buffered.
+    /// Somebody waits until `queued_weight` is no more than this.
     pub(super) mark: Option<usize>,
     /// The connect timeout's timer, later the close timeout's.
     pub(super) deadline: Option<MockTimer>,

@@ -100,6 +100,10 @@ impl Transport for Mock {
         self.connection.lock().buffered
     }
 
+    fn queued(&self) -> usize {
+        self.connection.lock().queued_weight
+    }
+
     fn schedule(&self, link: Link) {
         self.world.soon(move || drop(link.turn()));
     }
@@ -107,7 +111,7 @@ impl Transport for Mock {
     fn watch_drain(&self, link: Link, mark: usize) {
         {
             let mut inner = self.connection.lock();
-            if inner.buffered > mark && inner.phase == Phase::Open {
+            if inner.queued_weight > mark && inner.phase == Phase::Open {
                 inner.mark = Some(mark.max(inner.mark.unwrap_or_default()));
                 return;
             }

@@ -12,7 +12,8 @@ use crate::{ReadyState, Transport, WebSocket};
 
 impl<T: Transport> WebSocket<T> {
     /// Waits until the socket is open and little is buffered: at most 1 MiB, and
-    /// at most half of the [`send_limit`](crate::Builder::send_limit). After a
+    /// at most half of the [`send_limit`](crate::Builder::send_limit), which counts a short
+    /// message for more than its payload. After a
     /// [`SendError::Full`](crate::SendError::Full) it waits until the refused message fits.
     /// If a program awaits it before each `send`, it sends no faster than the network. It
     /// is also ready when the socket is closing or closed; `send` then returns the error.
@@ -73,7 +74,7 @@ impl<T: Transport> WebSocket<T> {
     pub(crate) fn poll_room(&self, place: &mut Place, context: &Context<'_>) -> Poll<()> {
         let has_room = || match self.ready_state() {
             ReadyState::Connecting => false,
-            ReadyState::Open => self.buffered_amount() <= self.room_mark(),
+            ReadyState::Open => self.shared().carrier.queued() <= self.room_mark(),
             ReadyState::Closing | ReadyState::Closed => true,
         };
         self.poll_until(place, context, Some(self.room_mark()), has_room)

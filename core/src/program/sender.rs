@@ -191,17 +191,17 @@ impl<T: Transport> Sender<T> {
     }
 }
 
-/// How many bytes of the socket the network has not accepted.
-fn unsent<T: Transport>(socket: &WebSocket<T>) -> usize {
-    socket.shared().carrier.buffered_amount()
+/// Whether the network has accepted all messages, empty ones included.
+fn is_sent<T: Transport>(socket: &WebSocket<T>) -> bool {
+    // Not `buffered_amount`: that counts messages that were refused, too.
+    socket.shared().carrier.queued() == 0
 }
 
 fn all_sent<T: Transport>(socket: &WebSocket<T>) -> Result<(), SendError> {
-    match unsent(socket) {
-        0 => Ok(()),
-        // A moment ago there was nothing, and another handle has sent something since.
-        _ if socket.ready_state() != ReadyState::Closed => Ok(()),
-        bytes => Err(SendError::Unsent(bytes)),
+    // If it is open, all was sent a moment ago, and another handle has sent something since.
+    match is_sent(socket) || socket.ready_state() != ReadyState::Closed {
+        true => Ok(()),
+        false => Err(SendError::Unsent(socket.shared().carrier.buffered_amount())),
     }
 }
 
@@ -227,8 +227,7 @@ impl<T: Transport> Sink<Message> for Sender<T> {
             ready!(sender.poll_room(context))?;
         }
         let socket = &sender.socket;
-        // Not `buffered_amount`: that counts messages that were refused, too.
-        let is_flushed = || socket.ready_state() == ReadyState::Closed || unsent(socket) == 0;
+        let is_flushed = || socket.ready_state() == ReadyState::Closed || is_sent(socket);
         let place = &mut sender.place;
         ready!(socket.poll_until(place, context, Some(0), is_flushed));
         Poll::Ready(all_sent(socket))

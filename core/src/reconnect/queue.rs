@@ -30,6 +30,11 @@ impl Queue {
         self.bytes
     }
 
+    /// What these messages count for.
+    pub(crate) fn weight(&self) -> usize {
+        self.weight
+    }
+
     pub(crate) fn push(
         &mut self,
         message: MessageRef<'_>,

@@ -237,6 +237,13 @@ impl<T: Transport> Transport for Reconnect<T> {
         buffered.saturating_add(state.queue.bytes())
     }
 
+    fn queued(&self) -> usize {
+        let state = self.state();
+        let connection = state.phase.connection();
+        let queued = connection.map_or(0, |connection| connection.queued());
+        queued.saturating_add(state.queue.weight())
+    }
+
     fn schedule(&self, link: Link) {
         let hooks = self.hooks.clone();
         self.host.soon(move || {

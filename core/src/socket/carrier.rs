@@ -132,6 +132,12 @@ impl<T: Transport> Carrier<T> {
         on_either!(self, carrier => carrier.buffered_amount())
     }
 
+    /// See [`Transport::queued`].
+    #[inline]
+    pub(crate) fn queued(&self) -> usize {
+        on_either!(self, carrier => carrier.queued())
+    }
+
     pub(crate) fn schedule(&self, link: Link) {
         on_either!(self, carrier => carrier.schedule(link));
     }

@@ -16,6 +16,7 @@ use std::task::{Context, Poll};
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::delivery::bind::ListenerOwner;
 use crate::delivery::{Keeps, Letter, Listener, Mail, Slot};
+use crate::message::weight;
 use crate::socket::carrier::Carrier;
 use crate::socket::shared::{Limits, Shared};
 use crate::wake::Place;
@@ -24,7 +25,7 @@ use crate::{
     ReadyState, Refusal, Request, SendError, Transport,
 };
 
-/// There is room for the next message if at most so many bytes are buffered.
+/// There is room for the next message if at most so many bytes are queued.
 const HIGH_WATER_MARK: usize = 1 << 20;
 
 /// A WebSocket, as the WHATWG standard has it.
@@ -111,11 +112,11 @@ impl<T: Transport> WebSocket<T> {
                     }
                     Err(Refusal::Full) => {
                         let message = data.into_message();
-                        // Until it fits; and until less is buffered than now, as short
-                        // messages count for more than their payload.
-                        let fits = shared.limits().send.saturating_sub(message.len());
+                        // Until it fits; and until less is queued than now, as a short
+                        // message counts for more than its payload.
+                        let fits = shared.limits().send.saturating_sub(weight(message.len()));
                         let less = match self.ready_state() {
-                            ReadyState::Open => shared.carrier.buffered_amount().saturating_sub(1),
+                            ReadyState::Open => shared.carrier.queued().saturating_sub(1),
                             // A queue that is full is emptied by the next connection.
                             _ => usize::MAX,
                         };
@@ -295,7 +296,7 @@ impl<T: Transport> WebSocket<T> {
         self.shared.end().map(|end| &end.close)
     }
 
-    /// There is room for the next message if at most so many bytes are buffered.
+    /// There is room for the next message if at most so many bytes are queued.
     pub(crate) fn room_mark(&self) -> usize {
         let limit = self.shared.limits().send;
         let mark = match self.shared.refused.load(Ordering::Relaxed) {

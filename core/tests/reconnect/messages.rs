@@ -121,6 +121,19 @@ fn send_ready_waits_for_a_connection() {
     network.finish();
 }
 
+/// S54, of its connection: empty messages count, too.
+#[test]
+fn send_ready_waits_for_empty_messages() {
+    let network = network();
+    let peer = network.peer(URL);
+    peer.accept().stall().delay(SECOND).drain().delay(SECOND);
+    let opening = Socket::builder(URL).send_limit(1000).open();
+    let socket = network.block_on(opening).unwrap();
+    while socket.send("").is_ok() {}
+    network.block_on(socket.send_ready());
+    assert_eq!((network.now(), socket.send("")), (SECOND, Ok(())));
+}
+
 /// R19.
 #[test]
 fn a_sink_waits_for_the_next_connection() {
