@@ -15,6 +15,9 @@ use js_sys::Promise;
 use crate::pull::{self, Run, WasmBindgen};
 use crate::push;
 
+/// What a client says that cannot do this, or not on this host.
+const DOES_NOT_APPLY: &str = "n/a";
+
 /// A client that can be measured.
 pub struct Client {
     /// What it is called on the command line and in results.
@@ -45,6 +48,11 @@ pub const ALL: &[Client] = &[
         "isosocket-futures",
         "isosocket, stream, wasm-bindgen-futures",
         pull::open::<isosocket::Stream, WasmBindgen>,
+    ),
+    client(
+        "isosocket-limit",
+        "isosocket, stream, own run, receive limit",
+        pull::open::<isosocket::Limited, Run>,
     ),
     client(
         "web-sys",

@@ -83,6 +83,7 @@ async function turn(one, step, round) {
         : step.task === "send" ? "swallow"
         : step.text ? "blast-text" : "blast";
     globalThis.WebSocket = step.mock ? one.Mock : realWebSocket;
+    if (step.mock) globalThis.mocked = true;
     try {
         const socket = await patience(one.open(`ws://${step.server}/${path}`));
         const batch = async (count) => {
@@ -98,6 +99,7 @@ async function turn(one, step, round) {
         return String(error);
     } finally {
         globalThis.WebSocket = realWebSocket;
+        delete globalThis.mocked;
     }
 }
 

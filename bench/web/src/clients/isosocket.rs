@@ -1,8 +1,11 @@
-//! isosocket, by handler and by stream.
+//! isosocket, by handler, by stream, and by stream with a receive limit.
 
+use isosocket::web::{BuilderExt, supports_receive_limit};
 use isosocket::{Event, Events, SendError, WebSocket};
+use js_sys::Reflect;
 
 use crate::Outcome;
+use crate::clients::DOES_NOT_APPLY;
 use crate::payload::Payload;
 use crate::pull::Pull;
 use crate::push::Push;
@@ -59,5 +62,30 @@ impl Pull for Stream {
                 Some(Event::Close(_)) | None => return Err("closed".into()),
             }
         }
+    }
+}
+
+/// The same over the host's `WebSocketStream`, which waits for a program that does not read.
+pub struct Limited(Stream);
+
+impl Pull for Limited {
+    async fn open(url: &str) -> Outcome<Self> {
+        // The mock stands in for a `WebSocket` only.
+        let is_mocked = Reflect::has(&js_sys::global(), &"mocked".into()).unwrap_or_default();
+        if is_mocked || !supports_receive_limit() {
+            return Err(DOES_NOT_APPLY.into());
+        }
+        let builder = WebSocket::builder(url).receive_limit(4 << 20);
+        let socket = builder.open().await?;
+        let events = socket.events();
+        Ok(Limited(Stream { socket, events }))
+    }
+
+    async fn send(&mut self, payload: &Payload) -> Outcome<()> {
+        self.0.send(payload).await
+    }
+
+    async fn receive(&mut self) -> Outcome<usize> {
+        self.0.receive().await
     }
 }
