@@ -398,10 +398,10 @@ impl Connection {
         let limit = self.options.max_message_size;
         let mut message = Event::Message(Message::Binary(Binary::default()));
         match receive::message(data, limit, &self.tools, &mut message) {
-            Received::Message => {
+            Received::Message => microtask::then_tasks(|| {
                 turn.message_in(&mut message);
-                microtask::then_jobs(|| drop(turn));
-            }
+                drop(turn);
+            }),
             Received::Later(bytes) => self.read(&bytes),
             // S62
             Received::TooLarge => self.fail(TOO_LARGE, turn),

@@ -1,5 +1,6 @@
 //! Jobs that run right after the current JavaScript job. Each thread has one queue, which one
-//! closure serves. After an event of the host they run at once: see [`then_jobs`].
+//! closure serves. Tasks that an event of the host wakes are polled at its end: see
+//! [`then_tasks`].
 //!
 //! `Promise.resolve().then(..)` costs a third of `queueMicrotask` in Chromium,
 //! and a closure that lives as long as its thread costs nothing per use.
@@ -98,8 +99,10 @@ struct Jobs {
 
 struct Queue {
     jobs: RefCell<Jobs>,
-    /// A microtask was asked for, or nobody needs one.
+    /// A microtask was asked for.
     asked: Cell<bool>,
+    /// Tasks that are woken run at the end of an event, which is being handled.
+    held: Cell<bool>,
     /// What asks for a microtask, and what is called in it.
     caller: OnceCell<(Promise, Listener)>,
 }
@@ -112,6 +115,7 @@ thread_local! {
                 due: Vec::new(),
             }),
             asked: Cell::new(false),
+            held: Cell::new(false),
             caller: OnceCell::new(),
         }
     };
@@ -140,12 +144,13 @@ impl Queue {
     }
 
     fn push(&self, job: Job) {
+        let waits = is_used::<Woken>() && self.held.get() && matches!(job, Job::Poll(_));
         // Nothing else is called while it is borrowed, so it never fails; the
         // panic of `borrow_mut` would bring the machinery of formatting.
         if let Ok(mut jobs) = self.jobs.try_borrow_mut() {
             jobs.pushed.push(job);
         }
-        if self.asked.replace(true) {
+        if waits || self.asked.replace(true) {
             return;
         }
         if self.caller.get().is_none() {
@@ -165,19 +170,21 @@ pub(crate) fn push(job: Job) {
     with_queue(|queue| queue.push(job));
 }
 
-/// Ends an event of the host by `f`, which wakes tasks, and runs them at once.
+/// Handles an event of the host by `f`, and then polls at once the tasks that were woken.
 ///
 /// The host would run a microtask next anyway. To ask for one takes longer than all that is
 /// done in it. But where a stand-in's event comes inside a call of the program's code, tasks
 /// wait for the microtask, because they may need what that code uses.
-pub(crate) fn then_jobs(f: impl FnOnce()) {
+pub(crate) fn then_tasks(f: impl FnOnce()) {
     if !is_used::<Woken>() || is_calling() {
         return f();
     }
     with_queue(|queue| {
-        let asked = queue.asked.replace(true);
+        queue.held.set(true);
         f();
-        if !asked {
+        queue.held.set(false);
+        // Otherwise the tasks keep their place behind other jobs.
+        if !queue.asked.get() {
             queue.serve();
         }
     });

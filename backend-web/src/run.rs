@@ -20,9 +20,9 @@ use crate::threads::Local;
 
 /// Hands a future to the host's event loop and returns at once.
 ///
-/// It is first polled after the current job, then whenever it is woken, always
-/// on this thread; it may be woken on any. Use it to start what a program does; natively the facade's
-/// `run` blocks instead.
+/// It is first polled after the current job, or after the event that is being handled. Then it
+/// is polled whenever it is woken, always on this thread. It may be woken on any. Use it to
+/// start what a program does; natively the facade's `run` blocks instead.
 ///
 /// ```no_run
 /// isosocket_web::run(async {

@@ -98,7 +98,12 @@ async fn a_stream_gets_every_event_and_ends() {
 #[wasm_bindgen_test]
 async fn a_task_runs_at_the_end_of_the_event_but_in_no_call_of_the_program() {
     let _host = Host::new();
-    let socket = Socket::new("ws://h/").expect("a good URL");
+    check_when_a_task_runs(Socket::new("ws://h/").expect("a good URL")).await;
+    let again = WebSocket::<Reconnect<Web>>::new("ws://h/");
+    check_when_a_task_runs(again.expect("a good URL")).await;
+}
+
+async fn check_when_a_task_runs<T: Transport>(socket: WebSocket<T>) {
     let mut events = socket.events();
     let count = Rc::new(Cell::new(0));
     let in_call = Rc::new(Cell::new(false));
@@ -110,6 +115,7 @@ async fn a_task_runs_at_the_end_of_the_event_but_in_no_call_of_the_program() {
             }
         }
     });
+    // A socket that connects again begins by itself.
     settle().await;
     js("Mock.first = socket; socket.open()");
     settle().await;
