@@ -31,7 +31,8 @@ thread_local! {
 
 /// Has core guard all calls of the program's code this way.
 pub(crate) fn install() {
-    isosocket_core::catch_with(through);
+    static THROUGH: isosocket_core::Catch = through;
+    isosocket_core::catch_with(&THROUGH);
 }
 
 /// Whether a call of the program's code is under way on this thread. Only asked for tasks, so

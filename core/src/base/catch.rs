@@ -25,7 +25,7 @@ mod native {
 
     /// There is no JavaScript.
     #[doc(hidden)]
-    pub fn catch_with(_: Catch) {}
+    pub fn catch_with(_: &'static Catch) {}
 
     /// Calls `f`; `None` if it did not return.
     #[inline(always)]
@@ -38,20 +38,18 @@ mod native {
 mod web {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use once_cell::race::OnceBox;
+    use once_cell::race::OnceRef;
 
     use super::Catch;
     use crate::base::guard::discard;
 
-    static CATCH: OnceBox<Catch> = OnceBox::new();
+    static CATCH: OnceRef<'static, Catch> = OnceRef::new();
 
     /// Has every guarded call go through this function. The web's backend calls it
     /// before there is a socket; only the first call counts.
     #[doc(hidden)]
-    pub fn catch_with(catch: Catch) {
-        if CATCH.get().is_none() {
-            let _ = CATCH.set(Box::new(catch));
-        }
+    pub fn catch_with(catch: &'static Catch) {
+        let _ = CATCH.set(catch);
     }
 
     /// Calls `f`; `None` if it did not return.

@@ -1,7 +1,7 @@
 //! Binding handlers to events, as the browser's `addEventListener` does.
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use crate::base::maybe_send::Flag;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
@@ -189,7 +189,7 @@ pub trait Bind: Sized + 'static {
 /// ```
 pub struct Binding {
     pub(crate) live: Arc<AtomicBool>,
-    pub(crate) socket: Weak<dyn ListenerOwner>,
+    pub(crate) socket: Arc<dyn ListenerOwner>,
 }
 
 static UNBINDS: Flag = Flag::new();
@@ -235,9 +235,7 @@ impl Binding {
     pub fn unbind(self) {
         UNBINDS.set();
         self.live.store(false, Ordering::Release);
-        if let Some(socket) = self.socket.upgrade() {
-            socket.drop_unbound();
-        }
+        self.socket.drop_unbound();
     }
 }
 

@@ -124,7 +124,7 @@ impl<T: Transport> WebSocket<Reconnect<T>> {
         if let Some(listeners) = listeners.get().filter(|_| has_ended) {
             listeners.end();
         }
-        let socket = self.downgrade();
+        let socket = self.owner();
         Binding { live, socket }
     }
 

@@ -340,8 +340,12 @@ impl<T: Transport> WebSocket<T> {
         let live = Arc::new(AtomicBool::new(true));
         let slot = Slot::new(kind, Some(live.clone()), listener);
         self.shared.post(Letter::Handler(slot));
-        let socket = self.downgrade();
+        let socket = self.owner();
         Binding { live, socket }
+    }
+
+    pub(crate) fn owner(&self) -> Arc<dyn ListenerOwner> {
+        self.shared.clone()
     }
 
     /// The weak reference that a binding holds.
