@@ -101,7 +101,7 @@ impl Transport for Native {
             connect_timeout: options.connect_timeout,
             setup: Setup {
                 target,
-                subprotocols: request.subprotocols,
+                subprotocols: request.subprotocols.take(),
                 native: request.native,
                 session,
             },

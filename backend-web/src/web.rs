@@ -73,7 +73,7 @@ impl Transport for Web {
                 Ok(socket) => Ok(socket),
                 Err(thrown) => {
                     if thrown.get("name").as_deref() == Some("SyntaxError") {
-                        return Err(match twice(request.subprotocols) {
+                        return Err(match twice(&request.subprotocols) {
                             Some(it) => SyntaxError::DuplicateSubprotocol(it).into(),
                             None => malformed(),
                         });
@@ -154,14 +154,15 @@ impl Transport for Web {
 
 /// S18: a subprotocol that is there in another case, too, which Node refuses as
 /// a duplicate. The URL was parsed before.
-fn twice(mut subprotocols: Vec<String>) -> Option<String> {
+fn twice(mut subprotocols: &[String]) -> Option<String> {
     if !asks_for_subprotocols() {
         return None;
     }
-    while let Some(last) = subprotocols.pop() {
-        if subprotocols.iter().any(|it| it.eq_ignore_ascii_case(&last)) {
-            return Some(last);
+    while let Some((last, others)) = subprotocols.split_last() {
+        if others.iter().any(|it| it.eq_ignore_ascii_case(last)) {
+            return Some(last.clone());
         }
+        subprotocols = others;
     }
     None
 }

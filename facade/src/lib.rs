@@ -398,7 +398,8 @@ pub mod transport {
     #[doc(no_inline)]
     pub use isosocket_core::{
         Builder, Events, Host, HostEvent, HostListener, Link, Next, Open, Options, Reconnect,
-        Refusal, Report, Request, Sender, SharedCell, Subscription, Transport, Turn, WebSocket,
+        Refusal, Report, Request, Sender, SharedCell, Subprotocols, Subscription, Transport, Turn,
+        WebSocket,
     };
 }
 

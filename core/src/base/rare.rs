@@ -92,6 +92,13 @@ impl<T: Feature> Default for Rare<T> {
     }
 }
 
+impl<T: Feature + Clone> Clone for Rare<T> {
+    fn clone(&self) -> Self {
+        // Not by `new`: where nothing else sets the flag, nothing may set it.
+        Rare(ManuallyDrop::new(self.as_ref().cloned()))
+    }
+}
+
 impl<T: Feature> Drop for Rare<T> {
     #[inline(always)]
     fn drop(&mut self) {

@@ -1,10 +1,11 @@
 //! What a program asks for when it opens a socket, checked before a backend sees it.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ops::Deref;
 use std::time::Duration;
 
 use crate::SyntaxError;
+use crate::base::rare::{Rare, is_used};
 
 /// The options that every target honours.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub struct Request<O> {
     /// at its end.
     pub url: String,
     /// Valid tokens without a duplicate, in the program's order.
-    pub subprotocols: Vec<String>,
+    pub subprotocols: Subprotocols,
     /// The options that every target honours.
     pub options: Options,
     /// The options that only this backend has.
@@ -71,17 +72,14 @@ impl<O: fmt::Debug> fmt::Debug for Request<O> {
 impl<O> Request<O> {
     pub(crate) fn new(
         url: &str,
-        subprotocols: Subprotocols,
+        asked: Rare<Asked>,
         options: Options,
         native: O,
     ) -> Result<Self, SyntaxError> {
         let url = check_url(url)?;
         Ok(Request {
             url,
-            subprotocols: match asks_for_subprotocols() {
-                true => subprotocols?,
-                false => Vec::new(),
-            },
+            subprotocols: Subprotocols::new(asked)?,
             options,
             native,
         })
@@ -167,28 +165,69 @@ pub(crate) fn without_secrets(url: &str) -> String {
 }
 
 /// What a program asks for, or the first that it must not ask for.
-pub(crate) type Subprotocols = Result<Vec<String>, SyntaxError>;
+pub(crate) type Asked = Result<Vec<String>, SyntaxError>;
 
-/// Whether the program asks for any. A page whose program does not link [`ask_for`] never
-/// writes here. So the optimizer removes what a backend does with a list of them.
-static ASKS: AtomicBool = AtomicBool::new(false);
+crate::feature!(Asked);
+
+/// The subprotocols of a [`Request`]: a list of strings.
+///
+/// A page whose program asks for none has no code for the list, nor for freeing it.
+#[derive(Clone, Default)]
+pub struct Subprotocols(Rare<Asked>);
+
+impl Subprotocols {
+    fn new(asked: Rare<Asked>) -> Result<Self, SyntaxError> {
+        match asks_for_subprotocols() {
+            true => Subprotocols::check(asked),
+            false => Ok(Subprotocols(Rare::NONE)),
+        }
+    }
+
+    fn check(mut asked: Rare<Asked>) -> Result<Self, SyntaxError> {
+        if let Some(Err(_)) = asked.as_ref() {
+            asked.take().transpose()?;
+        }
+        Ok(Subprotocols(asked))
+    }
+
+    /// The same as what a program asks for, which may ask for more.
+    pub(crate) fn asked(&self) -> Rare<Asked> {
+        self.0.clone()
+    }
+
+    /// Takes all of them out.
+    pub fn take(&mut self) -> Vec<String> {
+        self.0.take().and_then(Result::ok).unwrap_or_default()
+    }
+}
+
+impl Deref for Subprotocols {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        match self.0.as_ref() {
+            Some(Ok(list)) => list,
+            _ => &[],
+        }
+    }
+}
 
 /// Whether the program asks for subprotocols, of any socket.
 #[doc(hidden)]
 #[inline(always)]
 pub fn asks_for_subprotocols() -> bool {
-    ASKS.load(Ordering::Relaxed)
+    is_used::<Asked>()
 }
 
 /// WHATWG WebSockets constructor, step 7 (S16, S17): for one more. Checked when it is
 /// asked for, so that a page that asks for none does not load the check.
-pub(crate) fn ask_for(subprotocol: String, subprotocols: &mut Subprotocols) {
-    ASKS.store(true, Ordering::Relaxed);
-    let Ok(list) = subprotocols else { return };
+pub(crate) fn ask_for(subprotocol: String, asked: &mut Rare<Asked>) {
+    let asked = asked.get_or_insert_with(|| Ok(Vec::new()));
+    let Ok(list) = asked else { return };
     if !is_token(&subprotocol) {
-        *subprotocols = Err(SyntaxError::Subprotocol(subprotocol));
+        *asked = Err(SyntaxError::Subprotocol(subprotocol));
     } else if list.contains(&subprotocol) {
-        *subprotocols = Err(SyntaxError::DuplicateSubprotocol(subprotocol));
+        *asked = Err(SyntaxError::DuplicateSubprotocol(subprotocol));
     } else {
         list.push(subprotocol);
     }
@@ -240,11 +279,11 @@ mod tests {
     #[test]
     fn subprotocols_are_tokens_without_duplicates() {
         let check = |list: &[&str]| {
-            let mut subprotocols = Ok(Vec::new());
+            let mut asked = Rare::NONE;
             for subprotocol in list {
-                ask_for((*subprotocol).to_owned(), &mut subprotocols);
+                ask_for((*subprotocol).to_owned(), &mut asked);
             }
-            subprotocols
+            Subprotocols::new(asked).map(|mut subprotocols| subprotocols.take())
         };
         assert_eq!(check(&[]), Ok(vec![]));
         let good = ["chat", "Chat", "v1.0", "!#$%&'*+-.^_`|~"];
@@ -295,7 +334,7 @@ mod tests {
     fn a_request_shows_no_secrets() {
         let request = Request::new(
             "ws://u:secret@h/?secret",
-            Ok(vec!["secret".into()]),
+            Rare::new(Ok(vec!["secret".into()])),
             Options::default(),
             (),
         );

@@ -37,10 +37,10 @@ impl Transport for Mock {
         World::current().is_some()
     }
 
-    fn new(request: Request<()>) -> Result<(Self, String), NewError> {
+    fn new(mut request: Request<()>) -> Result<(Self, String), NewError> {
         let world = World::current().ok_or(NewError::NotSupported)?;
         let url = normalize(&request.url)?;
-        let connection = Connection::new(url.clone(), request.subprotocols, request.options);
+        let connection = Connection::new(url.clone(), request.subprotocols.take(), request.options);
         Ok((Mock { world, connection }, url))
     }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::contract::request::{Shown, Subprotocols, ask_for};
+use crate::base::rare::Rare;
+use crate::contract::request::{Asked, Shown, ask_for};
 use crate::delivery::{Interest, Letter, Mail, Slot, has_first};
 use crate::socket::carrier::supported;
 use crate::{
@@ -81,7 +82,7 @@ impl<T: Transport> WebSocket<T> {
 #[must_use = "a builder opens nothing until connect or open is called"]
 pub struct Builder<T: Transport> {
     url: String,
-    subprotocols: Subprotocols,
+    asked: Rare<Asked>,
     options: Options,
     native: T::Options,
     pub(crate) handlers: Mail<WebSocket<T>>,
@@ -109,7 +110,7 @@ impl<T: Transport> Builder<T> {
     pub(crate) fn new(url: String) -> Self {
         Builder {
             url,
-            subprotocols: Ok(Vec::new()),
+            asked: Rare::NONE,
             options: Options::default(),
             native: T::Options::default(),
             handlers: Vec::new(),
@@ -133,7 +134,7 @@ impl<T: Transport> Builder<T> {
     /// ```
     #[doc(alias = "protocol")]
     pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
-        ask_for(subprotocol.into(), &mut self.subprotocols);
+        ask_for(subprotocol.into(), &mut self.asked);
         self
     }
 
@@ -153,7 +154,7 @@ impl<T: Transport> Builder<T> {
         subprotocols: impl IntoIterator<Item = S>,
     ) -> Self {
         for subprotocol in subprotocols {
-            ask_for(subprotocol.into(), &mut self.subprotocols);
+            ask_for(subprotocol.into(), &mut self.asked);
         }
         self
     }
@@ -411,7 +412,7 @@ impl<T: Transport> Builder<T> {
         if has_first() {
             check(&self.handlers)?;
         }
-        let request = Request::new(&self.url, self.subprotocols, self.options, self.native)?;
+        let request = Request::new(&self.url, self.asked, self.options, self.native)?;
         WebSocket::start(request, self.handlers)
     }
 
@@ -461,7 +462,10 @@ impl<T: Transport> fmt::Debug for Builder<T> {
             .field("url", &Shown(&self.url))
             .field(
                 "subprotocols",
-                &self.subprotocols.as_ref().map_or(0, Vec::len),
+                &self
+                    .asked
+                    .as_ref()
+                    .map_or(0, |asked| asked.as_ref().map_or(0, Vec::len)),
             )
             .field("options", &self.options)
             .finish_non_exhaustive()

@@ -2,7 +2,7 @@
 //! even its memory (S102).
 
 use std::future::pending;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::delivery::bind::ListenerOwner;
@@ -71,7 +71,7 @@ const MOMENTS: &[Moment] = &[
 
 /// Shows whether the socket's memory is still there.
 fn watch<T: Transport>(socket: &WebSocket<T>) -> Weak<dyn ListenerOwner> {
-    socket.bind(crate::EventKind::Message, |_, _| {}).socket
+    Arc::downgrade(&socket.bind(crate::EventKind::Message, |_, _| {}).socket)
 }
 
 #[test]

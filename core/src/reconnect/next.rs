@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::Loss;
 use super::hooks::BoxError;
-use crate::contract::request::{Subprotocols, ask_for};
+use crate::base::rare::Rare;
+use crate::contract::request::{Asked, ask_for};
 use crate::{Configure, IntoUrl, Transport};
 
 /// What the next attempt of a reconnecting socket uses: see `each_attempt` of the builder.
@@ -35,7 +36,7 @@ pub struct NextAttempt<T: Transport> {
     pub(super) number: u32,
     pub(super) loss: Option<Loss>,
     pub(super) url: String,
-    pub(super) subprotocols: Subprotocols,
+    pub(super) asked: Rare<Asked>,
     pub(super) native: T::Options,
     pub(super) failure: Option<BoxError>,
 }
@@ -95,7 +96,7 @@ impl<T: Transport> NextAttempt<T> {
     /// }
     /// ```
     pub fn subprotocol(mut self, subprotocol: impl Into<String>) -> Self {
-        ask_for(subprotocol.into(), &mut self.subprotocols);
+        ask_for(subprotocol.into(), &mut self.asked);
         self
     }
 

@@ -128,12 +128,9 @@ impl<T: Transport> Reconnect<T> {
     /// The same for an attempt that the program has prepared.
     pub(crate) fn connection_for(&self, next: NextAttempt<T>) -> Result<Connection<T>, NewError> {
         let NextAttempt {
-            url,
-            subprotocols,
-            native,
-            ..
+            url, asked, native, ..
         } = next;
-        let request = Request::new(&url, subprotocols, self.options.clone(), native)?;
+        let request = Request::new(&url, asked, self.options.clone(), native)?;
         Ok(new_connection(request)?.0)
     }
 
@@ -143,7 +140,7 @@ impl<T: Transport> Reconnect<T> {
             number: 0,
             loss: None,
             url,
-            subprotocols: Ok(self.subprotocols.clone()),
+            asked: self.subprotocols.asked(),
             native: self.native.lock().clone(),
             failure: None,
         }

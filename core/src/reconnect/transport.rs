@@ -22,7 +22,7 @@ use crate::base::sync::atomic::AtomicU64;
 use crate::socket::carrier::{HostOf, host, supported};
 use crate::{
     ErrorEvent, Host, Link, MessageRef, NewError, Options, Refusal, Request, SharedCell,
-    Subscription, Traffic, Transport,
+    Subprotocols, Subscription, Traffic, Transport,
 };
 
 /// A transport whose connections are those of `T`, one after another:
@@ -54,7 +54,7 @@ pub struct Reconnect<T: Transport> {
     opening: Option<Opening<T>>,
     pub(crate) hooks: Arc<Hooks<T>>,
     /// The subprotocols that each connection offers.
-    pub(super) subprotocols: Vec<String>,
+    pub(super) subprotocols: Subprotocols,
     pub(crate) options: Options,
     pub(super) native: Lock<T::Options>,
     /// The URL of each attempt, unless it is asked for.
