@@ -54,7 +54,7 @@ pub use base::rare::{Feature, Rare, is_used};
 pub use base::sync;
 pub use contract::host::{Host, HostEvent, HostListener, Subscription};
 pub use contract::link::{Link, Turn};
-pub use contract::request::{Options, Request, Subprotocols, asks_for_subprotocols};
+pub use contract::request::{OptionValues, Options, Request, Subprotocols, asks_for_subprotocols};
 #[doc(hidden)]
 pub use contract::traffic::Traffic;
 pub use contract::transport::Transport;

@@ -397,9 +397,9 @@ pub type SocketSender<S> = isosocket_core::Sender<<S as Socket>::Transport>;
 pub mod transport {
     #[doc(no_inline)]
     pub use isosocket_core::{
-        Builder, Events, Host, HostEvent, HostListener, Link, Next, Open, Options, Reconnect,
-        Refusal, Report, Request, Sender, SharedCell, Subprotocols, Subscription, Transport, Turn,
-        WebSocket,
+        Builder, Events, Host, HostEvent, HostListener, Link, Next, Open, OptionValues, Options,
+        Reconnect, Refusal, Report, Request, Sender, SharedCell, Subprotocols, Subscription,
+        Transport, Turn, WebSocket,
     };
 }
 

@@ -57,6 +57,13 @@ impl<T: Feature> Rare<T> {
         Rare(ManuallyDrop::new(Some(value)))
     }
 
+    /// The same where another value of the feature was made before. Where nothing else sets the
+    /// flag, this does not either.
+    #[inline(always)]
+    pub(crate) fn also(value: T) -> Self {
+        Rare(ManuallyDrop::new(Some(value)))
+    }
+
     #[doc(hidden)]
     #[inline(always)]
     pub fn as_ref(&self) -> Option<&T> {
@@ -94,8 +101,7 @@ impl<T: Feature> Default for Rare<T> {
 
 impl<T: Feature + Clone> Clone for Rare<T> {
     fn clone(&self) -> Self {
-        // Not by `new`: where nothing else sets the flag, nothing may set it.
-        Rare(ManuallyDrop::new(self.as_ref().cloned()))
+        self.as_ref().cloned().map_or(Rare::NONE, Rare::also)
     }
 }
 

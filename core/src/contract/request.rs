@@ -1,16 +1,53 @@
 //! What a program asks for when it opens a socket, checked before a backend sees it.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use crate::SyntaxError;
 use crate::base::rare::{Rare, is_used};
 
-/// The options that every target honours.
+/// The options that every target honours. It has the fields of [`OptionValues`].
+///
+/// A page whose program sets none of them has the usual values in its code, as constants.
+#[derive(Clone, Default)]
+pub struct Options(Rare<OptionValues>);
+
+crate::feature!(OptionValues);
+
+impl Deref for Options {
+    type Target = OptionValues;
+
+    #[inline(always)]
+    fn deref(&self) -> &OptionValues {
+        self.0.as_ref().unwrap_or(&OptionValues::USUAL)
+    }
+}
+
+impl DerefMut for Options {
+    fn deref_mut(&mut self) -> &mut OptionValues {
+        self.0.get_or_insert_with(|| OptionValues::USUAL)
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        OptionValues::fmt(self, f)
+    }
+}
+
+impl PartialEq for Options {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Options {}
+
+/// The values of [`Options`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Options {
+pub struct OptionValues {
     /// How long the opening handshake may take, from the constructor's call to the
     /// `Open` event. Default: 20 s. `None`: as long as the host allows.
     pub connect_timeout: Option<Duration>,
@@ -28,16 +65,14 @@ pub struct Options {
     pub backlog_limit: usize,
 }
 
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            connect_timeout: Some(Duration::from_secs(20)),
-            close_timeout: Some(Duration::from_secs(10)),
-            max_message_size: 64 << 20,
-            send_limit: 64 << 20,
-            backlog_limit: 64 << 20,
-        }
-    }
+impl OptionValues {
+    const USUAL: Self = OptionValues {
+        connect_timeout: Some(Duration::from_secs(20)),
+        close_timeout: Some(Duration::from_secs(10)),
+        max_message_size: 64 << 20,
+        send_limit: 64 << 20,
+        backlog_limit: 64 << 20,
+    };
 }
 
 /// A request to open a socket, as a backend gets it. Core has checked the URL and the

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::rare::{Feature, Rare};
 use crate::base::sync::OnceBox;
 use crate::base::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use crate::contract::request::Shown;
@@ -16,7 +17,10 @@ use crate::socket::machine::{Decision, Input, look_up};
 use crate::socket::stats::Counts;
 use crate::socket::turn::SocketTurn;
 use crate::wake::Waiters;
-use crate::{CloseEvent, ErrorEvent, Link, Options, ReadyState, SharedCell, Transport, WebSocket};
+use crate::{
+    CloseEvent, ErrorEvent, Flag, Link, OptionValues, Options, ReadyState, SharedCell, Transport,
+    WebSocket,
+};
 
 /// How a socket ended.
 pub(crate) struct End {
@@ -33,19 +37,29 @@ pub(crate) struct Limits {
     pub(crate) backlog: usize,
 }
 
+/// Only a program that sets an option has other limits than the usual ones.
+impl Feature for Box<Limits> {
+    fn flag() -> &'static Flag {
+        OptionValues::flag()
+    }
+}
+
 impl Limits {
     const USUAL: Limits = Limits {
         send: 64 << 20,
         backlog: 64 << 20,
     };
 
-    /// `None` if they are as usual.
-    pub(crate) fn of(options: &Options) -> Option<Box<Self>> {
+    /// None if they are as usual.
+    pub(crate) fn of(options: &Options) -> Rare<Box<Self>> {
         let limits = Limits {
             send: options.send_limit,
             backlog: options.backlog_limit,
         };
-        (limits != Limits::USUAL).then(|| Box::new(limits))
+        match limits == Limits::USUAL {
+            true => Rare::NONE,
+            false => Rare::also(Box::new(limits)),
+        }
     }
 }
 
@@ -56,8 +70,8 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) url: String,
     pub(crate) accepted: Accepted,
     end: OnceBox<End>,
-    /// `None` for the default limits, which most sockets have.
-    limits: Option<Box<Limits>>,
+    /// None for the default limits, which most sockets have.
+    limits: Rare<Box<Limits>>,
     /// After a message was refused because the send buffer was full: one more than the
     /// amount at which it fits. 0 after a message was accepted.
     pub(crate) refused: AtomicUsize,
@@ -89,7 +103,7 @@ impl<T: Transport> Shared<T> {
     pub(crate) fn new(
         carrier: Carrier<T>,
         url: String,
-        limits: Option<Box<Limits>>,
+        limits: Rare<Box<Limits>>,
         mail: Mail<WebSocket<T>>,
     ) -> Self {
         Shared {
@@ -181,7 +195,7 @@ impl<T: Transport> Shared<T> {
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        self.limits.as_deref().unwrap_or(&Limits::USUAL)
+        self.limits.as_ref().map_or(&Limits::USUAL, |limits| limits)
     }
 
     pub(crate) fn step(&self, input: Input) -> Decision {
