@@ -12,6 +12,13 @@ impl<T> ThinVec<T> {
         items.0.push(item);
     }
 
+    /// Keeps those for which `f` is true.
+    pub(crate) fn retain(&mut self, f: impl FnMut(&T) -> bool) {
+        if let Some(items) = &mut self.0 {
+            items.0.retain(f);
+        }
+    }
+
     /// Takes out all of them.
     pub(crate) fn take(&mut self) -> Vec<T> {
         self.0.take().map_or_else(Vec::new, |items| items.0)
@@ -21,12 +28,6 @@ impl<T> ThinVec<T> {
 impl<T> Default for ThinVec<T> {
     fn default() -> Self {
         ThinVec(None)
-    }
-}
-
-impl<T> From<Vec<T>> for ThinVec<T> {
-    fn from(items: Vec<T>) -> Self {
-        ThinVec((!items.is_empty()).then(|| Box::new(Items(items))))
     }
 }
 
@@ -50,7 +51,8 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_of_what_is_taken_out() {
-        let mut list = ThinVec::from(vec![1]);
+        let mut list = ThinVec::default();
+        list.push(1);
         list.push(2);
         list.push(3);
         list[0] = 4;
@@ -58,6 +60,7 @@ mod tests {
         assert!(list.take().is_empty());
         list.push(5);
         assert_eq!(*list, [5]);
-        assert!(ThinVec::<u8>::from(Vec::new()).0.is_none());
+        list.retain(|_| false);
+        assert!(list.is_empty());
     }
 }

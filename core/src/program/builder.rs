@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::rare::Rare;
 use crate::contract::request::{Asked, Shown, ask_for};
-use crate::delivery::{Interest, Letter, Mail, Slot, has_first};
+use crate::delivery::{Interest, Letter, Mailbox, Slot, has_first};
 use crate::socket::carrier::supported;
 use crate::{
     CloseEvent, ErrorEvent, Event, EventKind, IntoUrl, MaybeSend, Message, NewError, Open, Options,
@@ -85,7 +85,7 @@ pub struct Builder<T: Transport> {
     asked: Rare<Asked>,
     options: Options,
     native: T::Options,
-    pub(crate) handlers: Mail<WebSocket<T>>,
+    pub(crate) handlers: Mailbox<WebSocket<T>>,
 }
 
 /// What has the options that only one backend has: a builder, or an attempt of a socket that
@@ -113,7 +113,7 @@ impl<T: Transport> Builder<T> {
             asked: Rare::NONE,
             options: Options::default(),
             native: T::Options::default(),
-            handlers: Vec::new(),
+            handlers: Mailbox::default(),
         }
     }
 
@@ -439,7 +439,7 @@ impl<T: Transport> Builder<T> {
 }
 
 /// Whether all handlers that come first are possible.
-fn check<S>(handlers: &Mail<S>) -> Result<(), NewError> {
+fn check<S>(handlers: &[Letter<S>]) -> Result<(), NewError> {
     for letter in handlers {
         match letter {
             Letter::Handler(slot) if slot.interest() == Interest::NoPings => {

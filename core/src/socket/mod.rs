@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::delivery::bind::ListenerOwner;
-use crate::delivery::{Keeps, Letter, Listener, Mail, Slot};
+use crate::delivery::{Keeps, Letter, Listener, Mailbox, Slot};
 use crate::message::weight;
 use crate::socket::carrier::Carrier;
 use crate::socket::shared::{Limits, Shared};
@@ -63,7 +63,7 @@ impl<T: Transport> WebSocket<T> {
 
     pub(crate) fn start(
         request: Request<T::Options>,
-        handlers: Mail<Self>,
+        handlers: Mailbox<Self>,
     ) -> Result<Self, NewError> {
         let limits = Limits::of(&request.options);
         let (carrier, url) = Carrier::new(request)?;

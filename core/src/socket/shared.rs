@@ -10,7 +10,7 @@ use crate::base::sync::OnceBox;
 use crate::base::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use crate::contract::request::Shown;
 use crate::delivery::bind::ListenerOwner;
-use crate::delivery::{Letter, Mail, Mailbox};
+use crate::delivery::{Letter, Mailbox};
 use crate::socket::accepted::Accepted;
 use crate::socket::carrier::Carrier;
 use crate::socket::machine::{Decision, Input, look_up};
@@ -104,7 +104,7 @@ impl<T: Transport> Shared<T> {
         carrier: Carrier<T>,
         url: String,
         limits: Rare<Box<Limits>>,
-        mail: Mail<WebSocket<T>>,
+        mail: Mailbox<WebSocket<T>>,
     ) -> Self {
         Shared {
             state: AtomicU8::new(ReadyState::Connecting as u8),
@@ -123,7 +123,7 @@ impl<T: Transport> Shared<T> {
             abandoned: AtomicBool::new(false),
             dirty: AtomicBool::new(!mail.is_empty()),
             kept: AtomicBool::new(false),
-            mail: SharedCell::new(mail.into()),
+            mail: SharedCell::new(mail),
             turn: SharedCell::new(Some(Box::default())),
             waiters: Waiters::default(),
         }
