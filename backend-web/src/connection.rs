@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use isosocket_core::{
     Binary, CloseEvent, Data, ErrorEvent, ErrorKind, Event, Link, Message, MessageRef, Options,
-    Rare, Refusal, Report, Timeout, Turn, is_used, logging,
+    Rare, Refusal, Report, Timeout, Turn, is_used, logging, reads_accepted,
 };
 use wasm_bindgen::prelude::*;
 use web_sys::{BinaryType, MessageEvent};
@@ -439,12 +439,26 @@ impl Connection {
         }
         self.established.set(true);
         self.with(|live| live.deadline = None);
-        if let Ok(socket) = &self.socket {
-            turn.report(Report::Established {
-                protocol: socket.get("protocol").unwrap_or_default(),
-                extensions: socket.get("extensions").unwrap_or_default(),
-            });
+        let (mut protocol, mut extensions) = (String::new(), String::new());
+        if reads_accepted() {
+            (protocol, extensions) = self.accepted();
         }
+        turn.report(Report::Established {
+            protocol,
+            extensions,
+        });
+    }
+
+    /// The subprotocol and the extensions in use.
+    pub(crate) fn accepted(&self) -> (String, String) {
+        (self.read_member("protocol"), self.read_member("extensions"))
+    }
+
+    fn read_member(&self, name: &str) -> String {
+        let socket = self.socket.as_ref().ok();
+        socket
+            .and_then(|socket| socket.get(name))
+            .unwrap_or_default()
     }
 
     fn on_close(&self, event: &Object, turn: Turn) {

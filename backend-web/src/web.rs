@@ -44,6 +44,7 @@ impl Transport for Web {
 
     // Browsers keep it to themselves.
     const REPORTS_REFUSALS: bool = false;
+    const IS_ASKED_LATER: bool = true;
 
     fn host() -> WebHost {
         WebHost::default()
@@ -118,6 +119,11 @@ impl Transport for Web {
         self.connection.visit(move |connection| {
             connection.close(frame.as_ref().map(|(code, reason)| (*code, &**reason)));
         });
+    }
+
+    fn accepted(&self) -> (String, String) {
+        let connection = self.connection.get();
+        connection.map_or_else(Default::default, |connection| connection.accepted())
     }
 
     fn buffered_amount(&self) -> usize {

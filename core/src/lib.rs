@@ -95,6 +95,8 @@ pub use reconnect::retry_after;
 pub use reconnect::{Loss, NextAttempt, Reconnect, ReconnectOptions, Retry, Status, Statuses};
 pub use socket::WebSocket;
 #[doc(hidden)]
+pub use socket::accepted::reads_accepted;
+#[doc(hidden)]
 pub use socket::carrier::{supported, wake_up};
 #[doc(hidden)]
 pub use socket::direct::DirectTurn;

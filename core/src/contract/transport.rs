@@ -156,6 +156,12 @@ pub trait Transport: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     const COUNTS_SENT: bool = false;
 
+    /// Whether it can be [asked later](Transport::accepted) what the peer accepted. Then
+    /// [`Report::Established`](crate::Report::Established) need not say it, unless
+    /// [`reads_accepted`](crate::reads_accepted).
+    #[doc(hidden)]
+    const IS_ASKED_LATER: bool = false;
+
     /// Where its sockets live.
     type Host: Host;
 
@@ -257,6 +263,12 @@ pub trait Transport: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     fn send_heartbeat(&self, message: MessageRef<'_>) -> Result<(), Refusal> {
         self.send(message)
+    }
+
+    /// The subprotocol and the extensions in use, of an established connection.
+    #[doc(hidden)]
+    fn accepted(&self) -> (String, String) {
+        Default::default()
     }
 
     /// When a byte last arrived, or was accepted by the network, on the clock of the host. While

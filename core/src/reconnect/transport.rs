@@ -19,6 +19,7 @@ use super::state::{Phase, State, Wait, new_connection};
 use super::status::course::Course;
 use crate::base::maybe_send::Lock;
 use crate::base::sync::atomic::AtomicU64;
+use crate::socket::accepted::read_accepted;
 use crate::socket::carrier::{HostOf, host, supported};
 use crate::{
     ErrorEvent, Host, Link, MessageRef, NewError, Options, Refusal, Request, SharedCell,
@@ -98,6 +99,8 @@ impl<T: Transport> Transport for Reconnect<T> {
             opening,
             hooks,
         } = request.native;
+        // Of a connection that is lost nobody can ask it later.
+        read_accepted();
         let limit = request.options.send_limit;
         // So a new connection accepts the whole queue.
         policy.queue_limit = policy.queue_limit.map(|bytes| bytes.min(limit));

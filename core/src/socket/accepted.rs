@@ -4,20 +4,39 @@
 //! socket has another one after each connection. So every distinct value is kept once.
 //! There are few of them, because the peer chooses among what was offered.
 
+use crate::base::maybe_send::Flag;
 use crate::base::sync::OnceBox;
 use crate::base::sync::atomic::{AtomicUsize, Ordering};
+
+/// Whether the program may ask for subprotocols or extensions: see [`rare`](crate::base::rare).
+static READS: Flag = Flag::new();
+
+/// Whether the program may ask what a peer accepted. If not, a backend that
+/// [can say it later](crate::Transport::IS_ASKED_LATER) need not report it.
+#[doc(hidden)]
+#[inline(always)]
+pub fn reads_accepted() -> bool {
+    READS.get()
+}
+
+pub(crate) fn read_accepted() {
+    READS.set();
+}
 
 /// The subprotocol and the extensions in use, and those before.
 #[derive(Debug, Default)]
 pub(crate) struct Accepted {
     values: Next,
-    /// The number of the value in use; 0 is none, and [`NOTHING`] is of its own.
+    /// The number of the value in use; 0 is none. [`NOTHING`] and [`UNREAD`] are of their own.
     current: AtomicUsize,
 }
 
 /// Neither a subprotocol nor an extension, as most have it, takes no memory.
 const NOTHING: usize = usize::MAX;
 static NOTHING_VALUE: (String, String) = (String::new(), String::new());
+
+/// There is a value, for which nobody has asked the transport yet.
+const UNREAD: usize = usize::MAX - 1;
 
 // Not `OnceLock`: its code is ten times as large, for waiting that nobody does.
 type Next = OnceBox<Node>;
@@ -29,7 +48,22 @@ struct Node {
 }
 
 impl Accepted {
-    /// The protocol and extensions in use, or last in use; `None` before open.
+    /// Whether there is a value, which may be unread.
+    pub(crate) fn is_there(&self) -> bool {
+        self.current.load(Ordering::Acquire) != 0
+    }
+
+    pub(crate) fn is_unread(&self) -> bool {
+        self.current.load(Ordering::Acquire) == UNREAD
+    }
+
+    /// There is a value from now on, which will be read if somebody asks for it.
+    pub(crate) fn set_unread(&self) {
+        self.current.store(UNREAD, Ordering::Release);
+    }
+
+    /// The protocol and extensions in use, or last in use; `None` before open. Not called
+    /// while they are unread.
     pub(crate) fn get(&self) -> Option<&(String, String)> {
         let mut values = &self.values;
         let mut left = self.current.load(Ordering::Acquire);

@@ -105,6 +105,16 @@ impl<T: Transport> Carrier<T> {
         }
     }
 
+    /// See [`Transport::IS_ASKED_LATER`].
+    #[inline(always)]
+    pub(crate) fn is_asked_later(&self) -> bool {
+        self.real().is_some() && T::IS_ASKED_LATER
+    }
+
+    pub(crate) fn accepted(&self) -> (String, String) {
+        on_either!(self, carrier => carrier.accepted())
+    }
+
     #[cfg(feature = "stats")]
     pub(crate) fn sent(&self) -> Traffic {
         on_either!(self, carrier => carrier.sent())

@@ -255,10 +255,8 @@ impl<T: Transport> WebSocket<T> {
     /// ```
     #[doc(alias = "subprotocol")]
     pub fn protocol(&self) -> &str {
-        self.shared
-            .accepted
-            .get()
-            .map_or("", |(protocol, _)| protocol)
+        let accepted = self.shared.accepted();
+        accepted.map_or("", |(protocol, _)| protocol)
     }
 
     /// The extensions in use, as in `Sec-WebSocket-Extensions`. Empty before the socket is open,
@@ -272,10 +270,8 @@ impl<T: Transport> WebSocket<T> {
     /// # assert!(is_compressed);
     /// ```
     pub fn extensions(&self) -> &str {
-        self.shared
-            .accepted
-            .get()
-            .map_or("", |(_, extensions)| extensions)
+        let accepted = self.shared.accepted();
+        accepted.map_or("", |(_, extensions)| extensions)
     }
 
     /// How the socket ended: the event of `Close`, or `None` before the end.

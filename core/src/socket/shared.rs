@@ -11,7 +11,7 @@ use crate::base::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Or
 use crate::contract::request::Shown;
 use crate::delivery::bind::ListenerOwner;
 use crate::delivery::{Letter, Mailbox};
-use crate::socket::accepted::Accepted;
+use crate::socket::accepted::{Accepted, read_accepted, reads_accepted};
 use crate::socket::carrier::Carrier;
 use crate::socket::machine::{Decision, Input, look_up};
 use crate::socket::stats::Counts;
@@ -68,7 +68,7 @@ pub(crate) struct Shared<T: Transport> {
     state: AtomicU8,
     pub(crate) carrier: Carrier<T>,
     pub(crate) url: String,
-    pub(crate) accepted: Accepted,
+    accepted: Accepted,
     end: OnceBox<End>,
     /// None for the default limits, which most sockets have.
     limits: Rare<Box<Limits>>,
@@ -159,7 +159,25 @@ impl<T: Transport> Shared<T> {
 
     /// Whether the connection was ever established.
     pub(crate) fn was_established(&self) -> bool {
-        self.state() != ReadyState::Connecting && self.accepted.get().is_some()
+        self.state() != ReadyState::Connecting && self.accepted.is_there()
+    }
+
+    /// The connection is established, with this subprotocol and these extensions.
+    pub(crate) fn accept(&self, protocol: String, extensions: String) {
+        match reads_accepted() || !self.carrier.is_asked_later() {
+            true => self.accepted.set((protocol, extensions)),
+            false => self.accepted.set_unread(),
+        }
+    }
+
+    /// The subprotocol and the extensions in use, or last in use; `None` before open.
+    pub(crate) fn accepted(&self) -> Option<&(String, String)> {
+        read_accepted();
+        // Only where there is one thread.
+        if self.accepted.is_unread() {
+            self.accepted.set(self.carrier.accepted());
+        }
+        self.accepted.get()
     }
 
     pub(crate) fn latency(&self) -> Option<Duration> {

@@ -222,7 +222,7 @@ impl<T: Transport> SocketTurn<T> {
         self.changed = true;
         // S23: `protocol` is set before anybody can see the state Open.
         if shared.state() == ReadyState::Connecting {
-            shared.accepted.set((protocol, extensions));
+            shared.accept(protocol, extensions);
             shared.counts.set_opened(|| shared.carrier.now());
         }
         shared.step(Input::Established) == Decision::DeliverOpen

@@ -99,8 +99,8 @@ pub static HOSTS: &[Host] = &[
     Host::wasm(
         "mock-node20",
         "Node 20, mocks",
-        "-p isosocket -p isosocket-web --features isosocket/mock,isosocket/web-sys --test mock \
-         --target wasm32-unknown-unknown",
+        "-p isosocket -p isosocket-web --features isosocket/mock,isosocket/web-sys \
+         --test accepted --test mock --target wasm32-unknown-unknown",
         FOR_NODE_20,
     )
     .environment(&[Env::PathOf(&NODE_20)]),
