@@ -116,8 +116,6 @@ impl<T: Transport> Receiver for SocketTurn<T> {
     #[inline(never)]
     fn report(&mut self, report: Report) {
         self.check_mail();
-        let Some(socket) = &self.socket else { return };
-        let shared = &*socket.shared;
         self.changed = true;
         match report {
             // A backend has `message` for it.
@@ -130,20 +128,14 @@ impl<T: Transport> Receiver for SocketTurn<T> {
                     self.deliver_rare(Event::Open);
                 }
             }
-            Report::PeerClosing => {
-                shared.step(Input::PeerClosing);
-            }
+            Report::PeerClosing => self.step(Input::PeerClosing),
             Report::Failed(error) => {
-                let decision = shared.step(Input::Failed);
-                self.end_socket(decision, error, CloseEvent::abnormal());
+                self.end_socket(Input::Failed, error, CloseEvent::abnormal());
             }
             Report::Closed(close) => {
-                let decision = shared.step(Input::Closed);
-                self.end_socket(decision, ErrorEvent::unknown(), close);
+                self.end_socket(Input::Closed, ErrorEvent::unknown(), close);
             }
-            Report::Lost => {
-                shared.step(Input::Lost);
-            }
+            Report::Lost => self.step(Input::Lost),
         }
     }
 
@@ -240,11 +232,18 @@ impl<T: Transport> SocketTurn<T> {
         });
     }
 
+    /// A change of the state without an event.
+    fn step(&self, input: Input) {
+        if let Some(socket) = &self.socket {
+            socket.shared.step(input);
+        }
+    }
+
     #[inline(never)]
-    fn end_socket(&mut self, decision: Decision, error: ErrorEvent, mut close: CloseEvent) {
+    fn end_socket(&mut self, input: Input, error: ErrorEvent, mut close: CloseEvent) {
         let Some(socket) = &self.socket else { return };
         let shared = &*socket.shared;
-        match decision {
+        match shared.step(input) {
             Decision::Fail => {
                 close = CloseEvent::abnormal();
                 shared.set_end(Some(error.clone()), close.clone());
