@@ -24,25 +24,25 @@ const BUDGETS: &[Budget] = &[
     Budget {
         id: "isosocket",
         name: "handlers",
-        most: 16_550,
+        most: 16_050,
         goal: 14_500,
     },
     Budget {
         id: "isosocket-close",
         name: "handlers_close_and_errors",
-        most: 18_850,
+        most: 18_350,
         goal: 16_500,
     },
     Budget {
         id: "isosocket-stream",
         name: "stream",
-        most: 19_850,
+        most: 19_350,
         goal: 19_000,
     },
     Budget {
         id: "isosocket-reconnecting",
         name: "reconnecting_with_a_heartbeat",
-        most: 28_200,
+        most: 27_850,
         goal: 25_000,
     },
 ];
