@@ -136,6 +136,10 @@ async fn check_when_a_task_runs<T: Transport>(socket: WebSocket<T>) {
     js("socket.open(); socket.receive('c')");
     settle().await;
     assert_eq!(count.get(), 3);
+    // One that connects again listens to the host until its end.
+    drop((socket, other));
+    js("Mock.first.end(1000, '', true); socket.end(1000, '', true)");
+    settle().await;
 }
 
 #[wasm_bindgen_test]
