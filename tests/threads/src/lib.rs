@@ -18,7 +18,7 @@ use isosocket_tests::suite::{Seen, within};
 use wasm_bindgen::prelude::*;
 
 /// A case may take so many milliseconds.
-const CASE_LIMIT: u32 = 20_000;
+const CASE_LIMIT: u32 = 60_000;
 
 /// A case and its name.
 type Case = (&'static str, fn() -> Pin<Box<dyn Future<Output = Seen>>>);
