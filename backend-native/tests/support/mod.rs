@@ -3,11 +3,12 @@
 
 #![allow(dead_code, reason = "each test file uses some of it")]
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use isosocket::native::rustls_0_23 as rustls;
 use isosocket::{Builder, CloseEvent, Event, WebSocket};
@@ -128,6 +129,50 @@ pub fn tls(tcp: TcpStream) -> rustls::StreamOwned<rustls::ServerConnection, TcpS
     rustls::StreamOwned::new(session, tcp)
 }
 
+/// A peer that reads slowly, and notices if the machine keeps it from reading.
+pub struct Pace {
+    /// The longest time for which it may do nothing.
+    limit: Duration,
+    last: Instant,
+    kept: bool,
+}
+
+impl Pace {
+    pub fn start(limit: Duration) -> Self {
+        Pace {
+            limit,
+            last: Instant::now(),
+            kept: true,
+        }
+    }
+
+    /// Reads so many bytes: slowly for `time`, then as fast as it can. It stops early if it did
+    /// nothing for too long.
+    pub fn read(&mut self, io: &mut impl Read, mut left: usize, time: Duration) -> io::Result<()> {
+        let begun = Instant::now();
+        // As much as waits for it, so that there is room again after each read.
+        let mut buffer = vec![0; 32 << 10];
+        while left > 0 && self.is_kept() {
+            let most = left.min(buffer.len());
+            match io.read(&mut buffer[..most])? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => left -= read,
+            }
+            if begun.elapsed() < time {
+                thread::sleep(Duration::from_millis(40));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it did something all the time.
+    pub fn is_kept(&mut self) -> bool {
+        self.kept &= self.last.elapsed() <= self.limit;
+        self.last = Instant::now();
+        self.kept
+    }
+}
+
 /// Reads a head, up to the empty line.
 pub fn read_head(io: &mut impl Read) -> String {
     let mut head = Vec::new();
@@ -183,7 +228,7 @@ pub fn close_frame(code: u16) -> Vec<u8> {
 }
 
 /// Reads a client's frame, and removes its mask.
-pub fn read_frame(io: &mut impl Read) -> std::io::Result<(u8, Vec<u8>)> {
+pub fn read_frame(io: &mut impl Read) -> io::Result<(u8, Vec<u8>)> {
     let mut head = [0; 2];
     io.read_exact(&mut head)?;
     assert!(head[1] & 0x80 != 0, "clients mask their frames");
