@@ -1,5 +1,6 @@
-//! Lets JavaScript write bytes directly to where they belong. Memory that is written at once
-//! need not be cleared, so this file has unsafe code; the only other one here is `catch.rs`.
+//! Lets JavaScript write bytes directly to where they belong, and copy those that are sent.
+//! Memory that is written at once need not be cleared, so this file has unsafe code; the only
+//! other one here is `catch.rs`.
 //!
 //! Invariant: JavaScript writes only where there is room, and only bytes that were written
 //! are counted. This file relies on the host's `TextEncoder` to write UTF-8, as wasm-bindgen
