@@ -37,6 +37,7 @@ impl Drop for Timer {
 
 /// A timeout in milliseconds, rounded up; `None` if it is none, or longer than
 /// a timer can be (25 days).
+#[inline(always)]
 pub(crate) fn milliseconds(timeout: Option<Duration>) -> Option<f64> {
     let timeout = timeout?;
     let milliseconds =

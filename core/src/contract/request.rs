@@ -11,22 +11,22 @@ use crate::base::rare::{Rare, is_used};
 ///
 /// A page whose program sets none of them has the usual values in its code, as constants.
 #[derive(Clone, Default)]
-pub struct Options(Rare<OptionValues>);
+pub struct Options(Rare<Box<OptionValues>>);
 
-crate::feature!(OptionValues);
+crate::feature!(Box<OptionValues>);
 
 impl Deref for Options {
     type Target = OptionValues;
 
     #[inline(always)]
     fn deref(&self) -> &OptionValues {
-        self.0.as_ref().unwrap_or(&OptionValues::USUAL)
+        self.0.as_ref().map_or(&OptionValues::USUAL, |values| values)
     }
 }
 
 impl DerefMut for Options {
     fn deref_mut(&mut self) -> &mut OptionValues {
-        self.0.get_or_insert_with(|| OptionValues::USUAL)
+        self.0.get_or_insert_with(|| Box::new(OptionValues::USUAL))
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Limits {
 /// Only a program that sets an option has other limits than the usual ones.
 impl Feature for Box<Limits> {
     fn flag() -> &'static Flag {
-        OptionValues::flag()
+        Box::<OptionValues>::flag()
     }
 }
 
