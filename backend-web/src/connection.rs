@@ -414,12 +414,9 @@ impl Connection {
 
     /// Waits for the bytes of a `Blob`, and with all later events until then.
     fn read(self: &Rc<Self>, bytes: &Promise) {
-        // Weak: the connection owns the listener.
-        let weak = Rc::downgrade(self);
+        // The connection owns the listener, until it is released.
+        let connection = self.clone();
         let listener = js::listener(move |bytes| {
-            let Some(connection) = weak.upgrade() else {
-                return;
-            };
             connection.reading.set(false);
             if let Some(turn) = connection.turn() {
                 connection.on_message(bytes.unchecked_ref(), turn);
@@ -541,14 +538,9 @@ impl Connection {
     }
 
     fn set_deadline(self: &Rc<Self>, delay: f64, rounds: u32) {
-        // Weak: the connection owns the timer.
-        let weak = Rc::downgrade(self);
-        let expire = move || {
-            if let Some(connection) = weak.upgrade() {
-                connection.on_deadline(rounds);
-            }
-        };
-        let timer = Timer::after(delay, expire);
+        // The connection owns the timer, until it is released.
+        let connection = self.clone();
+        let timer = Timer::after(delay, move || connection.on_deadline(rounds));
         self.with(|live| live.deadline = Some(timer));
     }
 }
