@@ -20,7 +20,9 @@ impl Deref for Options {
 
     #[inline(always)]
     fn deref(&self) -> &OptionValues {
-        self.0.as_ref().map_or(&OptionValues::USUAL, |values| values)
+        self.0
+            .as_ref()
+            .map_or(&OptionValues::USUAL, |values| values)
     }
 }
 

@@ -10,8 +10,6 @@ use std::task::{Context, Poll};
 
 use futures_core::{FusedFuture, FusedStream, Stream};
 
-use crate::base::rare::Rare;
-use crate::delivery::Letter;
 use crate::delivery::bind::ListenerOwner;
 use crate::delivery::streams::{Announce, Queue, Tap};
 use crate::socket::shared::Shared;
@@ -83,7 +81,7 @@ impl<T: Transport> Events<T> {
     pub(crate) fn new(shared: Arc<Shared<T>>) -> Self {
         let queue = Arc::new(Queue::new());
         let tap = Tap::new(queue.clone());
-        shared.post(Letter::Streams(Rare::new(Box::new(tap))));
+        shared.post_join(Box::new(tap));
         Events {
             shared,
             queue,
@@ -177,7 +175,7 @@ impl<T: Transport> Events<T> {
         if self.queue.filled.load(Ordering::Acquire) || self.read < self.front.len() {
             let queue = self.queue.clone();
             let announce = Box::new(Announce(queue));
-            self.shared.post(Letter::Streams(Rare::new(announce)));
+            self.shared.post_join(announce);
             self.shared.clone().drop_unbound();
         }
     }
