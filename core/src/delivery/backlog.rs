@@ -63,9 +63,10 @@ pub(super) fn keep(backlog: &mut Option<Box<Backlog>>, limit: usize, event: &mut
         return;
     }
     backlog.bytes = bytes;
-    if backlog.events.is_empty() {
+    let event = mem::replace(event, Event::Open);
+    match backlog.events.is_empty() {
         // Often it stays the only one: `Open`.
-        backlog.events = Vec::with_capacity(1);
+        true => backlog.events = vec![event],
+        false => backlog.events.push(event),
     }
-    backlog.events.push(mem::replace(event, Event::Open));
 }
