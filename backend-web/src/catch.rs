@@ -47,7 +47,7 @@ fn set_calling(is_calling: bool) -> bool {
     is_used::<Woken>() && IS_CALLING.try_with(set).unwrap_or(true)
 }
 
-/// Calls `f`, and returns also where it throws. The host then hears of the
+/// Calls `f`, and returns even if `f` throws. The host then hears of the
 /// exception as if a listener of its own had thrown it.
 fn through(f: Call<'_>) {
     // SAFETY: `f` is called before this function returns, or not at all: it is

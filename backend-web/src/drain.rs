@@ -5,7 +5,7 @@
 //! need a script that a page's policy may forbid, and a thread on each page, and it would
 //! undo what browsers do on purpose.
 //!
-//! Invariant: when nobody waits any more, no new timer starts. The current one still rings,
+//! Invariant: when nobody waits any more, no new timer starts. The current one still fires,
 //! within 16 ms.
 
 use std::rc::Rc;

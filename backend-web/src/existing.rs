@@ -18,11 +18,12 @@ const USED: &str = "isosocket";
 /// What only a socket of the web has: the host's object.
 ///
 /// ```no_run
-/// use isosocket_core::{NewError, WebSocket};
-/// use isosocket_web::{Web, WebSocketExt};
+/// # mod isosocket { pub use isosocket_core::*; pub use isosocket_web as web; pub type WebSocket = isosocket_core::WebSocket<web::Web>; }
+/// use isosocket::web::WebSocketExt;
+/// use isosocket::{NewError, WebSocket};
 ///
 /// # fn main() -> Result<(), NewError> {
-/// let socket = WebSocket::<Web>::new("wss://example.org/feed")?;
+/// let socket = WebSocket::new("wss://example.org/feed")?;
 /// if let Some(object) = socket.web_sys() {
 ///     println!("{}", object.url());
 /// }
@@ -42,11 +43,12 @@ pub trait WebSocketExt {
     /// `WebSocketStream`, for one that the host did not allow, and under a mock network.
     ///
     /// ```no_run
-    /// use isosocket_core::{NewError, WebSocket};
-    /// use isosocket_web::{Web, WebSocketExt};
+    /// # mod isosocket { pub use isosocket_core::*; pub use isosocket_web as web; pub type WebSocket = isosocket_core::WebSocket<web::Web>; }
+    /// use isosocket::web::WebSocketExt;
+    /// use isosocket::{NewError, WebSocket};
     ///
     /// # fn main() -> Result<(), NewError> {
-    /// let socket = WebSocket::<Web>::new("wss://example.org/feed")?;
+    /// let socket = WebSocket::new("wss://example.org/feed")?;
     /// let object: Option<web_sys::WebSocket> = socket.web_sys();
     /// # Ok(())
     /// # }
@@ -76,16 +78,16 @@ fn object_of(web: &Web) -> Option<web_sys::WebSocket> {
 /// open. It may come from JavaScript, or from another crate.
 ///
 /// `Open` follows in both cases. Messages that came before `connect` are not seen. The
-/// socket takes the object's `on..` attributes and sets its `binaryType`. It has
-/// subprotocols already; the other options hold. Call it, and `connect`, on the object's
+/// socket takes the object's `on..` attributes and sets its `binaryType`. Its
+/// subprotocols cannot be changed. The other options apply. Call it, and `connect`, on the object's
 /// thread.
 ///
 /// ```no_run
-/// use isosocket_core::{NewError, WebSocket};
-/// use isosocket_web::Web;
+/// # mod isosocket { pub use isosocket_core::*; pub use isosocket_web as web; pub type WebSocket = isosocket_core::WebSocket<web::Web>; }
+/// use isosocket::{NewError, WebSocket};
 ///
-/// fn take_over(object: web_sys::WebSocket) -> Result<WebSocket<Web>, NewError> {
-///     isosocket_web::from_web_sys(object)
+/// fn take_over(object: web_sys::WebSocket) -> Result<WebSocket, NewError> {
+///     isosocket::web::from_web_sys(object)
 ///         .on_message(|_, message| println!("{message:?}"))
 ///         .connect()
 /// }

@@ -10,7 +10,7 @@ pub(crate) use js_sys::{Array, Object, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 pub(crate) use web_sys::{TextEncoder, Url, WebSocket as Socket};
 
-/// What the host calls: for an event, or when a timer rings, which gives no event. The event is
+/// What the host calls: for an event, or when a timer fires, which gives no event. The event is
 /// owned. After a call with a borrowed one, wasm-bindgen clears its place by `table.fill`, for
 /// which V8 leaves wasm: of receiving 32 bytes, that takes a tenth (Node 20).
 pub(crate) type Listener = Closure<dyn Fn(Object)>;

@@ -12,18 +12,15 @@
 //! A JavaScript object cannot leave its thread. In a program with shared memory (the
 //! target feature `atomics`) a socket can still be used on any thread. Requests of other
 //! threads go to the thread that made the socket, which `Atomics.waitAsync` wakes. That
-//! thread carries them out in order.
+//! thread carries them out in order. So it must return to its host's event loop, as the main
+//! thread of a page does. It never waits for another thread.
 //! - `send` copies the message. It returns at once; the ready state and the send limit
 //!   decide. The buffered amount is what that thread has not sent yet, plus what it last
 //!   saw of the host's amount. Asking for the amount makes it look again.
 //! - Handlers are `Send`, and run on the thread that made the socket.
 //! - Values that are dropped on another thread are freed on that thread.
-//!
 //! - A thread can be terminated by others at any moment. It holds a Web Lock while it has
 //!   sockets, for which the other threads wait. So they notice, and the sockets fail.
-//!
-//! So the thread that made the socket must return to its host's event loop, as the main
-//! thread of a page does. It never waits for another thread.
 
 mod catch;
 mod connection;

@@ -66,10 +66,12 @@ impl AsMut<WebOptions> for WebOptions {
 /// The options that only sockets of the web have.
 ///
 /// ```no_run
-/// use isosocket_web::{BuilderExt, Web};
+/// # mod isosocket { pub use isosocket_core::*; pub use isosocket_web as web; pub type WebSocket = isosocket_core::WebSocket<web::Web>; }
+/// use isosocket::WebSocket;
+/// use isosocket::web::BuilderExt;
 ///
 /// # fn main() -> Result<(), isosocket_core::NewError> {
-/// let socket = isosocket_core::WebSocket::<Web>::builder("wss://example.org/film")
+/// let socket = WebSocket::builder("wss://example.org/film")
 ///     .receive_limit(4 << 20)
 ///     .allow_unlimited_memory()
 ///     .connect()?;
@@ -80,7 +82,7 @@ pub trait BuilderExt: Sized {
     /// How many bytes of messages may wait in a stream that nobody drains before the
     /// socket stops reading. The peer then has to wait, because the browser stops reading
     /// from the network. Each message counts for some 48 bytes more than its payload has.
-    /// It is the same as natively. Without this call what arrives is in memory until it
+    /// The native `receive_limit` counts the same way. Without this call what arrives is in memory until it
     /// is read, however much that is.
     ///
     /// The socket uses the host's `WebSocketStream`, which Chromium has since version 124
@@ -94,18 +96,19 @@ pub trait BuilderExt: Sized {
     ///   it, as `WebSocketStream` reports it like a dropped connection.
     /// - While reading is stopped, the browser drops what it holds if the peer closes or
     ///   the connection is lost. If that may have happened before a clean close, the
-    ///   socket fails, with an error that says so: no message is missing in silence. So
-    ///   let the program close, not the peer.
+    ///   socket fails, with an error that says so. So no loss stays unnoticed. Let the program
+    ///   close, not the peer.
     /// - Chromium 156 ends the page if the connection is lost while a message waits to be
-    ///   written, because the peer or the network takes no more. It is meant for programs
-    ///   that receive much and send little.
+    ///   written, because the peer or the network takes no more. The limit is meant for
+    ///   programs that receive much and send little.
     ///
     /// ```no_run
-    /// use isosocket_core::WebSocket;
-    /// use isosocket_web::{BuilderExt, Web};
+    /// # mod isosocket { pub use isosocket_core::*; pub use isosocket_web as web; pub type WebSocket = isosocket_core::WebSocket<web::Web>; }
+    /// use isosocket::WebSocket;
+    /// use isosocket::web::BuilderExt;
     ///
     /// // A player that loads ahead, but not the whole film.
-    /// let builder = WebSocket::<Web>::builder("wss://example.org/film").receive_limit(32 << 20);
+    /// let builder = WebSocket::builder("wss://example.org/film").receive_limit(32 << 20);
     /// ```
     fn receive_limit(self, bytes: usize) -> Self;
 
@@ -114,10 +117,11 @@ pub trait BuilderExt: Sized {
     /// arrives is in memory until it is read.
     ///
     /// ```no_run
-    /// use isosocket_core::WebSocket;
-    /// use isosocket_web::{BuilderExt, Web};
+    /// # mod isosocket { pub use isosocket_core::*; pub use isosocket_web as web; pub type WebSocket = isosocket_core::WebSocket<web::Web>; }
+    /// use isosocket::WebSocket;
+    /// use isosocket::web::BuilderExt;
     ///
-    /// let builder = WebSocket::<Web>::builder("wss://example.org/film")
+    /// let builder = WebSocket::builder("wss://example.org/film")
     ///     .receive_limit(32 << 20)
     ///     .allow_unlimited_memory();
     /// ```
@@ -149,7 +153,8 @@ where
 /// a `WebSocketStream`.
 ///
 /// ```no_run
-/// if !isosocket_web::supports_receive_limit() {
+/// # mod isosocket { pub use isosocket_web as web; }
+/// if !isosocket::web::supports_receive_limit() {
 ///     println!("films are kept in memory as a whole here");
 /// }
 /// ```

@@ -25,7 +25,8 @@ use crate::threads::Local;
 /// start what a program does; natively the facade's `run` blocks instead.
 ///
 /// ```no_run
-/// isosocket_web::run(async {
+/// # use isosocket_web as isosocket;
+/// isosocket::run(async {
 ///     // Open sockets, await events.
 /// });
 /// ```

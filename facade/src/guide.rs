@@ -54,18 +54,21 @@ pub mod testing {}
 pub mod native {}
 
 #[doc = "[guide-native]: crate::guide::native"]
+#[doc = "[guide-reconnecting-waking-up]: crate::guide::reconnecting#waking-up"]
 #[cfg_attr(
     any(not(doctest), all(feature = "native", feature = "web")),
     doc = include_str!("../guide/web.md")
 )]
 pub mod web {}
 
+#[doc = "[guide-native-what-tls-refuses]: crate::guide::native#what-tls-refuses"]
 #[cfg_attr(
     any(not(doctest), feature = "native"),
     doc = include_str!("../guide/errors.md")
 )]
 pub mod errors {}
 
+#[doc = "[guide-frame-loops]: crate::guide::frame_loops"]
 #[doc = "[guide-native-whom-tls-trusts]: crate::guide::native#whom-tls-trusts"]
 #[doc = "[guide-reconnecting]: crate::guide::reconnecting"]
 #[doc = "[guide-reconnecting-is-the-peer-alive]: crate::guide::reconnecting#is-the-peer-alive"]
