@@ -1,6 +1,9 @@
 //! Whether each link between our pages leads somewhere: to a file of the repository, and
 //! to a heading in it.
 //!
+//! A guide is also a module of the crate's docs, where its files do not exist. So each of its
+//! links to another guide is a reference that `guide.rs` defines, too.
+//!
 //! Invariant: links to other sites are not followed.
 
 use super::Source;
@@ -8,8 +11,13 @@ use super::Source;
 /// How a page that is also shown elsewhere names a file of the repository.
 const REPOSITORY: &str = "https://github.com/isosocket/isosocket/blob/main/";
 
+/// Where the guides are, and what makes modules of them.
+const GUIDES: &str = "facade/guide/";
+const MODULES: &str = "facade/src/guide.rs";
+
 pub(super) fn check(sources: &[Source], complaints: &mut Vec<String>) {
     for source in sources {
+        check_guide(source, sources, complaints);
         let is_page = source.path.ends_with(".md");
         // Only what is put into the repository's URL is a link in source code.
         for (number, link) in links(&source.text, is_page) {
@@ -31,6 +39,30 @@ pub(super) fn check(sources: &[Source], complaints: &mut Vec<String>) {
                 Some(_) => format!("{path} has no heading #{anchor}"),
             };
             complaints.push(format!("{}:{number}: {complaint}", source.path));
+        }
+    }
+}
+
+/// Whether the docs, too, know each other guide that a guide links to.
+fn check_guide(source: &Source, sources: &[Source], complaints: &mut Vec<String>) {
+    let Some(file) = source.path.strip_prefix(GUIDES) else {
+        return;
+    };
+    let modules = sources.iter().find(|other| other.path == MODULES);
+    let modules = modules.map_or("", |modules| &modules.text);
+    let before = modules.split(&format!("guide/{file}\"")).next();
+    let before = before.and_then(|text| text.rsplit("pub mod").next());
+    for (number, link) in links(&source.text, true) {
+        let path = link.split('#').next().unwrap_or(link);
+        if !path.ends_with(".md") || path.contains(':') {
+            continue;
+        }
+        let line = source.text.lines().nth(number - 1).unwrap_or_default();
+        let label = line.split_once("]: ").map_or("", |(label, _)| label);
+        let definition = format!("\"{label}]: crate::guide::");
+        if label.is_empty() || !before.is_some_and(|text| text.contains(&definition)) {
+            let place = format!("{}:{number}", source.path);
+            complaints.push(format!("{place}: {link} leads nowhere in {MODULES}"));
         }
     }
 }
@@ -149,5 +181,31 @@ mod tests {
         let text = format!("//! [a]: {REPOSITORY}docs/gone.md\n//! [b](b.md)\n");
         let found = about("a/e.rs", &text);
         assert_eq!(found, "a/e.rs:1: docs/gone.md does not exist");
+    }
+
+    #[test]
+    fn links_of_guides_lead_somewhere_in_the_docs_too() {
+        let source = |path: &str, text: &str| Source {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        };
+        let modules = "#[doc = \"[one]: crate::guide::b\"]\n\
+             #[doc = include_str!(\"../guide/a.md\")]\npub mod a {}\n\
+             #[doc = include_str!(\"../guide/b.md\")]\npub mod b {}\n";
+        let sources = [
+            source("facade/src/guide.rs", modules),
+            source("facade/guide/a.md", "[x][one] [y](b.md)\n\n[one]: b.md\n"),
+            source("facade/guide/b.md", "[x][one]\n\n[one]: a.md\n"),
+        ];
+        let mut complaints = Vec::new();
+        check(&sources, &mut complaints);
+        let nowhere = "leads nowhere in facade/src/guide.rs";
+        assert_eq!(
+            complaints,
+            [
+                format!("facade/guide/a.md:1: b.md {nowhere}"),
+                format!("facade/guide/b.md:3: a.md {nowhere}"),
+            ]
+        );
     }
 }
