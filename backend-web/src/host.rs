@@ -13,8 +13,8 @@ use std::time::Duration;
 use js_sys::{Date, Math};
 
 use crate::js;
-use crate::microtask::{Call, Job};
-use crate::threads::{Elsewhere, Local, Thread};
+use crate::microtask::Job;
+use crate::threads::{Due, Elsewhere, Local, Thread};
 use crate::timer::{LONGEST, Timer};
 use crate::waking;
 use isosocket_core::{Host, HostEvent, HostListener, MaybeSend, NewError, Subscription};
@@ -61,7 +61,7 @@ impl Host for WebHost {
             left: Cell::new(milliseconds),
             due: Cell::new(0.0),
             timer: Cell::default(),
-            task: Cell::new(Some(Box::new(task))),
+            task: Due::new(Box::new(task), &cancelled, || Date::now() + milliseconds),
         });
         ring.visit(|ring| ring.wait());
         Ok(WebTimer {
@@ -126,7 +126,7 @@ struct Ring {
     /// The date when the present timer is to ring.
     due: Cell<f64>,
     timer: Cell<Option<Timer>>,
-    task: Cell<Option<Box<dyn Call>>>,
+    task: Due,
 }
 
 impl Ring {

@@ -14,6 +14,6 @@ mod alone;
 mod shared;
 
 #[cfg(not(target_feature = "atomics"))]
-pub(crate) use alone::{Elsewhere, Local, Outbox, Thread, encode};
+pub(crate) use alone::{Due, Elsewhere, Local, Outbox, Thread, encode};
 #[cfg(target_feature = "atomics")]
-pub(crate) use shared::{Elsewhere, Local, Outbox, Thread, encode};
+pub(crate) use shared::{Due, Elsewhere, Local, Outbox, Thread, encode};

@@ -1,8 +1,11 @@
 //! A program with one thread, as most pages are. The functions for other threads do nothing
 //! here.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use isosocket_core::{Link, Message, MessageRef, Refusal};
 use isosocket_fragile::Fragile;
@@ -35,6 +38,21 @@ impl Thread {
     #[inline]
     pub(crate) fn call(&self, task: Box<dyn Call>) {
         task.call();
+    }
+}
+
+/// A call that is due later.
+pub(crate) struct Due(Cell<Option<Box<dyn Call>>>);
+
+impl Due {
+    #[inline]
+    pub(crate) fn new(task: Box<dyn Call>, _: &Arc<AtomicBool>, _: impl FnOnce() -> f64) -> Self {
+        Due(Cell::new(Some(task)))
+    }
+
+    #[inline]
+    pub(crate) fn take(&self) -> Option<Box<dyn Call>> {
+        self.0.take()
     }
 }
 

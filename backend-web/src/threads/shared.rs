@@ -3,6 +3,7 @@
 //! Invariant: a thread does the jobs that it was given in the order in which they came, and
 //! outside every turn. Nothing here blocks.
 
+mod due;
 mod end;
 mod inbox;
 mod jobs;
@@ -19,6 +20,7 @@ use crate::js::{Payload, TextEncoder, Uint8Array};
 use crate::memory::Memory;
 use crate::microtask::{Call, Job};
 
+pub(crate) use due::Due;
 pub(crate) use inbox::Thread;
 pub(crate) use outbox::Outbox;
 

@@ -90,6 +90,7 @@ impl<T: Transport> WebSocket<Reconnect<T>> {
         let host = reconnect.host.clone();
         let soon = Box::new(move |queue: Arc<StatusQueue>| host.soon(move || queue.announce()));
         let queue = reconnect.state().course.stream();
+        reconnect.host.attend();
         Statuses::new(queue, self.downgrade(), soon)
     }
 
@@ -118,6 +119,7 @@ impl<T: Transport> WebSocket<Reconnect<T>> {
         let reconnect = self.reconnect();
         let listeners = &reconnect.hooks.listeners;
         let live = listeners.bind(boxed(handler));
+        reconnect.host.attend();
         // Whoever reports the last status looks for handlers after that, so one of the two
         // drops this one.
         let has_ended = reconnect.state().course.has_ended();

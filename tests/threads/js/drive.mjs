@@ -31,19 +31,19 @@ export async function drive({ source, startWorker, print, filter }) {
   const worker = await startWorker({ module, memory: program.shared_memory() });
   globalThis.postTask = () => worker.postMessage("task");
   let second, before;
-  const locks = async () => {
+  const lists = async () => {
     const { held, pending } = await navigator.locks.query();
     return [held, pending].map((list) => list.map((lock) => lock.name));
   };
   globalThis.startSecond = async () => {
-    before = new Set((await locks()).flat());
+    before = new Set((await lists()).flat());
     second = await startWorker({ module, memory: program.shared_memory() });
   };
   globalThis.postSecond = () => second.postMessage("task");
   // Not before it holds its lock, for which so many other threads wait. At once if that is 0.
   globalThis.endSecond = async (watchers) => {
     while (watchers > 0) {
-      const [held, pending] = await locks();
+      const [held, pending] = await lists();
       const waiting = (name) => pending.filter((it) => it === name).length;
       // Other threads may have got locks of their own meanwhile.
       if (held.some((name) => !before.has(name) && waiting(name) >= watchers)) break;
@@ -52,8 +52,16 @@ export async function drive({ source, startWorker, print, filter }) {
   };
   // The second worker asks for its lock only after this thread has got it.
   let overtook;
+  const { setTimeout: after } = globalThis;
   globalThis.overtakeSecond = () => {
     second.postMessage("hold back");
+    // The pause before the second look lasts until the second worker has asked, however busy
+    // the machine is.
+    const asked = async () => {
+      while (!(await lists())[0].some((name) => !before.has(name))) {}
+    };
+    globalThis.setTimeout = (task, delay, ...rest) =>
+      delay >= 1000 ? void asked().then(task) : after(task, delay, ...rest);
     const { locks } = navigator;
     overtook = new Promise((resolve) => {
       const request = (...given) => {
@@ -72,10 +80,36 @@ export async function drive({ source, startWorker, print, filter }) {
     delete navigator.locks;
     const start = performance.now();
     while (performance.now() - start < 10_000) {
-      const [held, pending] = await locks();
-      if (held.some((name) => !before.has(name) && pending.includes(name))) return;
+      const [held, pending] = await lists();
+      if (held.some((name) => !before.has(name) && pending.includes(name))) {
+        globalThis.setTimeout = after;
+        return;
+      }
     }
     throw new Error("there is no second look");
+  };
+  // The next requests of this thread are refused. Told once one was.
+  let refused;
+  globalThis.refuseLocks = (throws) => {
+    const { locks } = navigator;
+    refused = new Promise((resolve) => {
+      const request = () => {
+        // Its own promises have settled by then.
+        setTimeout(resolve);
+        if (throws) throw new Error("refused");
+        return Promise.reject(new Error("refused"));
+      };
+      const query = () => locks.query();
+      Object.defineProperty(navigator, "locks", { value: { request, query }, configurable: true });
+    });
+  };
+  globalThis.refusedLocks = async () => {
+    await refused;
+    delete navigator.locks;
+  };
+  // Until no lock is held that was not there before the second worker.
+  globalThis.secondIsFree = async () => {
+    while ((await lists())[0].some((name) => !before.has(name))) {}
   };
   globalThis.hasLocks = () => globalThis.navigator?.locks !== undefined;
   let [passed, failed] = [0, 0];

@@ -48,8 +48,14 @@ cases! {
     ends::sockets_of_a_terminated_worker_fail
     ends::sockets_of_a_worker_that_never_got_its_lock_fail
     ends::a_socket_of_a_worker_that_gets_its_lock_late_lives
+    ends::a_socket_of_a_worker_that_ends_in_a_handler_fails
+    ends::who_only_sends_notices_that_a_worker_was_terminated
+    ends::a_socket_lives_where_locks_are_refused
+    ends::a_worker_without_sockets_holds_no_lock
+    ends::what_a_terminated_worker_has_not_done_is_done_elsewhere
     ends::what_is_asked_of_a_terminated_worker_does_not_pile_up
     ends::a_socket_that_reconnects_moves_away_from_a_terminated_worker
+    ends::a_socket_that_waits_for_an_attempt_goes_on_without_its_worker
 }
 
 // Proved by compilation: what a handler must be is enough to send it. Without

@@ -31,6 +31,16 @@ extern "C" {
     #[wasm_bindgen(js_name = secondLook, catch)]
     async fn second_look_js() -> Result<JsValue, JsValue>;
 
+    /// From now on this thread is refused each lock: by an exception, or by a rejected promise.
+    #[wasm_bindgen(js_name = refuseLocks)]
+    pub fn refuse_locks(throws: bool);
+
+    #[wasm_bindgen(js_name = refusedLocks, catch)]
+    async fn refused_locks_js() -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(js_name = secondIsFree, catch)]
+    async fn second_is_free_js() -> Result<JsValue, JsValue>;
+
     /// Whether a thread can notice the end of another one: by Web Locks.
     #[wasm_bindgen(js_name = hasLocks)]
     pub fn has_locks() -> bool;
@@ -78,6 +88,18 @@ where
 pub async fn second_look() -> Result<(), String> {
     let looked = second_look_js().await.map(drop);
     looked.map_err(|error| format!("{error:?}"))
+}
+
+/// Waits until this thread was refused a lock, and ends the refusals.
+pub async fn refused_locks() -> Result<(), String> {
+    let refused = refused_locks_js().await.map(drop);
+    refused.map_err(|error| format!("{error:?}"))
+}
+
+/// Waits until the second worker holds no lock.
+pub async fn second_is_free() -> Result<(), String> {
+    let free = second_is_free_js().await.map(drop);
+    free.map_err(|error| format!("{error:?}"))
 }
 
 async fn start() -> Result<(), String> {

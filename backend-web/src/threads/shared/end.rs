@@ -4,7 +4,7 @@
 //! But the host then releases its Web Locks. So each thread with sockets holds a lock of
 //! its own, and each other thread that uses them asks for the same lock, once. Who gets it
 //! knows that the first one has ended, and does what is left to do: its sockets fail (S105),
-//! and what is asked of it is done here.
+//! and what is asked of it, or due later, is done here.
 //!
 //! Invariant: a thread asks for its lock before any other thread can know of it, and hosts
 //! serve requests in their order. So whoever gets it, gets it after the thread itself, or
@@ -20,7 +20,7 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::inbox::{Inbox, Thread};
-use super::outbox;
+use super::{due, outbox};
 use crate::js;
 use crate::microtask::{self, Job};
 
@@ -113,9 +113,12 @@ fn inherit(inbox: &Inbox) {
     let left = inbox.with(|state| {
         // Of several that look after it, one does what is left.
         let jobs = state.jobs.inherit(heir)?;
-        Some((jobs, mem::take(&mut state.outboxes)))
+        let outboxes = mem::take(&mut state.outboxes);
+        Some((jobs, outboxes, mem::take(&mut state.dues)))
     });
-    let Some((jobs, outboxes)) = left else { return };
+    let Some((jobs, outboxes, dues)) = left else {
+        return;
+    };
     for job in jobs {
         microtask::push(job);
     }
@@ -125,6 +128,9 @@ fn inherit(inbox: &Inbox) {
         if let Some(link) = link {
             microtask::push(Job::Call(Box::new(move || end(&link))));
         }
+    }
+    for due in dues {
+        spawn_local(due::take_over(due));
     }
 }
 

@@ -24,7 +24,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::future_to_promise;
 
 use super::jobs::Jobs;
-use super::{end, outbox};
+use super::{due, end, outbox};
 use crate::microtask::{self, Job};
 use crate::timer::Timer;
 
@@ -51,6 +51,8 @@ pub(super) struct State {
     pub(super) is_held: bool,
     /// The thread's connections, or what is left of their outboxes.
     pub(super) outboxes: Vec<outbox::Known>,
+    /// The calls that are due on it later.
+    pub(super) dues: Vec<due::Known>,
 }
 
 thread_local! {
@@ -122,6 +124,14 @@ impl Thread {
         self.0.inbox.with(|state| {
             state.outboxes.retain(|known| known.strong_count() > 0);
             state.outboxes.push(outbox);
+        });
+    }
+
+    /// The calls that are due on this thread later: its heir makes them if it ends.
+    pub(super) fn know_due(&self, due: due::Known) {
+        self.0.inbox.with(|state| {
+            state.dues.retain(|known| known.strong_count() > 0);
+            state.dues.push(due);
         });
     }
 }
