@@ -51,7 +51,7 @@ export async function drive({ source, startWorker, print, filter }) {
     second.terminate();
   };
   // The second worker asks for its lock only after this thread has got it.
-  let overtook;
+  let overtook, paused;
   const { setTimeout: after } = globalThis;
   globalThis.overtakeSecond = () => {
     second.postMessage("hold back");
@@ -60,8 +60,12 @@ export async function drive({ source, startWorker, print, filter }) {
     const asked = async () => {
       while (!(await lists())[0].some((name) => !before.has(name))) {}
     };
-    globalThis.setTimeout = (task, delay, ...rest) =>
-      delay >= 1000 ? void asked().then(task) : after(task, delay, ...rest);
+    paused = false;
+    globalThis.setTimeout = (task, delay, ...rest) => {
+      if (delay < 1000) return after(task, delay, ...rest);
+      paused = true;
+      asked().then(task);
+    };
     const { locks } = navigator;
     overtook = new Promise((resolve) => {
       const request = (...given) => {
@@ -83,7 +87,8 @@ export async function drive({ source, startWorker, print, filter }) {
       const [held, pending] = await lists();
       if (held.some((name) => !before.has(name) && pending.includes(name))) {
         globalThis.setTimeout = after;
-        return;
+        if (paused) return;
+        throw new Error("there was no pause of a second");
       }
     }
     throw new Error("there is no second look");
