@@ -18,7 +18,7 @@ use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::base::thin_vec::ThinVec;
 use crate::delivery::backlog::{Backlog, keep};
 use crate::delivery::bind::unbinds;
-use crate::delivery::streams::{Join, Joins, Streams};
+use crate::delivery::streams::{Join, Streams};
 use crate::{CloseEvent, ErrorEvent, Event, EventKind, MaybeSend};
 
 /// A socket that keeps events while nobody listens.
@@ -136,36 +136,19 @@ impl<S> Drop for Slot<S> {
     }
 }
 
-/// Handlers that are to be bound.
-pub(crate) type Slots<S> = ThinVec<Slot<S>>;
-
-/// Requests to the delivering thread, since it last looked.
-pub(crate) struct Mail<S> {
-    /// The handlers that were bound.
-    pub(crate) handlers: Slots<S>,
-    /// What concerns the streams.
-    joins: Rare<Box<Joins>>,
+/// A request to the delivering thread.
+pub(crate) enum Letter<S> {
+    /// A handler was bound.
+    Handler(Slot<S>),
+    /// Something concerns the streams.
+    Streams(Rare<Box<dyn Join>>),
 }
 
-impl<S> Mail<S> {
-    pub(crate) fn new(handlers: Slots<S>) -> Self {
-        let joins = Rare::NONE;
-        Mail { handlers, joins }
-    }
+/// The letters since the delivering thread last looked.
+pub(crate) type Mail<S> = Vec<Letter<S>>;
 
-    pub(crate) fn push_join(&mut self, join: Box<dyn Join>) {
-        let joins = self.joins.get_or_insert_with(Box::default);
-        joins.0.push(join);
-    }
-
-    /// Takes all of it out.
-    pub(crate) fn take(&mut self) -> Self {
-        Mail {
-            handlers: mem::take(&mut self.handlers),
-            joins: mem::take(&mut self.joins),
-        }
-    }
-}
+/// Where mail waits.
+pub(crate) type Mailbox<S> = ThinVec<Letter<S>>;
 
 pub(crate) struct Delivery<S> {
     /// In the order in which they were bound.
@@ -192,18 +175,19 @@ impl<S> Default for Delivery<S> {
 
 impl<S: Keeps> Delivery<S> {
     /// Adds new listeners, and drops those that left.
-    pub(crate) fn absorb(&mut self, mut mail: Mail<S>) {
-        let mut handlers = mail.handlers.take();
+    pub(crate) fn absorb(&mut self, mail: Mail<S>) {
+        // The first handlers take no more memory than they need.
         if self.handlers.is_empty() {
-            // The first handlers take no more memory than they need.
-            handlers.shrink_to_fit();
-            self.handlers = handlers;
-        } else {
-            self.handlers.append(&mut handlers);
+            self.handlers = Vec::with_capacity(mail.len());
         }
-        if let Some(joins) = mail.joins.take() {
-            for join in joins.0 {
-                join.join(&mut self.streams);
+        for letter in mail {
+            match letter {
+                Letter::Handler(slot) => self.handlers.push(slot),
+                Letter::Streams(mut join) => {
+                    if let Some(join) = join.take() {
+                        join.join(&mut self.streams);
+                    }
+                }
             }
         }
         if unbinds() {

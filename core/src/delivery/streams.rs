@@ -17,11 +17,7 @@ pub(crate) trait Join: MaybeSend {
     fn join(self: Box<Self>, streams: &mut Rare<Box<dyn Streams>>);
 }
 
-/// Several of them, in their order.
-#[derive(Default)]
-pub(crate) struct Joins(pub(super) Vec<Box<dyn Join>>);
-
-crate::feature!(Box<Joins>, Box<dyn Streams>);
+crate::feature!(Box<dyn Join>, Box<dyn Streams>);
 
 /// All streams of a socket: at least one.
 pub(crate) trait Streams: MaybeSend {

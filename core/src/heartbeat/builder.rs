@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::beat::Rule;
 use super::listener::Watch;
 use super::options::Heartbeat;
-use crate::delivery::{Interest, Slot, use_first};
+use crate::delivery::{Interest, Letter, Slot, use_first};
 use crate::{Builder, Configure, Event, Transport, WebSocket};
 
 impl<T: Transport> Builder<T> {
@@ -119,7 +119,7 @@ impl<T: Transport> Builder<T> {
     fn add(mut self, interest: Interest, watch: Watch<T>) -> Self {
         use_first();
         let slot = Slot::new(interest, None, Box::new(watch));
-        self.handlers.push(slot);
+        self.handlers.push(Letter::Handler(slot));
         self
     }
 
@@ -127,13 +127,17 @@ impl<T: Transport> Builder<T> {
     fn refuse(mut self, why: Interest) -> Self {
         use_first();
         let nobody = Box::new(|_: &WebSocket<T>, _: &Event| {});
-        self.handlers.push(Slot::new(why, None, nobody));
+        self.handlers
+            .push(Letter::Handler(Slot::new(why, None, nobody)));
         self
     }
 
     /// Removes what an earlier call added.
     fn remove(&mut self, interest: Interest) {
-        self.handlers.retain(|slot| slot.interest() != interest);
+        self.handlers.retain(|letter| match letter {
+            Letter::Handler(slot) => slot.interest() != interest,
+            Letter::Streams(_) => true,
+        });
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::rare::Rare;
 use crate::contract::request::{Asked, Shown, ask_for};
-use crate::delivery::{Interest, Slot, Slots, has_first};
+use crate::delivery::{Interest, Letter, Mailbox, Slot, has_first};
 use crate::socket::carrier::supported;
 use crate::{
     CloseEvent, ErrorEvent, Event, EventKind, IntoUrl, MaybeSend, Message, NewError, Open, Options,
@@ -85,7 +85,7 @@ pub struct Builder<T: Transport> {
     asked: Rare<Asked>,
     options: Options,
     native: T::Options,
-    pub(crate) handlers: Slots<WebSocket<T>>,
+    pub(crate) handlers: Mailbox<WebSocket<T>>,
 }
 
 /// What has the options that only one backend has: a builder, or an attempt of a socket that
@@ -113,7 +113,7 @@ impl<T: Transport> Builder<T> {
             asked: Rare::NONE,
             options: Options::default(),
             native: T::Options::default(),
-            handlers: Slots::default(),
+            handlers: Mailbox::default(),
         }
     }
 
@@ -298,7 +298,7 @@ impl<T: Transport> Builder<T> {
         F: FnMut(&WebSocket<T>, &Event) + MaybeSend + 'static,
     {
         let slot = Slot::new(kind, None, Box::new(handler));
-        self.handlers.push(slot);
+        self.handlers.push(Letter::Handler(slot));
         self
     }
 
@@ -439,14 +439,14 @@ impl<T: Transport> Builder<T> {
 }
 
 /// Whether all handlers that come first are possible.
-fn check<S>(handlers: &[Slot<S>]) -> Result<(), NewError> {
-    for slot in handlers {
-        match slot.interest() {
-            Interest::NoPings => {
+fn check<S>(handlers: &[Letter<S>]) -> Result<(), NewError> {
+    for letter in handlers {
+        match letter {
+            Letter::Handler(slot) if slot.interest() == Interest::NoPings => {
                 let option = "heartbeat without a message";
                 return Err(NewError::OptionNotSupported(option));
             }
-            Interest::ZeroTime => {
+            Letter::Handler(slot) if slot.interest() == Interest::ZeroTime => {
                 let what = "a heartbeat or an idle timeout with a time of zero";
                 return Err(NewError::Option(what.to_owned()));
             }

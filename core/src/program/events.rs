@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 
 use futures_core::{FusedFuture, FusedStream, Stream};
 
+use crate::base::rare::Rare;
+use crate::delivery::Letter;
 use crate::delivery::bind::ListenerOwner;
 use crate::delivery::streams::{Announce, Queue, Tap};
 use crate::socket::shared::Shared;
@@ -81,7 +83,7 @@ impl<T: Transport> Events<T> {
     pub(crate) fn new(shared: Arc<Shared<T>>) -> Self {
         let queue = Arc::new(Queue::new());
         let tap = Tap::new(queue.clone());
-        shared.post_join(Box::new(tap));
+        shared.post(Letter::Streams(Rare::new(Box::new(tap))));
         Events {
             shared,
             queue,
@@ -175,7 +177,7 @@ impl<T: Transport> Events<T> {
         if self.queue.filled.load(Ordering::Acquire) || self.read < self.front.len() {
             let queue = self.queue.clone();
             let announce = Box::new(Announce(queue));
-            self.shared.post_join(announce);
+            self.shared.post(Letter::Streams(Rare::new(announce)));
             self.shared.clone().drop_unbound();
         }
     }

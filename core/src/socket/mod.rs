@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 
 use crate::base::sync::atomic::{AtomicBool, Ordering};
 use crate::delivery::bind::ListenerOwner;
-use crate::delivery::{Keeps, Listener, Slot, Slots};
+use crate::delivery::{Keeps, Letter, Listener, Mailbox, Slot};
 use crate::message::weight;
 use crate::socket::carrier::Carrier;
 use crate::socket::shared::{Limits, Shared};
@@ -63,7 +63,7 @@ impl<T: Transport> WebSocket<T> {
 
     pub(crate) fn start(
         request: Request<T::Options>,
-        handlers: Slots<Self>,
+        handlers: Mailbox<Self>,
     ) -> Result<Self, NewError> {
         let limits = Limits::of(&request.options);
         let (carrier, url) = Carrier::new(request)?;
@@ -335,7 +335,7 @@ impl<T: Transport> WebSocket<T> {
     fn bind_listener(&self, kind: EventKind, listener: Box<dyn Listener<Self>>) -> Binding {
         let live = Arc::new(AtomicBool::new(true));
         let slot = Slot::new(kind, Some(live.clone()), listener);
-        self.shared.post(|mail| mail.handlers.push(slot));
+        self.shared.post(Letter::Handler(slot));
         let socket = self.owner();
         Binding { live, socket }
     }

@@ -10,8 +10,7 @@ use crate::base::sync::OnceBox;
 use crate::base::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use crate::contract::request::Shown;
 use crate::delivery::bind::ListenerOwner;
-use crate::delivery::streams::Join;
-use crate::delivery::{Mail, Slots};
+use crate::delivery::{Letter, Mailbox};
 use crate::socket::accepted::{Accepted, read_accepted, reads_accepted};
 use crate::socket::carrier::Carrier;
 use crate::socket::machine::{Decision, Input, look_up};
@@ -93,7 +92,7 @@ pub(crate) struct Shared<T: Transport> {
     pub(crate) dirty: AtomicBool,
     /// There are kept events, which wait for a listener.
     pub(crate) kept: AtomicBool,
-    pub(crate) mail: SharedCell<Mail<WebSocket<T>>>,
+    pub(crate) mail: SharedCell<Mailbox<WebSocket<T>>>,
     /// `None` while a turn is under way.
     pub(crate) turn: SharedCell<Option<Box<SocketTurn<T>>>>,
     pub(crate) waiters: Waiters,
@@ -105,7 +104,7 @@ impl<T: Transport> Shared<T> {
         carrier: Carrier<T>,
         url: String,
         limits: Rare<Box<Limits>>,
-        handlers: Slots<WebSocket<T>>,
+        mail: Mailbox<WebSocket<T>>,
     ) -> Self {
         Shared {
             state: AtomicU8::new(ReadyState::Connecting as u8),
@@ -122,9 +121,9 @@ impl<T: Transport> Shared<T> {
             in_turn: AtomicBool::new(false),
             leaving: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
-            dirty: AtomicBool::new(!handlers.is_empty()),
+            dirty: AtomicBool::new(!mail.is_empty()),
             kept: AtomicBool::new(false),
-            mail: SharedCell::new(Mail::new(handlers)),
+            mail: SharedCell::new(mail),
             turn: SharedCell::new(Some(Box::default())),
             waiters: Waiters::default(),
         }
@@ -269,8 +268,8 @@ impl<T: Transport> Shared<T> {
 
     /// Leaves mail for the delivering thread. It asks for a turn only if kept events wait,
     /// or if no more events will come. Otherwise the turn of the next event finds the mail.
-    pub(crate) fn post(self: &Arc<Self>, add: impl FnOnce(&mut Mail<WebSocket<T>>)) {
-        self.mail.with(add);
+    pub(crate) fn post(self: &Arc<Self>, letter: Letter<WebSocket<T>>) {
+        self.mail.with(|mailbox| mailbox.push(letter));
         self.carrier.attend();
         // This thread stores `dirty` and then loads the state and `kept`. The delivering
         // thread stores the state or `kept` and then loads `dirty`. Were these only
@@ -282,12 +281,6 @@ impl<T: Transport> Shared<T> {
         if self.kept.load(Ordering::SeqCst) || is_closed() {
             self.carrier.schedule(Link::new(self.clone()));
         }
-    }
-}
-
-impl<T: Transport> Shared<T> {
-    pub(crate) fn post_join(self: &Arc<Self>, join: Box<dyn Join>) {
-        self.post(|mail| mail.push_join(join));
     }
 }
 

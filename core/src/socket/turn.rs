@@ -13,9 +13,10 @@ use std::sync::Arc;
 use crate::base::guard::logging;
 use crate::base::maybe_send::ARE_THREADS;
 use crate::base::sync::atomic::Ordering;
+use crate::base::thin_vec::ThinVec;
 use crate::contract::link::{Inlet, Receiver, pauses};
 use crate::contract::request::without_secrets;
-use crate::delivery::{Delivery, Mail, has_first};
+use crate::delivery::{Delivery, has_first};
 use crate::socket::machine::{Decision, Input, step};
 use crate::socket::shared::Shared;
 use crate::wake::Waiters;
@@ -303,7 +304,7 @@ impl<T: Transport> SocketTurn<T> {
             if shared.handles.load(Ordering::Acquire) == 1 {
                 shared.abandon();
             }
-            delivery.absorb(shared.mail.with(Mail::take));
+            delivery.absorb(shared.mail.with(ThinVec::take));
             if let Some(dropped) = delivery.take_dropped() {
                 let error = ErrorEvent::dropped(dropped);
                 *changed |= fail(shared, &error);
