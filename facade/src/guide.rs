@@ -22,6 +22,7 @@
 // leads to the module.
 
 #[doc = "[guide-reconnecting]: crate::guide::reconnecting"]
+#[doc = "[guide-web]: crate::guide::web"]
 #[doc = include_str!("../guide/callbacks.md")]
 pub mod callbacks {}
 
@@ -62,6 +63,7 @@ pub mod native {}
 pub mod web {}
 
 #[doc = "[guide-native-what-tls-refuses]: crate::guide::native#what-tls-refuses"]
+#[doc = "[guide-web]: crate::guide::web"]
 #[cfg_attr(
     any(not(doctest), feature = "native"),
     doc = include_str!("../guide/errors.md")
@@ -74,6 +76,9 @@ pub mod errors {}
 #[doc = "[guide-reconnecting-is-the-peer-alive]: crate::guide::reconnecting#is-the-peer-alive"]
 #[doc = "[guide-streams-on-a-runtime]: crate::guide::streams#on-a-runtime"]
 #[doc = "[guide-testing]: crate::guide::testing"]
+#[doc = "[guide-web]: crate::guide::web"]
+#[doc = "[guide-web-object]: crate::guide::web#the-hosts-own-object"]
+#[doc = "[guide-web-receive-limit]: crate::guide::web#a-peer-that-sends-faster-than-the-program-reads"]
 #[cfg_attr(
     any(not(doctest), all(feature = "native", feature = "tls")),
     doc = include_str!("../guide/how-do-i.md")

@@ -27,6 +27,8 @@
 //! }
 //! ```
 //!
+//! (In a page `println!` shows nothing: see `show` in [`guide::web`].)
+//!
 //! # Which way to choose
 //!
 //! - **Callbacks**, as in a browser: [`Bind`] and its `on_open`, `on_message`,
