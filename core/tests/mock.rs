@@ -595,6 +595,14 @@ fn send_ready_waits_where_short_messages_found_no_room() {
     assert!(socket.send_ready().now_or_never().is_none());
 }
 
+/// A socket that may have 1000 bytes on their way, to a peer that reads nothing for a second.
+fn with_a_peer_that_stalls(network: &Network) -> Socket {
+    let peer = network.peer(URL);
+    peer.accept().stall().delay(SECOND).drain().delay(SECOND);
+    let opening = Socket::builder(URL).send_limit(1000).open();
+    network.block_on(opening).unwrap()
+}
+
 /// S54: empty messages fill the limit, while the buffered amount is 0. So a loop of `send` and
 /// `send_ready` does not spin.
 #[test]
@@ -602,10 +610,7 @@ fn every_wait_for_room_waits_for_empty_messages() {
     use futures::SinkExt;
 
     let network = Network::new();
-    let peer = network.peer(URL);
-    peer.accept().stall().delay(SECOND).drain().delay(SECOND);
-    let opening = Socket::builder(URL).send_limit(1000).open();
-    let socket = network.block_on(opening).unwrap();
+    let socket = with_a_peer_that_stalls(&network);
     let mut sender = socket.sender();
     while socket.send("").is_ok() {}
     assert_eq!(socket.buffered_amount(), 0);
@@ -624,10 +629,7 @@ fn a_sink_waits_for_empty_messages() {
     use futures::SinkExt;
 
     let network = Network::new();
-    let peer = network.peer(URL);
-    peer.accept().stall().delay(SECOND).drain().delay(SECOND);
-    let opening = Socket::builder(URL).send_limit(1000).open();
-    let socket = network.block_on(opening).unwrap();
+    let socket = with_a_peer_that_stalls(&network);
     let mut sender = socket.sender();
     network.block_on(async {
         for _ in 0..100 {

@@ -3,7 +3,7 @@
 use futures::channel::mpsc;
 use futures::future::{Either, select};
 use futures::{FutureExt, StreamExt};
-use isosocket::{Event, ReadyState, Reconnecting, Retry, SendError, Status, WebSocket};
+use isosocket::{Event, Events, ReadyState, Reconnecting, Retry, SendError, Status, WebSocket};
 use isosocket_tests::harness;
 use isosocket_tests::probe::{fresh_id, trace, url, with_id};
 use isosocket_tests::record::record;
@@ -124,18 +124,8 @@ pub async fn sockets_of_a_worker_that_never_got_its_lock_fail() -> Seen {
     }
 }
 
-/// This thread gets the lock before the worker has asked for it, as can happen in browsers.
-pub async fn a_socket_of_a_worker_that_gets_its_lock_late_lives() -> Seen {
-    if !has_locks() {
-        return Ok(NO_LOCKS.into());
-    }
-    let url = echo(&fresh_id());
-    let socket = in_overtaken(|| async { WebSocket::open(url).await.map_err(text) }).await?;
-    let mut events = socket.events();
-    match select(pin!(socket.closed()), pin!(second_look())).await {
-        Either::Left((close, _)) => return Err(format!("it ended: {close}")),
-        Either::Right((looked, _)) => looked?,
-    }
+/// A socket of the second worker goes on: it gets its echo, and ends as this thread asks.
+async fn lives(socket: &WebSocket, mut events: Events) -> Result<(), String> {
     socket.send("hello").map_err(text)?;
     let mut seen = Vec::new();
     while let Some(event) = events.next().await {
@@ -146,7 +136,22 @@ pub async fn a_socket_of_a_worker_that_gets_its_lock_late_lives() -> Seen {
     }
     end_second(0).await?;
     let expected = r#"open text("hello") close(1005 "" clean)"#;
-    same(trace(&seen), expected.to_owned(), "the stream here")?;
+    same(trace(&seen), expected.to_owned(), "the stream here")
+}
+
+/// This thread gets the lock before the worker has asked for it, as can happen in browsers.
+pub async fn a_socket_of_a_worker_that_gets_its_lock_late_lives() -> Seen {
+    if !has_locks() {
+        return Ok(NO_LOCKS.into());
+    }
+    let url = echo(&fresh_id());
+    let socket = in_overtaken(|| async { WebSocket::open(url).await.map_err(text) }).await?;
+    let events = socket.events();
+    match select(pin!(socket.closed()), pin!(second_look())).await {
+        Either::Left((close, _)) => return Err(format!("it ended: {close}")),
+        Either::Right((looked, _)) => looked?,
+    }
+    lives(&socket, events).await?;
     Ok("after a second look".into())
 }
 
@@ -203,19 +208,9 @@ pub async fn a_socket_lives_where_locks_are_refused() -> Seen {
         let url = echo(&fresh_id());
         let socket = in_second(|| async { WebSocket::open(url).await.map_err(text) }).await?;
         refuse_locks(throws);
-        let mut events = socket.events();
+        let events = socket.events();
         refused_locks().await?;
-        socket.send("hello").map_err(text)?;
-        let mut seen = Vec::new();
-        while let Some(event) = events.next().await {
-            if matches!(event, Event::Message(_)) {
-                socket.close();
-            }
-            seen.push(event);
-        }
-        end_second(0).await?;
-        let expected = r#"open text("hello") close(1005 "" clean)"#;
-        same(trace(&seen), expected.to_owned(), "the stream here")?;
+        lives(&socket, events).await?;
     }
     Ok("exceptions and rejections".into())
 }

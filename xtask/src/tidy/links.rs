@@ -144,12 +144,15 @@ fn slug(heading: &str) -> String {
 mod tests {
     use super::{REPOSITORY, Source, check, links};
 
-    /// The complaints about a page that lies next to `a/b.md` with a heading and `a/c/d.rs`.
-    fn about(path: &str, text: &str) -> String {
-        let source = |path: &str, text: &str| Source {
+    fn source(path: &str, text: &str) -> Source {
+        Source {
             path: path.to_owned(),
             text: text.to_owned(),
-        };
+        }
+    }
+
+    /// The complaints about a page that lies next to `a/b.md` with a heading and `a/c/d.rs`.
+    fn about(path: &str, text: &str) -> String {
         let sources = [
             source("a/b.md", "# How do I ..?\n<a id=\"s1\"></a>\n"),
             source("a/c/d.rs", ""),
@@ -185,10 +188,6 @@ mod tests {
 
     #[test]
     fn links_of_guides_lead_somewhere_in_the_docs_too() {
-        let source = |path: &str, text: &str| Source {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        };
         let modules = "#[doc = \"[one]: crate::guide::b\"]\n\
              #[doc = include_str!(\"../guide/a.md\")]\npub mod a {}\n\
              #[doc = include_str!(\"../guide/b.md\")]\npub mod b {}\n";
