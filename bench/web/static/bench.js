@@ -83,7 +83,6 @@ async function turn(one, step, round) {
         : step.task === "send" ? "swallow"
         : step.text ? "blast-text" : "blast";
     globalThis.WebSocket = step.mock ? one.Mock : realWebSocket;
-    if (step.mock) globalThis.mocked = true;
     try {
         const socket = await patience(one.open(`ws://${step.server}/${path}`));
         const batch = async (count) => {
@@ -99,7 +98,6 @@ async function turn(one, step, round) {
         return String(error);
     } finally {
         globalThis.WebSocket = realWebSocket;
-        delete globalThis.mocked;
     }
 }
 

@@ -70,9 +70,10 @@ pub struct Limited(Stream);
 
 impl Pull for Limited {
     async fn open(url: &str) -> Outcome<Self> {
-        // The mock stands in for a `WebSocket` only.
-        let is_mocked = Reflect::has(&js_sys::global(), &"mocked".into()).unwrap_or_default();
-        if is_mocked || !supports_receive_limit() {
+        // The mock stands in for a `WebSocket` only. Only the mock has this function.
+        let host = Reflect::get(&js_sys::global(), &"WebSocket".into()).unwrap_or_default();
+        let is_mock = Reflect::has(&host, &"expect".into()).unwrap_or_default();
+        if is_mock || !supports_receive_limit() {
             return Err(DOES_NOT_APPLY.into());
         }
         let builder = WebSocket::builder(url).receive_limit(4 << 20);
