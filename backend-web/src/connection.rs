@@ -436,10 +436,10 @@ impl Connection {
         }
         self.established.set(true);
         self.with(|live| live.deadline = None);
-        let (mut protocol, mut extensions) = (String::new(), String::new());
-        if reads_accepted() {
-            (protocol, extensions) = self.accepted();
-        }
+        let (protocol, extensions) = match reads_accepted() {
+            true => self.accepted(),
+            false => Default::default(),
+        };
         turn.report(Report::Established {
             protocol,
             extensions,

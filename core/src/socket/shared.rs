@@ -46,8 +46,8 @@ impl Feature for Box<Limits> {
 
 impl Limits {
     const USUAL: Limits = Limits {
-        send: 64 << 20,
-        backlog: 64 << 20,
+        send: OptionValues::USUAL.send_limit,
+        backlog: OptionValues::USUAL.backlog_limit,
     };
 
     /// None if they are as usual.
@@ -173,7 +173,7 @@ impl<T: Transport> Shared<T> {
     /// The subprotocol and the extensions in use, or last in use; `None` before open.
     pub(crate) fn accepted(&self) -> Option<&(String, String)> {
         read_accepted();
-        // Only where there is one thread.
+        // Never where there are threads: what the peer accepted is always read there.
         if self.accepted.is_unread() {
             self.accepted.set(self.carrier.accepted());
         }
