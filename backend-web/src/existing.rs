@@ -78,9 +78,9 @@ fn object_of(web: &Web) -> Option<web_sys::WebSocket> {
 /// open. It may come from JavaScript, or from another crate.
 ///
 /// `Open` follows in both cases. Messages that came before `connect` are not seen. The
-/// socket takes the object's `on..` attributes and sets its `binaryType`. Its
-/// subprotocols cannot be changed. The other options apply. Call it, and `connect`, on the object's
-/// thread.
+/// socket takes the object's `on..` attributes and sets its `binaryType`. The object's
+/// subprotocols cannot be changed. The other options apply. Call this function, and
+/// `connect`, on the object's thread.
 ///
 /// ```no_run
 /// # mod isosocket { pub use isosocket_core::*; pub use isosocket_web as web; pub type WebSocket = isosocket_core::WebSocket<web::Web>; }

@@ -123,7 +123,7 @@ struct Ring {
     thread: Thread,
     /// Milliseconds beyond the present timer, which cannot be as long as a delay.
     left: Cell<f64>,
-    /// The date when the present timer is to ring.
+    /// The date when the present timer is to fire.
     due: Cell<f64>,
     timer: Cell<Option<Timer>>,
     task: Due,

@@ -82,8 +82,8 @@ pub trait BuilderExt: Sized {
     /// How many bytes of messages may wait in a stream that nobody drains before the
     /// socket stops reading. The peer then has to wait, because the browser stops reading
     /// from the network. Each message counts for some 48 bytes more than its payload has.
-    /// The native `receive_limit` counts the same way. Without this call what arrives is in memory until it
-    /// is read, however much that is.
+    /// The native `receive_limit` counts the same way. Without this call what arrives is in
+    /// memory until it is read, however much that is.
     ///
     /// The socket uses the host's `WebSocketStream`, which Chromium has since version 124
     /// (also in workers), and Deno with `--unstable-net`. If the host has none,
@@ -94,10 +94,10 @@ pub trait BuilderExt: Sized {
     /// Events, their order and their values are the same, except for this:
     /// - A peer that breaks the protocol gives a `Close` with 1006 and no `Error` before
     ///   it, as `WebSocketStream` reports it like a dropped connection.
-    /// - While reading is stopped, the browser drops what it holds if the peer closes or
+    /// - While reading is stopped, the browser may drop what it holds if the peer closes or
     ///   the connection is lost. If that may have happened before a clean close, the
-    ///   socket fails, with an error that says so. So no loss stays unnoticed. Let the program
-    ///   close, not the peer.
+    ///   socket fails, with an error that says so. So no loss stays unnoticed. Let the
+    ///   program close, not the peer.
     /// - Chromium 156 ends the page if the connection is lost while a message waits to be
     ///   written, because the peer or the network takes no more. The limit is meant for
     ///   programs that receive much and send little.

@@ -173,7 +173,8 @@ pub trait Bind: Sized + 'static {
 /// A handle of a bound handler. [`unbind`](Binding::unbind) removes the handler. If you drop the
 /// binding, the handler stays bound.
 ///
-/// A binding does not keep the socket open.
+/// A binding does not keep the socket open. Only the memory of a socket that has ended is kept
+/// until its bindings are dropped.
 ///
 /// ```
 /// # let network = isosocket::mock::Network::new();

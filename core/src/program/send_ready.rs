@@ -12,7 +12,7 @@ use crate::{ReadyState, Transport, WebSocket};
 
 impl<T: Transport> WebSocket<T> {
     /// Waits until the socket is open and little is buffered: at most 1 MiB, and
-    /// at most half of the [`send_limit`](crate::Builder::send_limit), which counts a short
+    /// at most half of the [`send_limit`](crate::Builder::send_limit). Both count a short
     /// message for more than its payload. After a
     /// [`SendError::Full`](crate::SendError::Full) it waits until the refused message fits.
     /// If a program awaits it before each `send`, it sends no faster than the network. It

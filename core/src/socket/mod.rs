@@ -340,11 +340,12 @@ impl<T: Transport> WebSocket<T> {
         Binding { live, socket }
     }
 
+    /// What a binding holds. It keeps the socket's memory, but does not keep the socket open.
     pub(crate) fn owner(&self) -> Arc<dyn ListenerOwner> {
         self.shared.clone()
     }
 
-    /// The weak reference that a binding holds.
+    /// The weak reference that a stream of statuses holds.
     pub(crate) fn downgrade(&self) -> Weak<dyn ListenerOwner> {
         Arc::<Shared<T>>::downgrade(&self.shared)
     }
